@@ -1,0 +1,156 @@
+// The engine port: what the journal's synchronous core is asked and answers. Plain data only, so that
+// it can cross a thread. The transport half of the adapter speaks it; the core behind it knows
+// nothing of threads. Always true: units of one transact request take effect in order, all in one
+// SQLite transaction, each accepted or refused by itself.
+import type { ErrorCode } from "../../../errors/error-codes.ts";
+import type { Priority } from "../../../message/envelope.ts";
+import type { StateChange, StateVersion } from "../../../ports/commit-unit.ts";
+import type { ChannelDeclaration, ChannelStats, StartPosition } from "../../../ports/transport.ts";
+
+/** Limits and times of a journal; every one has a default in options.ts. */
+export interface EngineOptions {
+  readonly directory: string;
+  readonly durability: "fsync" | "relaxed";
+  readonly leaseMs: number;
+  readonly maxBlockedMs: number;
+  readonly busyTimeoutMs: number;
+  readonly walBytesMax: number;
+  readonly dedupeWindowMs: number;
+  readonly dedupeCountMax: number;
+}
+
+/** A batch to append, in the format of docs/adr/0001, uncompressed. */
+export interface EncodedAppend {
+  readonly channel: string;
+  readonly priority: Priority;
+  readonly count: number;
+  /** Whether any record carries a given id, so that repeats must be looked for. */
+  readonly hasGivenIds: boolean;
+  readonly blob: Uint8Array<ArrayBuffer>;
+  /** For delayed messages: when each record becomes visible, wall ms. */
+  readonly dueAtMs: readonly number[] | undefined;
+}
+
+/** A cursor to move, of a range that the unit's member owns. */
+export interface CursorMove {
+  readonly priority: Priority;
+  readonly range: number;
+  readonly position: number;
+}
+
+/** The open list of one batch and range: the encoded entries, or null when it became empty. */
+export interface OpenRow {
+  readonly priority: Priority;
+  readonly range: number;
+  readonly base: number;
+  readonly entries: Uint8Array | null;
+}
+
+/** Proof of ownership: the epoch under which the deliveries of this range were fetched. */
+export interface Fence {
+  readonly range: number;
+  readonly epoch: number;
+}
+
+/** One unit: refused as a whole, or applied as a whole. */
+export interface EngineUnit {
+  /** The member whose unit this is; 0 for plain appends, which have no fences. */
+  readonly member: number;
+  /** Raised by the member after each refusal; units of an older generation are poisoned. */
+  readonly generation: number;
+  /** The unit's number within its member, 1, 2, 3 …; state versions may refer to it as −n. */
+  readonly sequence: number;
+  readonly fences: readonly Fence[];
+  readonly cursors: readonly CursorMove[];
+  readonly open: readonly OpenRow[];
+  readonly state: readonly StateChange[];
+  readonly appends: readonly EncodedAppend[];
+}
+
+/** What became of one append. Exceptions: [index, first offset] of repeats, [index, code] refusals. */
+export interface EngineAppendResult {
+  readonly firstOffset: number;
+  readonly exceptions: readonly (readonly [number, number | ErrorCode])[];
+}
+
+/** What became of one unit. */
+export type EngineUnitResult =
+  | {
+      readonly kind: "committed";
+      readonly appended: readonly EngineAppendResult[];
+      readonly version: StateVersion;
+    }
+  | { readonly kind: "fenced" }
+  | { readonly kind: "conflict"; readonly table: string; readonly key: string }
+  | { readonly kind: "poisoned" };
+
+/** The requests, by kind, with their answers. */
+export interface EngineRequests {
+  open: { request: { readonly options: EngineOptions }; answer: { readonly incarnation: string } };
+  declare: { request: { readonly channel: ChannelDeclaration }; answer: null };
+  transact: {
+    request: { readonly units: readonly EngineUnit[] };
+    answer: { readonly results: readonly EngineUnitResult[] };
+  };
+  /** Joins a group: creates it when new, takes what is free. Grants follow as notices. */
+  join: {
+    request: {
+      readonly channel: string;
+      readonly group: string;
+      readonly from: StartPosition;
+      readonly types: readonly string[] | undefined;
+    };
+    answer: { readonly member: number; readonly partitions: number };
+  };
+  /** Frees ranges that a "revoke" notice asked for, once nothing of them runs any more. */
+  release: { request: { readonly member: number; readonly ranges: readonly number[] }; answer: null };
+  leave: { request: { readonly member: number }; answer: null };
+  stats: { request: Record<never, never>; answer: { readonly channels: readonly ChannelStats[] } };
+  close: { request: Record<never, never>; answer: null };
+}
+
+/** The name of a request. */
+export type EngineRequestKind = keyof EngineRequests;
+
+/** Ownership of one range, with everything needed to go on where the last owner stopped. */
+export interface RangeGrant {
+  readonly range: number;
+  readonly epoch: number;
+  /** Positions of the logs that have one; a log without a row starts at 0. */
+  readonly cursors: readonly { readonly priority: Priority; readonly position: number }[];
+  readonly open: readonly {
+    readonly priority: Priority;
+    readonly base: number;
+    readonly entries: Uint8Array;
+  }[];
+}
+
+/** What the engine says unasked. */
+export type EngineNotice =
+  | {
+      /** Messages became visible: channel, priority, end offset (exclusive). */
+      readonly kind: "advanced";
+      readonly logs: readonly (readonly [string, Priority, number])[];
+    }
+  | { readonly kind: "granted"; readonly member: number; readonly grants: readonly RangeGrant[] }
+  | { readonly kind: "revoke"; readonly member: number; readonly ranges: readonly number[] }
+  | { readonly kind: "lost"; readonly member: number; readonly ranges: readonly number[] }
+  | { readonly kind: "health"; readonly status: "ok" | "degraded" | "failed"; readonly reasons: readonly string[]; readonly appendsStopped: boolean };
+
+/** The core as the transport half sees it, wherever it runs. */
+export interface Engine {
+  /** Answers in the order of the requests; rejects with a SpillwayError. */
+  request<Kind extends EngineRequestKind>(
+    kind: Kind,
+    request: EngineRequests[Kind]["request"],
+    transfer?: readonly ArrayBuffer[],
+  ): Promise<EngineRequests[Kind]["answer"]>;
+  /** Called for each notice, in order; set before `open` is requested. */
+  onNotice: (notice: EngineNotice) => void;
+  /** Called once if the engine ends by itself. */
+  onStopped: (cause: unknown) => void;
+  /** Main's sign of life, called at least once a second while the event loop turns. */
+  progress(): void;
+  /** Ends the thread; after close was answered. */
+  terminate(): Promise<void>;
+}

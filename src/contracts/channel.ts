@@ -1,0 +1,114 @@
+// Channels: where messages are stored. A channel lists the contracts it carries and how they are
+// kept; a contract without a channel has one of its own name. Knows nothing of transports.
+import { SpillwayError } from "../errors/spillway-error.ts";
+import type { Priority } from "../message/envelope.ts";
+import type { AnyContract } from "./contract.ts";
+import { assertName, isCompanionChannel } from "./names.ts";
+
+/** How long and how much a channel keeps; never past what a living group has not settled. */
+export interface ChannelRetention {
+  /** Days after which messages may be removed. Default 7. */
+  readonly days?: number;
+  /** Bytes above which the oldest may be removed. Default: no bound. */
+  readonly bytes?: number;
+  /** "keep" (default): unread messages stay. "drop": retention passes slow groups, counted. */
+  readonly unread?: "keep" | "drop";
+}
+
+/** What defineChannel() takes. */
+export interface ChannelOptions<Messages extends readonly AnyContract[]> {
+  /** The contracts this channel carries. */
+  readonly messages: Messages;
+  /** Ranges by which a group's work is divided between consumers, 1 to 1,024. Default 8. */
+  readonly partitions?: number;
+  readonly retention?: ChannelRetention;
+  /** Most messages that may wait; what happens then is `overflow`. */
+  readonly limits?: { readonly depthMax?: number; readonly bytesMax?: number };
+  readonly overflow?: "wait" | "reject";
+  /** Default "none". */
+  readonly compression?: "none" | "zstd";
+  /** The priority of a keyed message: a function of the key alone, so that order by key holds. */
+  readonly priorityOf?: (key: string) => Priority;
+}
+
+/** A channel with the types of its messages. */
+export interface Channel<
+  Name extends string = string,
+  Messages extends readonly AnyContract[] = readonly AnyContract[],
+> {
+  readonly kind: "channel";
+  readonly name: Name;
+  readonly messages: Messages;
+  readonly partitions: number;
+  readonly retention: ChannelRetention;
+  readonly limits: { readonly depthMax?: number; readonly bytesMax?: number };
+  readonly overflow: "wait" | "reject";
+  readonly compression: "none" | "zstd";
+  readonly priorityOf: ((key: string) => Priority) | undefined;
+}
+
+/** Partitions of a channel that names none. */
+export const partitionsDefault = 8;
+/** Most partitions a channel may have. */
+export const partitionsMax = 1_024;
+
+/**
+ * Defines a channel. Pure: nothing is created until a bus uses it.
+ * Throws INVALID_NAME, INVALID_ARGUMENT, or CONTRACT_CONFLICT for two contracts of one name and
+ * version.
+ *
+ * @example
+ * import { defineChannel, defineEvent } from "spillway";
+ * import { z } from "zod";
+ * const OrderPlaced = defineEvent("com.acme.order.placed", { data: z.object({ id: z.string() }) });
+ * const orders = defineChannel("orders", { messages: [OrderPlaced], retention: { days: 30 } });
+ * console.log(orders.partitions); // 8
+ */
+export function defineChannel<
+  const Name extends string,
+  const Messages extends readonly AnyContract[],
+>(name: Name, options: ChannelOptions<Messages>): Channel<Name, Messages> {
+  assertName("channel", name);
+  if (isCompanionChannel(name)) {
+    throw new SpillwayError(
+      "INVALID_NAME",
+      `channel name '${name}' is reserved for the companion of another channel: choose another`,
+    );
+  }
+  const partitions = options.partitions ?? partitionsDefault;
+  if (!Number.isInteger(partitions) || partitions < 1 || partitions > partitionsMax) {
+    throw new SpillwayError(
+      "INVALID_ARGUMENT",
+      `channel '${name}': partitions is ${partitions}: give a whole number from 1 to ${partitionsMax}`,
+    );
+  }
+  assertDistinct(name, options.messages);
+  return Object.freeze({
+    kind: "channel",
+    name,
+    messages: options.messages,
+    partitions,
+    retention: Object.freeze({ ...options.retention }),
+    limits: Object.freeze({ ...options.limits }),
+    overflow: options.overflow ?? "wait",
+    compression: options.compression ?? "none",
+    priorityOf: options.priorityOf,
+  });
+}
+
+function assertDistinct(name: string, contracts: readonly AnyContract[]): void {
+  if (contracts.length === 0) {
+    throw new SpillwayError("INVALID_ARGUMENT", `channel '${name}' lists no messages: list one`);
+  }
+  const seen = new Set<string>();
+  for (const contract of contracts) {
+    const identity = `${contract.type} version ${contract.version}`;
+    if (seen.has(identity)) {
+      throw new SpillwayError(
+        "CONTRACT_CONFLICT",
+        `channel '${name}' lists ${identity} twice: list each contract once`,
+      );
+    }
+    seen.add(identity);
+  }
+}

@@ -1,0 +1,94 @@
+// Commands: requests in the imperative, each with one receiver and a closed set of replies.
+import { SpillwayError } from "../errors/spillway-error.ts";
+import type { Contract } from "./contract.ts";
+import { contractOf, type EventOptions } from "./event.ts";
+import type { DeepReadonly, InputOf, StandardSchema } from "./standard-schema.ts";
+
+/** Reply names that mean something else in the outcome of a request. */
+export const reservedReplies = ["timeout", "failed", "expired", "unhandled"] as const;
+
+/** The replies a command declares: name → schema. */
+export type ReplySchemas = Readonly<Record<string, StandardSchema>>;
+
+/** One reply of a command, made by `Command.replies.name(data)`. */
+export interface Reply<Type extends string, Name extends string, Data> {
+  readonly command: Type;
+  readonly type: Name;
+  readonly data: DeepReadonly<Data>;
+}
+
+/** The makers of a command's replies. */
+export type ReplyMakers<Type extends string, Replies extends ReplySchemas> = {
+  readonly [Name in keyof Replies & string]: (
+    data: InputOf<Replies[Name]>,
+  ) => Reply<Type, Name, InputOf<Replies[Name]>>;
+};
+
+/** The contract of a command. */
+export interface CommandContract<
+  Type extends string,
+  Version extends number,
+  Schema extends StandardSchema,
+  Replies extends ReplySchemas,
+> extends Contract<"command", Type, Version, Schema> {
+  readonly replySchemas: Replies;
+  readonly replies: ReplyMakers<Type, Replies>;
+}
+
+/** Every reply a command can give, as a union. */
+export type ReplyOf<Command> =
+  Command extends CommandContract<infer Type, number, StandardSchema, infer Replies>
+    ? { [Name in keyof Replies & string]: Reply<Type, Name, InputOf<Replies[Name]>> }[keyof Replies &
+        string]
+    : never;
+
+/** What defineCommand() takes. */
+export interface CommandOptions<
+  Version extends number,
+  Schema extends StandardSchema,
+  Replies extends ReplySchemas,
+> extends EventOptions<Version, Schema> {
+  /** The replies it can have: name → schema. Names of request outcomes are reserved. */
+  readonly replies: Replies & { readonly [Name in (typeof reservedReplies)[number]]?: never };
+}
+
+/**
+ * Defines a command. Pure: nothing is created until a bus uses it.
+ * Throws INVALID_NAME, or INVALID_ARGUMENT for a reserved reply name.
+ *
+ * @example
+ * import { defineCommand } from "spillway";
+ * import { z } from "zod";
+ * const ReserveStock = defineCommand("com.acme.stock.reserve", {
+ *   data: z.object({ sku: z.string() }),
+ *   replies: { reserved: z.object({ until: z.string() }), outOfStock: z.object({}) },
+ * });
+ * console.log(ReserveStock.replies.reserved({ until: "2030-01-01" }).type); // reserved
+ */
+export function defineCommand<
+  const Type extends string,
+  Schema extends StandardSchema,
+  const Replies extends ReplySchemas,
+  const Version extends number = 1,
+>(
+  type: Type,
+  options: CommandOptions<Version, Schema, Replies>,
+): CommandContract<Type, Version, Schema, Replies> {
+  const names = Object.keys(options.replies);
+  for (const name of names) {
+    if ((reservedReplies as readonly string[]).includes(name)) {
+      throw new SpillwayError(
+        "INVALID_ARGUMENT",
+        `command '${type}': reply name '${name}' is reserved for request outcomes: rename it`,
+      );
+    }
+  }
+  const makers = Object.fromEntries(
+    names.map((name) => [name, (data: unknown) => ({ command: type, type: name, data })]),
+  );
+  return Object.freeze({
+    ...contractOf("command", type, options),
+    replySchemas: options.replies,
+    replies: makers as unknown as ReplyMakers<Type, Replies>,
+  });
+}

@@ -1,0 +1,123 @@
+// Events: facts, in the past tense, that any number of groups may read.
+import { SpillwayError } from "../errors/spillway-error.ts";
+import type {
+  AnyContract,
+  Classification,
+  Contract,
+  MessageOptions,
+  OutgoingMessage,
+  Upcast,
+} from "./contract.ts";
+import { assertName } from "./names.ts";
+import type { InputOf, OutputOf, StandardSchema } from "./standard-schema.ts";
+
+/** The contract of an event. */
+export type EventContract<
+  Type extends string,
+  Version extends number,
+  Schema extends StandardSchema,
+> = Contract<"event", Type, Version, Schema>;
+
+/** What defineEvent() takes. */
+export interface EventOptions<Version extends number, Schema extends StandardSchema> {
+  /** Default 1. Versions of one name live side by side. */
+  readonly version?: Version;
+  /** Any Standard Schema validator; its input is what goes over the wire. */
+  readonly data: Schema;
+  /** What orders messages: those with the same key are delivered in order. */
+  readonly key?: (data: OutputOf<Schema>) => string;
+  /** The team that answers for this contract. */
+  readonly owner?: string;
+  /** Default "internal". */
+  readonly classification?: Classification;
+  /** How older versions become this one; see upcastFrom(). */
+  readonly upcasts?: readonly Upcast<InputOf<Schema>>[];
+}
+
+/**
+ * Defines an event. Pure: nothing is created until a bus uses it.
+ * Throws INVALID_NAME or INVALID_ARGUMENT.
+ *
+ * @example
+ * import { defineEvent } from "spillway";
+ * import { z } from "zod";
+ * const OrderPlaced = defineEvent("com.acme.order.placed", {
+ *   data: z.object({ orderId: z.string(), cents: z.int() }),
+ *   key: (order) => order.orderId,
+ *   owner: "orders",
+ * });
+ * console.log(OrderPlaced.message({ orderId: "7", cents: 990 }).contract.type); // com.acme.order.placed
+ */
+export function defineEvent<
+  const Type extends string,
+  Schema extends StandardSchema,
+  const Version extends number = 1,
+>(type: Type, options: EventOptions<Version, Schema>): EventContract<Type, Version, Schema> {
+  return contractOf("event", type, options);
+}
+
+/** Builds a contract; shared by events and commands. */
+export function contractOf<
+  Kind extends "event" | "command",
+  Type extends string,
+  Version extends number,
+  Schema extends StandardSchema,
+>(
+  kind: Kind,
+  type: Type,
+  options: EventOptions<Version, Schema>,
+): Contract<Kind, Type, Version, Schema> {
+  assertName(kind, type);
+  const version = options.version ?? (1 as Version);
+  if (!Number.isInteger(version) || version < 1 || version > 65_535) {
+    throw new SpillwayError(
+      "INVALID_ARGUMENT",
+      `${kind} '${type}': version is ${version}: give a whole number from 1 to 65535`,
+    );
+  }
+  if (typeof options.data?.["~standard"]?.validate !== "function") {
+    throw new SpillwayError(
+      "INVALID_ARGUMENT",
+      `${kind} '${type}': data is not a Standard Schema validator: pass one of zod, valibot, arktype …`,
+    );
+  }
+  const key = options.key;
+  const contract: Contract<Kind, Type, Version, Schema> = {
+    kind,
+    type,
+    version,
+    schema: options.data,
+    owner: options.owner,
+    classification: options.classification ?? "internal",
+    upcasts: options.upcasts ?? [],
+    hasKey: key !== undefined,
+    keyOf: (data) => key?.(data),
+    message: (data, messageOptions) => outgoing(contract, data, messageOptions),
+  };
+  return Object.freeze(contract);
+}
+
+class ContractMessage<Of extends AnyContract> implements OutgoingMessage<Of> {
+  readonly contract: Of;
+  readonly data: unknown;
+  readonly options: MessageOptions | undefined;
+
+  constructor(contract: Of, data: unknown, options: MessageOptions | undefined) {
+    this.contract = contract;
+    this.data = data;
+    this.options = options;
+  }
+}
+
+function outgoing<Of extends AnyContract>(
+  contract: Of,
+  data: unknown,
+  options: MessageOptions | undefined,
+): OutgoingMessage<Of> {
+  return new ContractMessage(contract, data, options);
+}
+
+/** Whether a value is a message made by a contract (and not a look-alike). */
+export function isOutgoingMessage(value: unknown): value is OutgoingMessage {
+  return value instanceof ContractMessage;
+}

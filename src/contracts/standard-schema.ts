@@ -1,0 +1,43 @@
+// The validator port: the interface that the Standard Schema specification (version 1) describes, so
+// that zod, valibot, arktype and others are accepted without any of them being a dependency.
+
+/** One fault a validator reports. */
+export interface StandardIssue {
+  readonly message: string;
+  readonly path?: ReadonlyArray<PropertyKey | { readonly key: PropertyKey }> | undefined;
+}
+
+/** What validating gives: the value, or the faults. */
+export type StandardResult<Output> =
+  | { readonly value: Output; readonly issues?: undefined }
+  | { readonly issues: ReadonlyArray<StandardIssue> };
+
+/**
+ * Any validator that implements Standard Schema, version 1. `Input` is what goes over the wire,
+ * `Output` what a handler receives.
+ */
+export interface StandardSchema<Input = unknown, Output = Input> {
+  readonly "~standard": {
+    readonly version: 1;
+    readonly vendor: string;
+    readonly validate: (value: unknown) => StandardResult<Output> | Promise<StandardResult<Output>>;
+    readonly types?: { readonly input: Input; readonly output: Output } | undefined;
+  };
+}
+
+/** What a schema accepts: the data as it is published. */
+export type InputOf<Schema extends StandardSchema> = NonNullable<
+  Schema["~standard"]["types"]
+>["input"];
+
+/** What a schema gives: the data as a handler sees it. */
+export type OutputOf<Schema extends StandardSchema> = NonNullable<
+  Schema["~standard"]["types"]
+>["output"];
+
+/** The same data, deeply readonly: messages are immutable. */
+export type DeepReadonly<Data> = Data extends (...parameters: never[]) => unknown
+  ? Data
+  : Data extends object
+    ? { readonly [Key in keyof Data]: DeepReadonly<Data[Key]> }
+    : Data;

@@ -1,0 +1,235 @@
+// The one table of error codes: the classes, the messages' tone and the generated error reference
+// (docs/reference/errors.md) all derive from it. A code is never renamed, and never reused.
+
+/** What is known about a failed operation: it surely did not happen, or it may have happened. */
+export type Certainty = "definite" | "indefinite";
+
+/** One row of the table. */
+export interface ErrorCodeEntry {
+  /** Whether the same call may succeed later without any change by the caller. */
+  readonly retryable: boolean;
+  /** Whether the operation surely had no effect ("definite") or may have had one. */
+  readonly certainty: Certainty;
+  /** What makes the library report it. */
+  readonly cause: string;
+  /** What the person who sees it should do. */
+  readonly remedy: string;
+}
+
+const row = (
+  retryable: boolean,
+  certainty: Certainty,
+  cause: string,
+  remedy: string,
+): ErrorCodeEntry => ({ retryable, certainty, cause, remedy });
+
+/** Every error a user can meet: code → whether to retry, what is certain, cause and remedy. */
+export const errorCodes = {
+  INVALID_ARGUMENT: row(
+    false,
+    "definite",
+    "An option or argument of a call has a value that the call cannot use.",
+    "Correct the argument named in the message; nothing was changed.",
+  ),
+  INVALID_NAME: row(
+    false,
+    "definite",
+    "A contract, channel, group or tenant name does not follow the grammar of names.",
+    "Use lower-case letters, digits, dots, hyphens and underscores, starting with a letter or digit.",
+  ),
+  VALIDATION_FAILED: row(
+    false,
+    "definite",
+    "The data of a message does not fit the schema of its contract.",
+    "Correct every path listed in `issues`; the message was not stored.",
+  ),
+  MESSAGE_TOO_LARGE: row(
+    false,
+    "definite",
+    "The encoded message is larger than `messageBytesMax`.",
+    "Send a reference to the content instead, or raise `messageBytesMax` (64 MiB at most).",
+  ),
+  BACK_PRESSURE: row(
+    true,
+    "definite",
+    "More publishes wait than `pendingMax` or `pendingBytesMax` allow, or the journal is slowing publishers down.",
+    "Await earlier publishes before making new ones, then try again; the message was not stored.",
+  ),
+  UNSUPPORTED: row(
+    false,
+    "definite",
+    "The chosen transport cannot give what was asked for.",
+    "Choose one of the transports or options listed in the message.",
+  ),
+  CLOSED: row(
+    false,
+    "definite",
+    "The bus, subscription or journal is closing or closed.",
+    "Create a new one; what was acknowledged before is stored.",
+  ),
+  ABORTED: row(
+    true,
+    "indefinite",
+    "The caller's AbortSignal fired while the operation was under way.",
+    "Repeat with the same message id if it must happen: a repeat within the window is stored once.",
+  ),
+  LEASE_LOST: row(
+    true,
+    "definite",
+    "Another consumer took over these keys because this one looked dead or was frozen.",
+    "Nothing: the commit was refused and the messages are delivered to the new owner.",
+  ),
+  ID_REUSED: row(
+    false,
+    "definite",
+    "A message with the same source and id but other content was published within the window.",
+    "Give every message its own id; repeat an id only to repeat the very same message.",
+  ),
+  PRIORITY_BREAKS_ORDER: row(
+    false,
+    "definite",
+    "A priority was given to a single message that has a key, which could overtake its own key.",
+    "Make the priority a function of the key on the channel (`priorityOf`), or leave the key out.",
+  ),
+  CONTRACT_CONFLICT: row(
+    false,
+    "definite",
+    "Two different contracts with the same name and version, or a contract outside its channel.",
+    "Define each contract once and share the object; list it in one channel.",
+  ),
+  CHANNEL_CONFLICT: row(
+    false,
+    "definite",
+    "A channel is declared again with options that cannot change, or two channels share a name.",
+    "Use the options it was created with, or another channel name.",
+  ),
+  GROUP_CONFLICT: row(
+    false,
+    "definite",
+    "A second subscription uses the same group on the same channel for other messages.",
+    "Give each subscription its own `group`, or handle all contracts in one subscription.",
+  ),
+  UNKNOWN_CHANNEL: row(
+    false,
+    "definite",
+    "No channel of that name exists in this journal.",
+    "Check the name against the list in the message.",
+  ),
+  UNKNOWN_TYPE: row(
+    false,
+    "definite",
+    "A stored message has a type, or a version of a type, that its subscriber does not know.",
+    "Add the contract (or an upcaster) to the subscription; the message waits in the invalid-message channel.",
+  ),
+  UPCAST_FAILED: row(
+    false,
+    "definite",
+    "An upcaster threw while it brought old data to the current version.",
+    "Correct the upcaster; the message waits in the invalid-message channel.",
+  ),
+  CODEC_FAILED: row(
+    false,
+    "definite",
+    "Data could not be encoded, or stored bytes could not be decoded.",
+    "Check that the data is what the codec can carry (JSON: no cycles, no BigInt).",
+  ),
+  HANDLER_FAILED: row(
+    true,
+    "definite",
+    "A handler threw something that is not an error of this library.",
+    "See `cause`; the message is retried, then goes to the dead-letter channel.",
+  ),
+  HANDLER_TIMEOUT: row(
+    true,
+    "indefinite",
+    "A handler did not settle within `timeoutMs`.",
+    "Observe `context.signal` in the handler, or raise `timeoutMs`; the message is retried.",
+  ),
+  HANDLER_RESULT_INVALID: row(
+    false,
+    "definite",
+    "A handler returned something that is not a message, a list of messages or nothing.",
+    "Return what `Contract.message(…)` gives, a list of those, or nothing.",
+  ),
+  PUBLISH_INSIDE_HANDLER: row(
+    false,
+    "definite",
+    "`bus.publish` was called inside a handler, where it would escape the commit unit.",
+    "Return the message, use `context.publish`, or pass `{ detached: true }` if escaping is meant.",
+  ),
+  STATE_CONFLICT: row(
+    true,
+    "definite",
+    "The state that a handler read was changed by another one before it committed, again and again.",
+    "Nothing as a rule: the handler is repeated. Spread hot state over more keys if it lasts.",
+  ),
+  REJECTED: row(
+    false,
+    "definite",
+    "A handler threw `Reject`.",
+    "See the reason; the message is in the dead-letter channel.",
+  ),
+  RETRY_LATER: row(
+    true,
+    "definite",
+    "A handler threw `RetryLater`.",
+    "Nothing: the message is delivered again after the given time.",
+  ),
+  JOURNAL_FORMAT: row(
+    false,
+    "definite",
+    "The directory was written by a newer version of the library, or is not a journal.",
+    "Use the version that wrote it, or another directory; nothing was changed.",
+  ),
+  JOURNAL_DIRECTORY: row(
+    false,
+    "definite",
+    "The directory cannot be created or written, or lies on a network file system.",
+    "Choose a local directory that this user may write.",
+  ),
+  JOURNAL_BUSY: row(
+    true,
+    "definite",
+    "Another process held the journal's write lock longer than `busyTimeoutMs`.",
+    "Look for a stopped process with `spillway doctor`, then try again.",
+  ),
+  JOURNAL_IO: row(
+    true,
+    "indefinite",
+    "The disk reported an error while the journal wrote.",
+    "Check the disk; repeat with the same message id: a repeat within the window is stored once.",
+  ),
+  JOURNAL_DAMAGED: row(
+    false,
+    "definite",
+    "A stored batch or row does not match its checksum.",
+    "Stop, copy the directory, and run `spillway doctor`; nothing is deleted.",
+  ),
+  JOURNAL_STOPPED: row(
+    true,
+    "indefinite",
+    "The thread that writes the journal ended unexpectedly.",
+    "See `cause`; open the journal again and repeat with the same message ids.",
+  ),
+  DRAIN_DEADLINE: row(
+    true,
+    "definite",
+    "Closing took longer than its deadline, so work in flight was left to be redelivered.",
+    "Raise `drainTimeoutMs`, or make handlers observe `context.signal`.",
+  ),
+  RUNTIME_TOO_OLD: row(
+    false,
+    "definite",
+    "This Node.js is older than the library supports.",
+    "Use Node.js 22.22 or newer.",
+  ),
+  INPUT_INVALID: row(
+    false,
+    "definite",
+    "A line or file given to the command line is not what the command reads.",
+    "Correct the line named in the message; what was reported as stored is stored.",
+  ),
+} as const satisfies Record<string, ErrorCodeEntry>;
+
+/** The code of a SpillwayError. */
+export type ErrorCode = keyof typeof errorCodes;

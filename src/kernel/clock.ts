@@ -1,0 +1,65 @@
+// The one door to time. Everything above asks a Clock for the wall time, for a monotonic time and
+// for timers; only this folder touches `Date`, `performance` and Node's timers, so that a simulation
+// can replace them all. Always true: monotonicMs() never goes back, whatever the wall clock does.
+
+/** Cancels a timer; calling it twice, or after the timer fired, does nothing. */
+export type CancelTimer = () => void;
+
+/** Time as the library sees it: wall time for people, monotonic time for durations, timers. */
+export interface Clock {
+  /** Wall time in milliseconds since 1970-01-01T00:00:00Z; may jump either way. */
+  wallMs(): number;
+  /** Milliseconds since an arbitrary start; never goes back; fractions are allowed. */
+  monotonicMs(): number;
+  /** Runs `action` once after `delayMs`; keeps the process alive until then unless `background`. */
+  after(delayMs: number, action: () => void, options?: { readonly background?: boolean }): CancelTimer;
+  /** Runs `action` after the current turn of the event loop, before any timer that is not yet due. */
+  soon(action: () => void): void;
+}
+
+/** The longest delay one Node timer can hold; longer waits are split into several. */
+const timerDelayMsMax = 2_147_483_647;
+
+/** The machine's own clock and timers. */
+export const systemClock: Clock = {
+  wallMs: () => Date.now(),
+  monotonicMs: () => performance.now(),
+  after(delayMs, action, options) {
+    if (delayMs > timerDelayMsMax) {
+      let cancelRest: CancelTimer = () => undefined;
+      const rest = (): void => {
+        cancelRest = systemClock.after(delayMs - timerDelayMsMax, action, options);
+      };
+      const cancelFirst = systemClock.after(timerDelayMsMax, rest, options);
+      return () => {
+        cancelFirst();
+        cancelRest();
+      };
+    }
+    const timer = setTimeout(action, delayMs);
+    if (options?.background === true) timer.unref();
+    return () => clearTimeout(timer);
+  },
+  soon(action) {
+    setImmediate(action);
+  },
+};
+
+/**
+ * Waits `delayMs` on the given clock.
+ * Rejects with the signal's reason as soon as `signal` aborts; the timer is then cancelled.
+ */
+export function delay(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted === true) return reject(signal.reason);
+    const onAbort = (): void => {
+      cancel();
+      reject(signal?.reason);
+    };
+    const cancel = clock.after(delayMs, () => {
+      signal?.removeEventListener("abort", onAbort);
+      resolve();
+    });
+    signal?.addEventListener("abort", onAbort, { once: true });
+  });
+}

@@ -1,0 +1,72 @@
+// The commit unit: everything that handling some messages caused. A transport whose store shares its
+// writer makes it durable together or not at all. Built by delivery/, applied by an adapter.
+import type { OutgoingBatch } from "../message/outgoing-batch.ts";
+import type { AppendResult, DeliveryBatch } from "./transport.ts";
+
+/**
+ * What became of one delivered message:
+ * "ack": done, never delivered to this group again.
+ * "open": not done; stays unsettled, survives a restart with its attempt count and due time.
+ */
+export type Outcome =
+  | { readonly kind: "ack" }
+  | {
+      readonly kind: "open";
+      /** Deliveries so far that ended in a failure. */
+      readonly attempt: number;
+      /** Wall time in ms before which it must not be delivered; 0: no such time. */
+      readonly dueAtMs: number;
+      /** "retry": it failed itself. "parked": it waits behind an earlier message of its key. */
+      readonly reason: OpenReason;
+    };
+
+/** Why a message is open: it failed, waits behind its key, or was in flight when others settled. */
+export type OpenReason = "retry" | "parked" | "in-flight";
+
+/** The settled messages of one delivery batch: parallel arrays. */
+export interface BatchSettlement {
+  readonly batch: DeliveryBatch;
+  /** Indexes into the delivery batch's `indexes` column are NOT used here: record indexes are. */
+  readonly records: readonly number[];
+  /** One per record. */
+  readonly outcomes: readonly Outcome[];
+}
+
+/** The version of a state row: 0 where the row does not exist; opaque otherwise. */
+export type StateVersion = number;
+
+/** One row that a unit read or changes. */
+export interface StateChange {
+  /** The state's name within the group, as declared in the subscription. */
+  readonly table: string;
+  readonly key: string;
+  /**
+   * The version this unit read. A committed one (≥ 0), or −n when the value was written by the
+   * n-th unit of this subscription (`CommitUnit.sequence`) that may still be under way.
+   */
+  readonly expected: StateVersion;
+  /** New encoded value; null deletes; undefined only checks the version. */
+  readonly value: string | null | undefined;
+}
+
+/** Everything that becomes durable together. */
+export interface CommitUnit {
+  /** 1, 2, 3 … per subscription, in the order of commit() calls. */
+  readonly sequence: number;
+  readonly settlements: readonly BatchSettlement[];
+  /** Outgoing messages: returned by handlers, dead letters, invalid messages. */
+  readonly publishes: readonly OutgoingBatch[];
+  readonly state: readonly StateChange[];
+}
+
+/**
+ * How a commit ended. "committed": everything is durable. "fenced": some keys belong to somebody
+ * else now. "conflict": state that the unit read has changed. In the last two cases nothing at all
+ * was applied, and units of this subscription sent after the refused one are refused too
+ * ("poisoned"), until resume() was called.
+ */
+export type CommitResult =
+  | { readonly kind: "committed"; readonly appended: readonly AppendResult[]; readonly version: StateVersion }
+  | { readonly kind: "fenced" }
+  | { readonly kind: "conflict"; readonly table: string; readonly key: string }
+  | { readonly kind: "poisoned" };

@@ -1,0 +1,198 @@
+// The transport port: where messages are stored and how they reach groups of consumers. An adapter
+// implements it; bus/ and delivery/ see nothing else of a broker or journal. The comments carry the
+// semantics; the contract suite in testing/ checks them on every adapter.
+import type { Clock } from "../kernel/clock.ts";
+import type { Random } from "../kernel/random.ts";
+import type { MessageColumns, Priority } from "../message/envelope.ts";
+import type { OutgoingBatch } from "../message/outgoing-batch.ts";
+import type { SpillwayError } from "../errors/spillway-error.ts";
+import type { Capabilities } from "./capabilities.ts";
+import type { CommitResult, CommitUnit, OpenReason } from "./commit-unit.ts";
+import type { StateStore } from "./state-store.ts";
+
+/** What the bus lends a transport when it opens it. */
+export interface TransportEnvironment {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** The bus's name; for diagnostics only. */
+  readonly name: string;
+}
+
+/** How long and how much a channel keeps. Never removes what a living group has not settled. */
+export interface Retention {
+  /** Days after which a batch may be removed; default 7. */
+  readonly days?: number;
+  /** Bytes above which the oldest batches may be removed; default: no bound. */
+  readonly bytes?: number;
+  /** "keep" (default): unread messages stay. "drop": retention passes slow groups, counted. */
+  readonly unread?: "keep" | "drop";
+}
+
+/** A channel as a transport sees it. */
+export interface ChannelDeclaration {
+  readonly name: string;
+  /** Ranges (embedded) or partitions (brokers) by which a group's work is divided; 1 to 1,024. */
+  readonly partitions: number;
+  readonly retention: Retention;
+  readonly compression: "none" | "zstd";
+}
+
+/** What became of an appended batch. */
+export interface AppendResult {
+  /** Offset of the first message stored by this append. */
+  readonly firstOffset: number;
+  /**
+   * Messages that were not newly stored, by index: a repeat (offset of the first storing), or a
+   * refusal. All others have consecutive offsets from firstOffset, in order of index.
+   */
+  readonly exceptions?: ReadonlyMap<number, { readonly offset: number } | SpillwayError>;
+}
+
+/** Where a new group, or a reader, starts. An offset counts in the normal priority's log. */
+export type StartPosition =
+  | "earliest"
+  | "latest"
+  | { readonly offset: number }
+  | { readonly timeMs: number };
+
+/** Stored messages: columns plus where they stand. */
+export interface StoredBatch extends MessageColumns {
+  /** Offset of record `index` within the channel's log of this priority. */
+  offsetAt(index: number): number;
+  /** When the batch was stored; wall ms that never goes back within one log. */
+  readonly appendedAtMs: number;
+  /** Memory this batch holds while referenced, in bytes. */
+  readonly bytes: number;
+}
+
+/** An unsettled message from before: its failures so far, and when it is due. */
+export interface OpenEntry {
+  readonly attempt: number;
+  readonly dueAtMs: number;
+  readonly reason: OpenReason;
+}
+
+/** Messages handed to one consumer. */
+export interface DeliveryBatch {
+  readonly stored: StoredBatch;
+  /** Which records of `stored` are delivered, ascending. */
+  readonly records: readonly number[];
+  /** For messages delivered again after a restart or take-over: by record. Absent: all fresh. */
+  readonly open?: ReadonlyMap<number, OpenEntry>;
+  /** Opaque to everybody but the adapter: under which ownership these were fetched. */
+  readonly token: unknown;
+}
+
+/** Options of a group's consumer. */
+export interface ConsumerOptions {
+  readonly channel: string;
+  readonly group: string;
+  /** Used only when the group is created. */
+  readonly from: StartPosition;
+  /** What the group reads (contract types, sorted), for conflict detection; undefined: everything. */
+  readonly types: readonly string[] | undefined;
+}
+
+/** One member of a group: fetches deliveries and commits units. */
+export interface Consumer {
+  /**
+   * Waits for the next deliveries: at most `messagesMax`, of one log, offsets ascending. Unsettled
+   * messages of keys newly owned come before any later message of those keys. Resolves undefined
+   * once the consumer is closed or `signal` aborts. One call at a time. Does not hold anything open
+   * while it waits, and bounds nothing itself: the caller decides how much it fetches.
+   */
+  next(messagesMax: number, signal: AbortSignal): Promise<DeliveryBatch | undefined>;
+  /** Whether this consumer still owns that record's key range; cheap, asked before each handler. */
+  owns(batch: DeliveryBatch, record: number): boolean;
+  /** Gives up a delivered record without settling it (after owns() said no, or on close). */
+  release(batch: DeliveryBatch, record: number): void;
+  /**
+   * Reads unsettled messages again whose payload was let go. They must be open and owned; those
+   * that are not owned any more are left out. Result batches keep the order of offsets.
+   */
+  reload(priority: Priority, offsets: readonly number[]): Promise<readonly DeliveryBatch[]>;
+  /** Commits; see CommitResult. Units take effect in the order of the calls. */
+  commit(unit: CommitUnit): Promise<CommitResult>;
+  /** Ends the poisoned state after a refused commit, once every refused unit was handed back. */
+  resume(): void;
+  /** Gives up ownership; what is unsettled is delivered to others at once. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Counters of one log of a channel. */
+export interface LogStats {
+  readonly priority: Priority;
+  readonly startOffset: number;
+  readonly endOffset: number;
+  readonly bytes: number;
+}
+
+/** A group's progress on one channel. */
+export interface GroupStats {
+  readonly group: string;
+  /** Messages not yet settled: behind the cursor's end plus open ones. */
+  readonly depth: number;
+  /** Of these: failed and waiting, or parked behind one that failed. */
+  readonly open: number;
+  /** Age of the oldest unsettled message in ms; 0 when there is none. */
+  readonly lagMs: number;
+  /** Living members over all processes. */
+  readonly members: number;
+}
+
+/** A channel with its logs and groups. */
+export interface ChannelStats {
+  readonly channel: string;
+  readonly partitions: number;
+  readonly logs: readonly LogStats[];
+  /** Delayed messages not yet visible. */
+  readonly delayed: number;
+  readonly groups: readonly GroupStats[];
+}
+
+/** How a transport feels: "degraded" works with limits, "failed" does not work. */
+export interface TransportHealth {
+  readonly status: "ok" | "degraded" | "failed";
+  /** One line per reason, for people. */
+  readonly reasons: readonly string[];
+}
+
+/** A message store with groups of consumers. Opened once by its bus, closed by its bus. */
+export interface Transport {
+  /** The adapter's folder name: "embedded", "memory" … */
+  readonly name: string;
+  readonly capabilities: Capabilities;
+  /** The store that shares this transport's writer (atomicUnit), if it has one. */
+  readonly state: StateStore | undefined;
+  /** Connects; rejects with a clear error. Called once, before anything else. */
+  open(environment: TransportEnvironment): Promise<void>;
+  /** Creates the channel or checks it against the existing one (CHANNEL_CONFLICT). Idempotent. */
+  declare(channel: ChannelDeclaration): Promise<void>;
+  /**
+   * Stores batches; resolves when all are durable, in the order of the calls per channel and
+   * priority. A rejection says whether it is definite. The batches must not change afterwards.
+   * A batch with `dueAtMs` is stored as delayed messages (their offset is −1).
+   */
+  append(batches: readonly OutgoingBatch[]): Promise<readonly AppendResult[]>;
+  /** Joins a group (creates it when new). */
+  consume(options: ConsumerOptions): Promise<Consumer>;
+  /**
+   * Reads without a group: batches from a position up to the end at the time of the call, or on and
+   * on with `follow`. Holds nothing open between batches.
+   */
+  read(
+    channel: string,
+    options: {
+      readonly from: StartPosition;
+      readonly priority?: Priority;
+      readonly follow?: boolean;
+      readonly signal?: AbortSignal;
+    },
+  ): AsyncIterable<StoredBatch>;
+  stats(): Promise<readonly ChannelStats[]>;
+  health(): TransportHealth;
+  /** Waits while the transport asks publishers to slow down; resolves at once otherwise. */
+  ready(signal?: AbortSignal): Promise<void>;
+  /** Makes what was appended durable, then closes everything. Idempotent. */
+  close(): Promise<void>;
+}
