@@ -3,30 +3,30 @@
  * Each file runs in a process of its own under the Node that runs this script.
  * The last line is always `N passed, N failed`, with `, N skipped` when there are any.
  */
-import { fileURLToPath } from "node:url"
-import { discover, type TestFile } from "./test-runner/discover.ts"
-import { parseOptions, type Options } from "./test-runner/options.ts"
-import { runFile, stopAll, type FileResult } from "./test-runner/run-file.ts"
+import { fileURLToPath } from "node:url";
+import { discover, type TestFile } from "./test-runner/discover.ts";
+import { parseOptions, type Options } from "./test-runner/options.ts";
+import { runFile, stopAll, type FileResult } from "./test-runner/run-file.ts";
 
-const root = fileURLToPath(new URL("..", import.meta.url))
-const lightConcurrency = 2
-let stopping = false
+const root = fileURLToPath(new URL("..", import.meta.url));
+const lightConcurrency = 2;
+let stopping = false;
 
 async function main(): Promise<number> {
-  const options = parseOptions(process.argv.slice(2))
-  const files = discover(root, options)
+  const options = parseOptions(process.argv.slice(2));
+  const files = discover(root, options);
   if (options.list) {
-    for (const file of files) console.log(`${file.suite.name.padEnd(12)} ${file.path}`)
-    return 0
+    for (const file of files) console.log(`${file.suite.name.padEnd(12)} ${file.path}`);
+    return 0;
   }
-  stopOnSignals()
-  const light = files.filter((file) => !file.suite.exclusive)
-  const exclusive = files.filter((file) => file.suite.exclusive)
+  stopOnSignals();
+  const light = files.filter((file) => !file.suite.exclusive);
+  const exclusive = files.filter((file) => file.suite.exclusive);
   const results = [
     ...(await runAll(light, lightConcurrency, options)),
     ...(await runAll(exclusive, 1, options)),
-  ]
-  return stopping ? 130 : summarize(results)
+  ];
+  return stopping ? 130 : summarize(results);
 }
 
 async function runAll(
@@ -34,58 +34,61 @@ async function runAll(
   concurrency: number,
   options: Options,
 ): Promise<FileResult[]> {
-  const waiting = [...files]
-  const results: FileResult[] = []
+  const waiting = [...files];
+  const results: FileResult[] = [];
   const work = async (): Promise<void> => {
     for (let file = waiting.shift(); file && !stopping; file = waiting.shift()) {
-      const result = await runFile(file.path, { root, ...options })
-      if (stopping) return
-      results.push(result)
-      printProgress(result, options)
+      const result = await runFile(file.path, { root, ...options });
+      if (stopping) return;
+      results.push(result);
+      printProgress(result, options);
     }
-  }
-  await Promise.all(Array.from({ length: concurrency }, work))
-  return results
+  };
+  await Promise.all(Array.from({ length: concurrency }, work));
+  return results;
 }
 
 function printProgress(result: FileResult, options: Options): void {
-  const seconds = `${(result.durationMs / 1000).toFixed(1)} s`.padStart(8)
-  const skipped = result.skipped > 0 ? `, ${result.skipped} skipped` : ""
-  const mark = result.failed > 0 ? "FAIL" : "ok  "
-  console.log(`${mark} ${seconds}  ${result.path}  (${result.passed} passed${skipped})`)
-  if (result.failed === 0) return
-  if (!options.verbose) console.log(indent(result.output))
-  if (result.fault !== undefined) console.log(`     ${result.path}: ${result.fault}`)
+  const seconds = `${(result.durationMs / 1000).toFixed(1)} s`.padStart(8);
+  const skipped = result.skipped > 0 ? `, ${result.skipped} skipped` : "";
+  const mark = result.failed > 0 ? "FAIL" : "ok  ";
+  console.log(`${mark} ${seconds}  ${result.path}  (${result.passed} passed${skipped})`);
+  if (result.failed === 0) return;
+  if (!options.verbose) console.log(indent(result.output));
+  if (result.fault !== undefined) console.log(`     ${result.path}: ${result.fault}`);
 }
 
+/** What the file printed, without the lines of its passing tests. */
 function indent(text: string): string {
-  return text.trimEnd().replaceAll(/^/gm, "     | ")
+  const lines = text.trimEnd().split("\n");
+  const kept = lines.filter((line) => !/^\s*✔ /.test(line));
+  return kept.map((line) => `     | ${line}`).join("\n");
 }
 
 function summarize(results: readonly FileResult[]): number {
   const sum = (key: "passed" | "failed" | "skipped"): number =>
-    results.reduce((total, result) => total + result[key], 0)
-  const failures = results.filter((result) => result.failed > 0)
-  if (failures.length > 0) console.log("\nFailed files:")
-  for (const { path, fault } of failures) console.log(`  ${path}${fault ? `: ${fault}` : ""}`)
-  const [passed, failed, skipped] = [sum("passed"), sum("failed"), sum("skipped")]
-  if (passed + failed === 0) console.log("no test ran")
-  console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`)
-  return failed === 0 && passed > 0 ? 0 : 1
+    results.reduce((total, result) => total + result[key], 0);
+  const failures = results.filter((result) => result.failed > 0);
+  if (failures.length > 0) console.log("\nFailed files:");
+  for (const { path, fault } of failures) console.log(`  ${path}${fault ? `: ${fault}` : ""}`);
+  const [passed, failed, skipped] = [sum("passed"), sum("failed"), sum("skipped")];
+  if (passed + failed === 0) console.log("no test ran");
+  console.log(`${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ""}`);
+  return failed === 0 && passed > 0 ? 0 : 1;
 }
 
 function stopOnSignals(): void {
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(signal, () => {
-      stopping = true
-      stopAll()
-    })
+      stopping = true;
+      stopAll();
+    });
   }
 }
 
 try {
-  process.exitCode = await main()
+  process.exitCode = await main();
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error)
-  process.exitCode = 2
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 2;
 }

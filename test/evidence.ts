@@ -2,23 +2,23 @@
  * Writes what a long test run has shown to `docs/evidence/<suite>.json`.
  * A short run writes nothing, so that only deliberate runs change the record.
  */
-import { mkdir, writeFile } from "node:fs/promises"
-import { fileURLToPath } from "node:url"
+import { mkdir, writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 
 /** What a suite observed: its seed, its counters, and every violation found. */
 export interface Evidence {
-  readonly seed: number | string
-  readonly counts: Readonly<Record<string, number>>
-  readonly violations: readonly string[]
+  readonly seed: number | string;
+  readonly counts: Readonly<Record<string, number>>;
+  readonly violations: readonly string[];
 }
 
 /** True when the run was started as `npm run test:long`. */
-export const isLongRun: boolean = process.env["SPILLWAY_TEST_LONG"] === "1"
+export const isLongRun: boolean = process.env["SPILLWAY_TEST_LONG"] === "1";
 
 /** Records `evidence` for `suite` in a long run; does nothing in a short one. */
 export async function recordEvidence(suite: string, evidence: Evidence): Promise<void> {
-  if (!isLongRun) return
-  const folder = fileURLToPath(new URL("../docs/evidence/", import.meta.url))
+  if (!isLongRun) return;
+  const folder = fileURLToPath(new URL("../docs/evidence/", import.meta.url));
   const record = {
     suite,
     date: new Date().toISOString(),
@@ -26,7 +26,7 @@ export async function recordEvidence(suite: string, evidence: Evidence): Promise
     seed: evidence.seed,
     counts: evidence.counts,
     violations: evidence.violations,
-  }
-  await mkdir(folder, { recursive: true })
-  await writeFile(`${folder}${suite}.json`, `${JSON.stringify(record, null, 2)}\n`)
+  };
+  await mkdir(folder, { recursive: true });
+  await writeFile(`${folder}${suite}.json`, `${JSON.stringify(record, null, 2)}\n`);
 }

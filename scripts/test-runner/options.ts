@@ -5,17 +5,17 @@
 
 /** One folder of test files and the way its files may share the machine. */
 export interface Suite {
-  readonly name: string
-  readonly root: string
+  readonly name: string;
+  readonly root: string;
   /** An exclusive suite runs one file at a time, with nothing else beside it. */
-  readonly exclusive: boolean
+  readonly exclusive: boolean;
 }
 
 const suite = (name: string, root = `test/${name}`, exclusive = false): Suite => ({
   name,
   root,
   exclusive,
-})
+});
 
 /** Every suite, in the order in which they run. */
 export const suites: readonly Suite[] = [
@@ -28,35 +28,35 @@ export const suites: readonly Suite[] = [
   suite("docs"),
   suite("package", "test/package", true),
   suite("crash", "test/crash", true),
-]
+];
 
 /** What the caller asked for. */
 export interface Options {
-  readonly suites: readonly Suite[]
-  readonly filters: readonly string[]
-  readonly list: boolean
-  readonly long: boolean
-  readonly verbose: boolean
-  readonly timeoutMs: number
+  readonly suites: readonly Suite[];
+  readonly filters: readonly string[];
+  readonly list: boolean;
+  readonly long: boolean;
+  readonly verbose: boolean;
+  readonly timeoutMs: number;
 }
 
-const minuteMs = 60_000
+const minuteMs = 60_000;
 
 /** Reads the arguments after the script's name; throws on an unknown switch. */
 export function parseOptions(words: readonly string[]): Options {
-  const chosen: Suite[] = []
-  const filters: string[] = []
-  const switches = new Set<string>()
-  let timeoutMs: number | undefined
+  const chosen: Suite[] = [];
+  const filters: string[] = [];
+  const switches = new Set<string>();
+  let timeoutMs: number | undefined;
   for (const word of words) {
-    const named = suites.find((candidate) => candidate.name === word)
-    if (named) chosen.push(named)
-    else if (/^--timeout=\d+$/.test(word)) timeoutMs = Number(word.slice(10)) * 1000
-    else if (["--list", "--long", "--verbose"].includes(word)) switches.add(word)
-    else if (word.startsWith("-")) throw new Error(`unknown switch ${word}: ${usage}`)
-    else filters.push(word.replace(/^\.\//, ""))
+    const named = suites.find((candidate) => candidate.name === word);
+    if (named) chosen.push(named);
+    else if (/^--timeout=\d+$/.test(word)) timeoutMs = Number(word.slice(10)) * 1000;
+    else if (["--list", "--long", "--verbose"].includes(word)) switches.add(word);
+    else if (word.startsWith("-")) throw new Error(`unknown switch ${word}: ${usage}`);
+    else filters.push(word.replace(/^\.\//, ""));
   }
-  const long = switches.has("--long")
+  const long = switches.has("--long");
   return {
     suites: chosen.length > 0 ? suites.filter((one) => chosen.includes(one)) : suites,
     filters,
@@ -64,7 +64,7 @@ export function parseOptions(words: readonly string[]): Options {
     long,
     verbose: switches.has("--verbose"),
     timeoutMs: timeoutMs ?? (long ? 60 : 5) * minuteMs,
-  }
+  };
 }
 
-const usage = "use [suite…] [part of a path…] [--list] [--long] [--verbose] [--timeout=seconds]"
+const usage = "use [suite…] [part of a path…] [--list] [--long] [--verbose] [--timeout=seconds]";
