@@ -24,6 +24,7 @@ export interface PublicName {
 
 /** The public names of every entry point that exists, with the checker that knows them. */
 export interface PublicSurface {
+  readonly program: ts.Program;
   readonly checker: ts.TypeChecker;
   readonly names: readonly PublicName[];
 }
@@ -40,7 +41,7 @@ export function readPublicSurface(
   const names = present.flatMap(([entry], index) =>
     namesOf(program, checker, entry, files[index] ?? ""),
   );
-  return { checker, names };
+  return { program, checker, names };
 }
 
 function compilerOptions(root: string): ts.CompilerOptions {
@@ -51,7 +52,7 @@ function compilerOptions(root: string): ts.CompilerOptions {
     ts.sys,
     root,
   );
-  return options;
+  return { ...options, noEmit: false, declaration: true, emitDeclarationOnly: true };
 }
 
 function namesOf(
