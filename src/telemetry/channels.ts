@@ -1,0 +1,71 @@
+// The diagnostics channels of Node (`node:diagnostics_channel`) on which the library says what it
+// does, for tracing and logging tools. Whoever publishes asks `hasSubscribers` first and builds the
+// event only then, so that nobody listening costs one comparison a batch.
+import { channel } from "node:diagnostics_channel";
+
+/** A batch was appended, or could not be. On `spillway:publish`. */
+export interface PublishDiagnostics {
+  readonly channel: string;
+  readonly priority: string;
+  readonly count: number;
+  /** Undefined: durable. Otherwise why the whole batch was refused. */
+  readonly error: unknown;
+}
+
+/** Messages were fetched for a group. On `spillway:deliver`. */
+export interface DeliverDiagnostics {
+  readonly channel: string;
+  readonly group: string;
+  readonly count: number;
+}
+
+/** A commit unit took effect. On `spillway:settle`. */
+export interface SettleDiagnostics {
+  readonly channel: string;
+  readonly group: string;
+  /** Messages settled for good. */
+  readonly acked: number;
+  /** Messages published by the unit. */
+  readonly published: number;
+}
+
+/** One message's handling failed and it is tried again. On `spillway:retry`. */
+export interface RetryDiagnostics {
+  readonly channel: string;
+  readonly group: string;
+  readonly type: string;
+  readonly id: string;
+  /** Failures so far. */
+  readonly attempt: number;
+  readonly afterMs: number;
+  readonly error: unknown;
+}
+
+/** One message was set aside. On `spillway:dead-letter` and `spillway:invalid`. */
+export interface SetAsideDiagnostics {
+  readonly channel: string;
+  readonly group: string;
+  readonly type: string;
+  readonly id: string;
+  readonly reason: string;
+  readonly error: unknown;
+}
+
+/** Ownership of keys was lost: a unit was refused. On `spillway:lease`. */
+export interface LeaseDiagnostics {
+  readonly channel: string;
+  readonly group: string;
+  /** Messages handed back, to be delivered to whoever owns them now. */
+  readonly count: number;
+}
+
+/** The channels, by what they tell. Their names are fixed. */
+export const diagnostics = {
+  publish: channel("spillway:publish"),
+  deliver: channel("spillway:deliver"),
+  settle: channel("spillway:settle"),
+  retry: channel("spillway:retry"),
+  deadLetter: channel("spillway:dead-letter"),
+  invalid: channel("spillway:invalid"),
+  lease: channel("spillway:lease"),
+} as const;
