@@ -9,6 +9,7 @@ import type {
   Upcast,
 } from "./contract.ts";
 import { assertName } from "./names.ts";
+import { assertUpcasts } from "./upcasting.ts";
 import type { InputOf, OutputOf, StandardSchema } from "./standard-schema.ts";
 
 /** The contract of an event. */
@@ -89,11 +90,12 @@ export function contractOf<
     schema: options.data,
     owner: options.owner,
     classification: options.classification ?? "internal",
-    upcasts: options.upcasts ?? [],
+    upcasts: Object.freeze([...(options.upcasts ?? [])]),
     hasKey: key !== undefined,
     keyOf: (data) => key?.(data),
     message: (data, messageOptions) => outgoing(contract, data, messageOptions),
   };
+  assertUpcasts(contract);
   return Object.freeze(contract);
 }
 
