@@ -38,8 +38,9 @@ export interface CommandContract<
 /** Every reply a command can give, as a union. */
 export type ReplyOf<Command> =
   Command extends CommandContract<infer Type, number, StandardSchema, infer Replies>
-    ? { [Name in keyof Replies & string]: Reply<Type, Name, InputOf<Replies[Name]>> }[keyof Replies &
-        string]
+    ? {
+        [Name in keyof Replies & string]: Reply<Type, Name, InputOf<Replies[Name]>>;
+      }[keyof Replies & string]
     : never;
 
 /** What defineCommand() takes. */

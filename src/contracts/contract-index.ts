@@ -46,7 +46,8 @@ export class ContractIndex {
   /** How to read a stored message of this type and version. */
   resolve(type: string, version: number): Resolution {
     const versions = this.#types.get(type);
-    if (versions !== undefined) return versions.get(version) ?? unknownVersion(type, version, versions);
+    if (versions !== undefined)
+      return versions.get(version) ?? unknownVersion(type, version, versions);
     return this.#whole ? unknownType(type, this.#types) : skip;
   }
 

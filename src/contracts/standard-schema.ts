@@ -25,19 +25,46 @@ export interface StandardSchema<Input = unknown, Output = Input> {
   };
 }
 
-/** What a schema accepts: the data as it is published. */
-export type InputOf<Schema extends StandardSchema> = NonNullable<
-  Schema["~standard"]["types"]
->["input"];
+/**
+ * What a schema accepts: the data as it is published. Readonly, so that data which was received can
+ * be published again as it is.
+ */
+export type InputOf<Schema extends StandardSchema> = DeepReadonly<
+  NonNullable<Schema["~standard"]["types"]>["input"]
+>;
 
 /** What a schema gives: the data as a handler sees it. */
 export type OutputOf<Schema extends StandardSchema> = NonNullable<
   Schema["~standard"]["types"]
 >["output"];
 
-/** The same data, deeply readonly: messages are immutable. */
-export type DeepReadonly<Data> = Data extends (...parameters: never[]) => unknown
+/**
+ * The same data, deeply readonly: messages are immutable. Text that carries a brand, functions,
+ * bytes, and objects that know their own JSON form (dates, URLs) count as one value.
+ */
+export type DeepReadonly<Data> = Data extends Whole
   ? Data
-  : Data extends object
-    ? { readonly [Key in keyof Data]: DeepReadonly<Data[Key]> }
-    : Data;
+  : Data extends ReadonlyMap<infer Key, infer Value>
+    ? ReadonlyMap<Key, DeepReadonly<Value>>
+    : Data extends ReadonlySet<infer Value>
+      ? ReadonlySet<DeepReadonly<Value>>
+      : Data extends readonly unknown[]
+        ? ReadonlyList<Data>
+        : Data extends object
+          ? { readonly [Key in keyof Data]: DeepReadonly<Data[Key]> }
+          : Data;
+
+/** An array by itself, apart from tuples: so that a type that contains itself ends here. */
+type ReadonlyList<List extends readonly unknown[]> = List[number][] extends List
+  ? readonly DeepReadonly<List[number]>[]
+  : { readonly [Index in keyof List]: DeepReadonly<List[Index]> };
+
+type Whole =
+  | string
+  | number
+  | bigint
+  | boolean
+  | symbol
+  | ArrayBufferView
+  | ((...parameters: never[]) => unknown)
+  | { toJSON(...parameters: never[]): unknown };

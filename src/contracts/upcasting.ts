@@ -39,7 +39,9 @@ export function upcastFrom<
  * Throws INVALID_ARGUMENT unless each upcast comes from a lower version of the same contract, which
  * also makes a cycle impossible, and no version has two.
  */
-export function assertUpcasts(contract: Pick<AnyContract, "kind" | "type" | "version" | "upcasts">): void {
+export function assertUpcasts(
+  contract: Pick<AnyContract, "kind" | "type" | "version" | "upcasts">,
+): void {
   const seen = new Set<number>();
   for (const upcast of contract.upcasts) {
     const fault = faultOf(contract, upcast, seen);

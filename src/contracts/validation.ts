@@ -44,7 +44,9 @@ function checked(result: unknown): StandardResult<unknown> {
       return result as StandardResult<unknown>;
     }
   }
-  return { issues: [{ message: "the validator's answer has neither a value nor a list of issues" }] };
+  return {
+    issues: [{ message: "the validator's answer has neither a value nor a list of issues" }],
+  };
 }
 
 function failed(error: unknown): StandardResult<never> {
