@@ -1,0 +1,111 @@
+/**
+ * The package as users get it: what is inside, that every import path works on each
+ * supported Node.js, that its types are right, and that the command starts.
+ */
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { entryPoints } from "../../scripts/public-surface.ts";
+import { createConsumer, missingSource, root, run, type Consumer } from "./consumer.ts";
+
+const oldestNode = "22.23.3";
+const paths = [...Object.keys(entryPoints), "spillway/package.json"];
+
+const importsEverything = `
+for (const path of ${JSON.stringify(Object.keys(entryPoints))}) {
+  const names = Object.keys(await import(path));
+  if (names.length === 0) throw new Error(path + " exports nothing");
+}
+const refused = await import("spillway/internal/kernel").catch((error) => error.code);
+if (refused !== "ERR_PACKAGE_PATH_NOT_EXPORTED") throw new Error("internals can be imported");
+console.log("imported on", process.version);
+`;
+
+const consumerConfig = {
+  compilerOptions: {
+    target: "ES2024",
+    lib: ["ES2024", "ESNext.Disposable"],
+    module: "nodenext",
+    strict: true,
+    exactOptionalPropertyTypes: true,
+    skipLibCheck: false,
+    noEmit: true,
+    types: ["node"],
+    typeRoots: [join(root, "node_modules/@types")],
+  },
+  files: ["consumer.ts"],
+};
+
+test("the manifest exports exactly the entry points that the checks know", () => {
+  const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
+    readonly exports: Readonly<Record<string, unknown>>;
+  };
+  const exported = Object.keys(manifest.exports).filter((path) => path !== "./internal/*");
+  assert.deepEqual(exported.map((path) => path.replace(/^\./, "spillway")).sort(), paths.sort());
+});
+
+describe("the packed package", { skip: missingSource() }, () => {
+  let consumer: Consumer;
+  before(async () => {
+    consumer = await createConsumer();
+  });
+  after(() => consumer?.remove());
+
+  test("holds the build, the sources for its maps, and nothing else", () => {
+    const expected =
+      /^(dist\/.+|src\/.+\.(ts|sql)|package\.json|README\.md|LICENSE|CHANGELOG\.md)$/;
+    assert.deepEqual(
+      consumer.files.filter((path) => !expected.test(path) || /\.test\./.test(path)),
+      [],
+    );
+    for (const path of ["LICENSE", "README.md", "CHANGELOG.md", "dist/cli/main.js"]) {
+      assert.ok(consumer.files.includes(path), `${path} is missing`);
+    }
+  });
+
+  test("has no runtime dependency", () => {
+    const manifest = readFileSync(join(consumer.folder, "node_modules/spillway/package.json"));
+    const { dependencies = {} } = JSON.parse(manifest.toString()) as { dependencies?: object };
+    assert.deepEqual(dependencies, {});
+  });
+
+  test("every import path works on this Node.js", async () => {
+    writeFileSync(join(consumer.folder, "consumer.mjs"), importsEverything);
+    const { stdout } = await run(consumer.folder, process.execPath, ["consumer.mjs"]);
+    assert.equal(stdout, `imported on ${process.version}\n`);
+  });
+
+  test(`every import path works on Node.js ${oldestNode}`, async () => {
+    writeFileSync(join(consumer.folder, "consumer.mjs"), importsEverything);
+    const words = ["-y", "-p", `node@${oldestNode}`, "node", "consumer.mjs"];
+    const { stdout } = await run(consumer.folder, "npx", words);
+    assert.equal(stdout, `imported on v${oldestNode}\n`);
+  });
+
+  test("its types are complete for a strict user who also checks libraries", async () => {
+    const imports = Object.keys(entryPoints).map((path, index) => {
+      return `import * as entry${index} from "${path}";\nexport const keep${index}: object = entry${index};`;
+    });
+    writeFileSync(join(consumer.folder, "consumer.ts"), imports.join("\n"));
+    writeFileSync(join(consumer.folder, "tsconfig.json"), JSON.stringify(consumerConfig));
+    const compiler = join(root, "node_modules/typescript/bin/tsc");
+    await run(consumer.folder, process.execPath, [compiler, "--project", "tsconfig.json"]);
+  });
+
+  test("its command starts from the project that installed it", async () => {
+    const { stdout } = await run(consumer.folder, "npx", ["spillway", "--help"]);
+    assert.match(stdout, /spillway/);
+  });
+
+  test("publint finds nothing to improve", async () => {
+    const program = join(root, "node_modules/publint/src/cli.js");
+    await run(root, process.execPath, [program, consumer.tarball, "--strict"]);
+  });
+
+  test("its types resolve from every kind of ES module project", async () => {
+    const program = join(root, "node_modules/@arethetypeswrong/cli/dist/index.js");
+    const words = [program, consumer.tarball, "--profile", "esm-only", "--format", "ascii"];
+    await run(root, process.execPath, words);
+  });
+});
