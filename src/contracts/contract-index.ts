@@ -53,7 +53,8 @@ export class ContractIndex {
 
   #addDirect(contract: AnyContract): void {
     let versions = this.#types.get(contract.type);
-    if (versions === undefined) this.#types.set(contract.type, (versions = new Map()));
+    if (versions === undefined)
+      this.#types.set(contract.type, (versions = new Map<number, Resolution>()));
     const other = versions.get(contract.version);
     if (other?.kind === "direct" && other.contract !== contract) {
       throw new SpillwayError(

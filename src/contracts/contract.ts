@@ -76,8 +76,13 @@ export interface Contract<
   ): OutgoingMessage<Contract<Kind, Type, Version, Schema>>;
 }
 
-/** Any contract, whatever its data. */
-export type AnyContract = Contract<"event" | "command", string, number, StandardSchema>;
+/**
+ * Any contract, whatever its data. An interface of its own, so that contracts are compared with it
+ * member by member and not by type argument.
+ */
+export interface AnyContract extends Contract<"event" | "command", string, number, StandardSchema> {
+  message(data: unknown, options?: MessageOptions): OutgoingMessage;
+}
 
 /** A message as a handler receives it. */
 export interface Message<Type extends string, Version extends number, Data> {
