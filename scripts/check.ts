@@ -18,7 +18,7 @@ const cruised = ["src", "scripts", "test", "examples", "benchmarks"].filter((fol
 
 const checks: readonly Check[] = [
   { name: "types", command: ["tsc", "--project", "tsconfig.json"] },
-  { name: "lint", command: ["oxlint", "--type-aware", "--deny-warnings", "."] },
+  { name: "lint", command: ["oxlint", "--type-aware", "--deny-warnings", "--format=unix", "."] },
   { name: "format", command: ["biome", "format", "."] },
   { name: "arrows", command: ["depcruise", "--config", ".dependency-cruiser.js", ...cruised] },
   { name: "tidy", command: ["node", "scripts/tidy.ts"] },
