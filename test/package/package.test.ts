@@ -84,9 +84,10 @@ describe("the packed package", { skip: missingSource() }, () => {
   });
 
   test("its types are complete for a strict user who also checks libraries", async () => {
-    const imports = Object.keys(entryPoints).map((path, index) => {
-      return `import * as entry${index} from "${path}";\nexport const keep${index}: object = entry${index};`;
-    });
+    const imports = Object.keys(entryPoints).flatMap((path, index) => [
+      `import * as entry${index} from "${path}";`,
+      `export const keep${index}: object = entry${index};`,
+    ]);
     writeFileSync(join(consumer.folder, "consumer.ts"), imports.join("\n"));
     writeFileSync(join(consumer.folder, "tsconfig.json"), JSON.stringify(consumerConfig));
     const compiler = join(root, "node_modules/typescript/bin/tsc");
