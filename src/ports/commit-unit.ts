@@ -1,7 +1,11 @@
 // The commit unit: everything that handling some messages caused. A transport whose store shares its
 // writer makes it durable together or not at all. Built by delivery/, applied by an adapter.
 import type { OutgoingBatch } from "../message/outgoing-batch.ts";
-import type { AppendResult, DeliveryBatch } from "./transport.ts";
+import type { AppendResult, DeliveryBatch, OpenReason } from "./delivery-batch.ts";
+import type { StateVersion } from "./state-store.ts";
+
+export type { OpenReason } from "./delivery-batch.ts";
+export type { StateVersion } from "./state-store.ts";
 
 /**
  * What became of one delivered message:
@@ -20,9 +24,6 @@ export type Outcome =
       readonly reason: OpenReason;
     };
 
-/** Why a message is open: it failed, waits behind its key, or was in flight when others settled. */
-export type OpenReason = "retry" | "parked" | "in-flight";
-
 /** The settled messages of one delivery batch: parallel arrays. */
 export interface BatchSettlement {
   readonly batch: DeliveryBatch;
@@ -31,9 +32,6 @@ export interface BatchSettlement {
   /** One per record. */
   readonly outcomes: readonly Outcome[];
 }
-
-/** The version of a state row: 0 where the row does not exist; opaque otherwise. */
-export type StateVersion = number;
 
 /** One row that a unit read or changes. */
 export interface StateChange {
@@ -66,7 +64,11 @@ export interface CommitUnit {
  * ("poisoned"), until resume() was called.
  */
 export type CommitResult =
-  | { readonly kind: "committed"; readonly appended: readonly AppendResult[]; readonly version: StateVersion }
+  | {
+      readonly kind: "committed";
+      readonly appended: readonly AppendResult[];
+      readonly version: StateVersion;
+    }
   | { readonly kind: "fenced" }
   | { readonly kind: "conflict"; readonly table: string; readonly key: string }
   | { readonly kind: "poisoned" };

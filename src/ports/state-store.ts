@@ -1,6 +1,7 @@
 // The state port: rows of keyed state that belong to a group. Reading is done here; writing happens
 // only inside a commit unit, which checks the versions read.
-import type { StateVersion } from "./commit-unit.ts";
+/** The version of a state row: 0 where the row does not exist; opaque otherwise. */
+export type StateVersion = number;
 
 /** One row of state: its encoded value, or undefined where there is none (version 0). */
 export interface StateRow {
@@ -13,7 +14,10 @@ export interface StateStore {
   /** Reads one row as last committed by any process. */
   read(scope: StateScope, table: string, key: string): StateRow | Promise<StateRow>;
   /** Reads all rows of one table in key order, in pages, each page from one snapshot. */
-  entries(scope: StateScope, table: string): AsyncIterable<{ readonly key: string; readonly value: string }>;
+  entries(
+    scope: StateScope,
+    table: string,
+  ): AsyncIterable<{ readonly key: string; readonly value: string }>;
 }
 
 /** Which group's state is meant. */

@@ -3,12 +3,14 @@
 // semantics; the contract suite in testing/ checks them on every adapter.
 import type { Clock } from "../kernel/clock.ts";
 import type { Random } from "../kernel/random.ts";
-import type { MessageColumns, Priority } from "../message/envelope.ts";
+import type { Priority } from "../message/envelope.ts";
 import type { OutgoingBatch } from "../message/outgoing-batch.ts";
-import type { SpillwayError } from "../errors/spillway-error.ts";
 import type { Capabilities } from "./capabilities.ts";
-import type { CommitResult, CommitUnit, OpenReason } from "./commit-unit.ts";
+import type { CommitResult, CommitUnit } from "./commit-unit.ts";
+import type { AppendResult, DeliveryBatch, StoredBatch } from "./delivery-batch.ts";
 import type { StateStore } from "./state-store.ts";
+
+export type { AppendResult, DeliveryBatch, OpenEntry, StoredBatch } from "./delivery-batch.ts";
 
 /** What the bus lends a transport when it opens it. */
 export interface TransportEnvironment {
@@ -37,51 +39,12 @@ export interface ChannelDeclaration {
   readonly compression: "none" | "zstd";
 }
 
-/** What became of an appended batch. */
-export interface AppendResult {
-  /** Offset of the first message stored by this append. */
-  readonly firstOffset: number;
-  /**
-   * Messages that were not newly stored, by index: a repeat (offset of the first storing), or a
-   * refusal. All others have consecutive offsets from firstOffset, in order of index.
-   */
-  readonly exceptions?: ReadonlyMap<number, { readonly offset: number } | SpillwayError>;
-}
-
 /** Where a new group, or a reader, starts. An offset counts in the normal priority's log. */
 export type StartPosition =
   | "earliest"
   | "latest"
   | { readonly offset: number }
   | { readonly timeMs: number };
-
-/** Stored messages: columns plus where they stand. */
-export interface StoredBatch extends MessageColumns {
-  /** Offset of record `index` within the channel's log of this priority. */
-  offsetAt(index: number): number;
-  /** When the batch was stored; wall ms that never goes back within one log. */
-  readonly appendedAtMs: number;
-  /** Memory this batch holds while referenced, in bytes. */
-  readonly bytes: number;
-}
-
-/** An unsettled message from before: its failures so far, and when it is due. */
-export interface OpenEntry {
-  readonly attempt: number;
-  readonly dueAtMs: number;
-  readonly reason: OpenReason;
-}
-
-/** Messages handed to one consumer. */
-export interface DeliveryBatch {
-  readonly stored: StoredBatch;
-  /** Which records of `stored` are delivered, ascending. */
-  readonly records: readonly number[];
-  /** For messages delivered again after a restart or take-over: by record. Absent: all fresh. */
-  readonly open?: ReadonlyMap<number, OpenEntry>;
-  /** Opaque to everybody but the adapter: under which ownership these were fetched. */
-  readonly token: unknown;
-}
 
 /** Options of a group's consumer. */
 export interface ConsumerOptions {
