@@ -75,19 +75,13 @@ export function defineChannel<
       `channel name '${name}' is reserved for the companion of another channel: choose another`,
     );
   }
-  const partitions = options.partitions ?? partitionsDefault;
-  if (!Number.isInteger(partitions) || partitions < 1 || partitions > partitionsMax) {
-    throw new SpillwayError(
-      "INVALID_ARGUMENT",
-      `channel '${name}': partitions is ${partitions}: give a whole number from 1 to ${partitionsMax}`,
-    );
-  }
-  assertDistinct(name, options.messages);
+  assertMessages(name, options.messages);
+  assertOptions(name, options);
   return Object.freeze({
     kind: "channel",
     name,
-    messages: options.messages,
-    partitions,
+    messages: Object.freeze([...options.messages]) as unknown as Messages,
+    partitions: options.partitions ?? partitionsDefault,
     retention: Object.freeze({ ...options.retention }),
     limits: Object.freeze({ ...options.limits }),
     overflow: options.overflow ?? "wait",
@@ -96,12 +90,18 @@ export function defineChannel<
   });
 }
 
-function assertDistinct(name: string, contracts: readonly AnyContract[]): void {
-  if (contracts.length === 0) {
+function assertMessages(name: string, contracts: readonly AnyContract[]): void {
+  if (!Array.isArray(contracts) || contracts.length === 0) {
     throw new SpillwayError("INVALID_ARGUMENT", `channel '${name}' lists no messages: list one`);
   }
   const seen = new Set<string>();
-  for (const contract of contracts) {
+  for (const contract of contracts as readonly AnyContract[]) {
+    if (typeof contract?.message !== "function") {
+      throw new SpillwayError(
+        "INVALID_ARGUMENT",
+        `channel '${name}' lists something that is no contract: use defineEvent or defineCommand`,
+      );
+    }
     const identity = `${contract.type} version ${contract.version}`;
     if (seen.has(identity)) {
       throw new SpillwayError(
@@ -111,4 +111,41 @@ function assertDistinct(name: string, contracts: readonly AnyContract[]): void {
     }
     seen.add(identity);
   }
+}
+
+function assertOptions(name: string, options: ChannelOptions<readonly AnyContract[]>): void {
+  const { retention = {}, limits = {}, partitions } = options;
+  const whole = (value: number): boolean => Number.isSafeInteger(value) && value >= 1;
+  const check = (option: string, value: unknown, valid: boolean, remedy: string): void => {
+    if (value === undefined || valid) return;
+    throw new SpillwayError(
+      "INVALID_ARGUMENT",
+      `channel '${name}': ${option} is ${shown(value)}: give ${remedy}`,
+    );
+  };
+  const oneOf = (option: string, value: unknown, choices: readonly string[]): void =>
+    check(option, value, choices.includes(value as string), choices.join(" or "));
+  const count = (option: string, value: number | undefined): void =>
+    check(option, value, whole(value as number), "a whole number, 1 or more");
+
+  check(
+    "partitions",
+    partitions,
+    whole(partitions as number) && (partitions as number) <= partitionsMax,
+    `a whole number from 1 to ${partitionsMax}`,
+  );
+  const { days } = retention;
+  check("retention.days", days, Number.isFinite(days) && Number(days) > 0, "a number above 0");
+  count("retention.bytes", retention.bytes);
+  oneOf("retention.unread", retention.unread, ["keep", "drop"]);
+  count("limits.depthMax", limits.depthMax);
+  count("limits.bytesMax", limits.bytesMax);
+  oneOf("overflow", options.overflow, ["wait", "reject"]);
+  oneOf("compression", options.compression, ["none", "zstd"]);
+  const { priorityOf } = options;
+  check("priorityOf", priorityOf, typeof priorityOf === "function", "a function of the key");
+}
+
+function shown(value: unknown): string {
+  return typeof value === "string" ? `'${value}'` : String(value);
 }

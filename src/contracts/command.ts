@@ -2,10 +2,17 @@
 import { SpillwayError } from "../errors/spillway-error.ts";
 import type { Contract } from "./contract.ts";
 import { contractOf, type EventOptions } from "./event.ts";
-import type { DeepReadonly, InputOf, StandardSchema } from "./standard-schema.ts";
+import {
+  type DeepReadonly,
+  type InputOf,
+  isStandardSchema,
+  type StandardSchema,
+} from "./standard-schema.ts";
 
 /** Reply names that mean something else in the outcome of a request. */
 export const reservedReplies = ["timeout", "failed", "expired", "unhandled"] as const;
+
+const replyName = /^[A-Za-z][A-Za-z0-9]{0,63}$/;
 
 /** The replies a command declares: name → schema. */
 export type ReplySchemas = Readonly<Record<string, StandardSchema>>;
@@ -36,12 +43,15 @@ export interface CommandContract<
 }
 
 /** Every reply a command can give, as a union. */
-export type ReplyOf<Command> =
-  Command extends CommandContract<infer Type, number, StandardSchema, infer Replies>
-    ? {
-        [Name in keyof Replies & string]: Reply<Type, Name, InputOf<Replies[Name]>>;
-      }[keyof Replies & string]
-    : never;
+export type ReplyOf<Command> = Command extends {
+  readonly kind: "command";
+  readonly type: infer Type extends string;
+  readonly replySchemas: infer Replies extends ReplySchemas;
+}
+  ? {
+      [Name in keyof Replies & string]: Reply<Type, Name, InputOf<Replies[Name]>>;
+    }[keyof Replies & string]
+  : never;
 
 /** What defineCommand() takes. */
 export interface CommandOptions<
@@ -55,7 +65,7 @@ export interface CommandOptions<
 
 /**
  * Defines a command. Pure: nothing is created until a bus uses it.
- * Throws INVALID_NAME, or INVALID_ARGUMENT for a reserved reply name.
+ * Throws INVALID_NAME or INVALID_ARGUMENT, as for a reserved reply name.
  *
  * @example
  * import { defineCommand } from "spillway";
@@ -75,21 +85,28 @@ export function defineCommand<
   type: Type,
   options: CommandOptions<Version, Schema, Replies>,
 ): CommandContract<Type, Version, Schema, Replies> {
-  const names = Object.keys(options.replies);
+  const names = Object.keys(options.replies ?? {});
   for (const name of names) {
-    if ((reservedReplies as readonly string[]).includes(name)) {
-      throw new SpillwayError(
-        "INVALID_ARGUMENT",
-        `command '${type}': reply name '${name}' is reserved for request outcomes: rename it`,
-      );
-    }
+    const fault = replyFaultOf(name, options.replies[name]);
+    if (fault === undefined) continue;
+    throw new SpillwayError("INVALID_ARGUMENT", `command '${type}': reply '${name}' ${fault}`);
   }
   const makers = Object.fromEntries(
     names.map((name) => [name, (data: unknown) => ({ command: type, type: name, data })]),
   );
   return Object.freeze({
     ...contractOf("command", type, options),
-    replySchemas: options.replies,
-    replies: makers as unknown as ReplyMakers<Type, Replies>,
+    replySchemas: Object.freeze({ ...options.replies }),
+    replies: Object.freeze(makers) as unknown as ReplyMakers<Type, Replies>,
   });
+}
+
+function replyFaultOf(name: string, schema: unknown): string | undefined {
+  if ((reservedReplies as readonly string[]).includes(name)) {
+    return "has a name that is reserved for request outcomes: rename it";
+  }
+  if (!replyName.test(name)) {
+    return "has a name that is not valid: use letters and digits, at most 64, a letter first";
+  }
+  return isStandardSchema(schema) ? undefined : "has a schema that is not a Standard Schema";
 }

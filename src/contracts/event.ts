@@ -10,7 +10,12 @@ import type {
 } from "./contract.ts";
 import { assertName } from "./names.ts";
 import { assertUpcasts } from "./upcasting.ts";
-import type { InputOf, OutputOf, StandardSchema } from "./standard-schema.ts";
+import {
+  type InputOf,
+  isStandardSchema,
+  type OutputOf,
+  type StandardSchema,
+} from "./standard-schema.ts";
 
 /** The contract of an event. */
 export type EventContract<
@@ -76,20 +81,34 @@ export function contractOf<
       `${kind} '${type}': version is ${version}: give a whole number from 1 to 65535`,
     );
   }
-  if (typeof options.data?.["~standard"]?.validate !== "function") {
+  if (!isStandardSchema(options.data)) {
     throw new SpillwayError(
       "INVALID_ARGUMENT",
-      `${kind} '${type}': data is not a Standard Schema validator: pass one of zod, valibot, arktype …`,
+      `${kind} '${type}': data is not a Standard Schema validator: pass one of zod, valibot, ` +
+        "arktype or another that implements it",
     );
   }
-  const key = options.key;
+  const { key, classification = "internal" } = options;
+  if (key !== undefined && typeof key !== "function") {
+    throw new SpillwayError(
+      "INVALID_ARGUMENT",
+      `${kind} '${type}': key is not a function: give one that takes the data and returns text`,
+    );
+  }
+  if (!classifications.includes(classification)) {
+    throw new SpillwayError(
+      "INVALID_ARGUMENT",
+      `${kind} '${type}': classification is '${classification}': ` +
+        `give ${classifications.join(" or ")}`,
+    );
+  }
   const contract: Contract<Kind, Type, Version, Schema> = {
     kind,
     type,
     version,
     schema: options.data,
     owner: options.owner,
-    classification: options.classification ?? "internal",
+    classification,
     upcasts: Object.freeze([...(options.upcasts ?? [])]),
     hasKey: key !== undefined,
     keyOf: (data) => key?.(data),
@@ -98,6 +117,13 @@ export function contractOf<
   assertUpcasts(contract);
   return Object.freeze(contract);
 }
+
+const classifications: readonly Classification[] = [
+  "public",
+  "internal",
+  "confidential",
+  "personal",
+];
 
 class ContractMessage<Of extends AnyContract> implements OutgoingMessage<Of> {
   readonly contract: Of;

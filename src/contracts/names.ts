@@ -13,10 +13,15 @@ export function assertName(what: string, name: string): void {
   if (typeof name === "string" && grammar.test(name)) return;
   throw new SpillwayError(
     "INVALID_NAME",
-    `${what} name ${JSON.stringify(name)} is not valid: use a-z, 0-9, '.', '-', '_', start with ` +
+    `${what} name ${shown(name)} is not valid: use a-z, 0-9, '.', '-', '_', start with ` +
       "a letter or digit, at most 200 characters",
     { details: { what, name } },
   );
+}
+
+function shown(name: unknown): string {
+  if (typeof name !== "string") return `of type ${typeof name}`;
+  return JSON.stringify(name.length > 200 ? `${name.slice(0, 200)}…` : name);
 }
 
 /** The channel that holds the messages of `channel` whose handling failed for good. */

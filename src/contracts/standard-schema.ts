@@ -25,6 +25,12 @@ export interface StandardSchema<Input = unknown, Output = Input> {
   };
 }
 
+/** Whether a value is a validator that implements Standard Schema. */
+export function isStandardSchema(value: unknown): value is StandardSchema {
+  const candidate = value as Partial<StandardSchema> | null | undefined;
+  return typeof candidate?.["~standard"]?.validate === "function";
+}
+
 /**
  * What a schema accepts: the data as it is published. Readonly, so that data which was received can
  * be published again as it is.

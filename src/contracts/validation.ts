@@ -24,12 +24,13 @@ export function validate(
 
 /** The faults in the library's own form: paths joined with dots, "" for the data itself. */
 export function toValidationIssues(issues: readonly StandardIssue[]): ValidationIssue[] {
-  return issues.map((issue) => ({ path: pathOf(issue), message: issue.message }));
+  // Array.from, here and below: validators answer with subclasses of Array whose map() is odd.
+  return Array.from(issues, (issue) => ({ path: pathOf(issue), message: issue.message }));
 }
 
 function pathOf(issue: StandardIssue): string {
-  if (issue.path === undefined) return "";
-  return issue.path.map((step) => String(typeof step === "object" ? step.key : step)).join(".");
+  const keys = Array.from(issue.path ?? [], (step) => (typeof step === "object" ? step.key : step));
+  return keys.map(String).join(".");
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -211,6 +211,12 @@ export const errorCodes = {
     "The thread that writes the journal ended unexpectedly.",
     "See `cause`; open the journal again and repeat with the same message ids.",
   ),
+  TRANSPORT_FAILED: row(
+    true,
+    "indefinite",
+    "The transport failed with an error that it does not explain.",
+    "See `cause`; repeat with the same message id: a repeat within the window is stored once.",
+  ),
   DRAIN_DEADLINE: row(
     true,
     "definite",

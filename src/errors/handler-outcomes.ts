@@ -19,7 +19,7 @@ export class RetryLater extends SpillwayError {
       details: { afterMs: options.afterMs },
       cause: options.cause,
     });
-    if (!(options.afterMs >= 0)) {
+    if (!Number.isFinite(options.afterMs) || options.afterMs < 0) {
       throw new SpillwayError(
         "INVALID_ARGUMENT",
         `RetryLater: afterMs is ${options.afterMs}: give a number of milliseconds, 0 or more`,

@@ -51,14 +51,25 @@ export interface ValidationIssue {
   readonly message: string;
 }
 
+/** Most faults that a ValidationError's message repeats; its `issues` hold all of them. */
+const issuesShownMax = 50;
+
+function listOf(issues: readonly ValidationIssue[]): string {
+  const lines = issues
+    .slice(0, issuesShownMax)
+    .map((issue) => `${issue.path || "(data)"}: ${issue.message}`);
+  const more = issues.length - lines.length;
+  return more > 0 ? `${lines.join("; ")}; and ${more} more` : lines.join("; ");
+}
+
 /** The data does not fit its contract's schema; `issues` lists every faulty path. */
 export class ValidationError extends SpillwayError {
   /** Every fault that the schema found. */
   readonly issues: readonly ValidationIssue[];
 
+  /** `subject` says what did not fit, as in "data of 'com.acme.order.placed' version 1". */
   constructor(subject: string, issues: readonly ValidationIssue[], options?: SpillwayErrorOptions) {
-    const list = issues.map((issue) => `${issue.path || "(data)"}: ${issue.message}`).join("; ");
-    super("VALIDATION_FAILED", `${subject} does not fit its schema: ${list}`, {
+    super("VALIDATION_FAILED", `${subject} does not fit its schema: ${listOf(issues)}`, {
       ...options,
       details: { ...options?.details, issues },
     });

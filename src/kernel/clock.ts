@@ -12,7 +12,11 @@ export interface Clock {
   /** Milliseconds since an arbitrary start; never goes back; fractions are allowed. */
   monotonicMs(): number;
   /** Runs `action` once after `delayMs`; keeps the process alive until then unless `background`. */
-  after(delayMs: number, action: () => void, options?: { readonly background?: boolean }): CancelTimer;
+  after(
+    delayMs: number,
+    action: () => void,
+    options?: { readonly background?: boolean },
+  ): CancelTimer;
   /** Runs `action` after the current turn of the event loop, before any timer that is not yet due. */
   soon(action: () => void): void;
 }

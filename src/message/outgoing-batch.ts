@@ -20,7 +20,6 @@ const firstIdsMax = 16;
 /** A batch that holds this many payload bytes takes no further message. */
 export const batchBytesMax = 262_144;
 
-
 /** Messages of one channel and priority that are appended together, in order of add(). */
 export class OutgoingBatch implements MessageColumns {
   readonly channel: string;
@@ -35,7 +34,7 @@ export class OutgoingBatch implements MessageColumns {
   readonly slots: number[] = [];
   /** When each message becomes visible (wall ms), for a batch of delayed messages. */
   readonly dueAtMs: readonly number[] | undefined;
-  /** Upper estimate of the memory the payloads take, in bytes. */
+  /** Size of payloads and keys so far; a character of text counts as one byte. */
   bytes = 0;
   #count = 0;
   #given: Set<number> | undefined;
