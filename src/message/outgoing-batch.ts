@@ -62,7 +62,11 @@ export class OutgoingBatch implements MessageColumns {
     return this.#given !== undefined;
   }
 
-  /** Adds one message and returns its index. The caller has checked hasRoom(). */
+  /**
+   * Adds one message and returns its index. The caller has checked hasRoom(). `isCopy`: the id is
+   * that of a message stored before, kept but not given, so that no deduplication swallows the
+   * copy: two groups may set aside the same message, and one group may do so again after a redrive.
+   */
   add(
     template: MessageTemplate,
     payload: string | Uint8Array,
@@ -70,6 +74,7 @@ export class OutgoingBatch implements MessageColumns {
     key?: string,
     attributes?: MessageAttributes,
     id?: string,
+    isCopy = false,
   ): number {
     const index = this.#count++;
     const at = index * idBytes;
@@ -78,8 +83,7 @@ export class OutgoingBatch implements MessageColumns {
     if (id === undefined) writeId(this.ids, at, wallMs, this.#random);
     else {
       if (!writeGivenId(this.ids, at, id)) kept = { ...attributes, id };
-      this.#given ??= new Set();
-      this.#given.add(index);
+      if (!isCopy) (this.#given ??= new Set()).add(index);
     }
     this.templates.push(template);
     this.payloads.push(payload);

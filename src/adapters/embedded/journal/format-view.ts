@@ -101,10 +101,9 @@ export class BatchView implements StoredBatch {
   }
 
   idAt(index: number): string {
-    if ((this.flagsAt(index) & recordFlags.givenId) !== 0) {
-      const { id } = this.attributesAt(index);
-      if (id !== undefined) return id;
-    }
+    // The text of an id that is no UUID stands in the attributes, also where a copy keeps it.
+    const { id } = this.attributesAt(index);
+    if (id !== undefined) return id;
     return formatId(this.blob, headerBytes + index * idBytes);
   }
 
