@@ -67,11 +67,15 @@ export interface Consumer {
   next(messagesMax: number, signal: AbortSignal): Promise<DeliveryBatch | undefined>;
   /** Whether this consumer still owns that record's key range; cheap, asked before each handler. */
   owns(batch: DeliveryBatch, record: number): boolean;
-  /** Gives up a delivered record without settling it (after owns() said no, or on close). */
+  /**
+   * Gives up a delivered record without settling it (after owns() said no, or on close). A record
+   * is held from its delivery, or reload(), until a unit settled it, as "ack" or as "open", or until
+   * it is released. Key ranges that are asked back move on once nothing of them is held.
+   */
   release(batch: DeliveryBatch, record: number): void;
   /**
-   * Reads unsettled messages again whose payload was let go. They must be open and owned; those
-   * that are not owned any more are left out. Result batches keep the order of offsets.
+   * Reads unsettled messages again whose payload was let go. Those that are not open or not owned
+   * any more are left out. Result batches keep the order of offsets.
    */
   reload(priority: Priority, offsets: readonly number[]): Promise<readonly DeliveryBatch[]>;
   /** Commits; see CommitResult. Units take effect in the order of the calls. */
