@@ -1,0 +1,306 @@
+// The publisher: gathers what is published at about the same time and hands it to the transport in
+// few large appends. Owns the bounds on waiting publishes. Knows no contracts and no handlers. Always
+// true: count <= pendingMax; a message is refused before anything of it is kept, or it is answered
+// exactly once; messages of one channel are stored in the order they were published.
+import type { AnyContract } from "../contracts/contract.ts";
+import type { EncodedMessage, OutgoingEncoder } from "../delivery/outgoing-encoder.ts";
+import { ClosedError, type SpillwayError } from "../errors/spillway-error.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { Random } from "../kernel/random.ts";
+import { batchMessagesMax } from "../message/outgoing-batch.ts";
+import type { Transport } from "../ports/transport.ts";
+import { diagnostics, type PublishDiagnostics } from "../telemetry/channels.ts";
+import type { ChannelCounters } from "../telemetry/counters.ts";
+import { AbortGroups } from "./abort-groups.ts";
+import {
+  gatherBatches,
+  type PendingBatch,
+  PendingMessage,
+  type PublishWaiter,
+} from "./pending-batches.ts";
+import type { PublishOptions } from "./publish-options.ts";
+import { abortError, appendError, backPressureError } from "./publish-errors.ts";
+
+/** Most appends under way at once; what is published meanwhile goes with the next one. */
+export const appendsMax = 2;
+/** Memory that a waiting message takes besides its payload, roughly. */
+const messageOverheadBytes = 64;
+
+/** What a publisher is made of. */
+export interface PublisherOptions {
+  readonly transport: Transport;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly encoder: Pick<OutgoingEncoder, "encode">;
+  readonly pendingMax: number;
+  readonly pendingBytesMax: number;
+  /** How long to gather before the first append; 0: until the end of the current turn. */
+  readonly batchDelayMs: number;
+  countersOf(channel: string): ChannelCounters;
+}
+
+/** Accepts encoded messages and answers each when it is durable. */
+export class Publisher {
+  readonly #options: PublisherOptions;
+  /** Accepted, not handed to the transport yet. */
+  #queue: PendingMessage[] = [];
+  readonly #sent = new Set<PendingBatch>();
+  /** Per channel: settles when the last message that is still being encoded was admitted. */
+  readonly #encoding = new Map<string, Promise<void>>();
+  readonly #aborts = new AbortGroups<PendingMessage>((members, reason) =>
+    this.#onAbort(members, reason),
+  );
+  readonly #stopWaiting = new AbortController();
+  #count = 0;
+  #bytes = 0;
+  #appends = 0;
+  #flushPlanned = false;
+  #closed = false;
+  #roomWaiters: (() => void)[] = [];
+
+  constructor(options: PublisherOptions) {
+    this.#options = options;
+  }
+
+  /** Publishes that are not answered yet. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** What they hold in memory, roughly. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** Whether a bulk publisher may add one: it leaves half of the room to everybody else. */
+  get hasRoom(): boolean {
+    const { pendingMax, pendingBytesMax } = this.#options;
+    return this.#count < Math.ceil(pendingMax / 2) && this.#bytes < pendingBytesMax / 2;
+  }
+
+  /** Resolves after the next answers; then ask hasRoom again. */
+  room(): Promise<void> {
+    return new Promise((resolve) => this.#roomWaiters.push(resolve));
+  }
+
+  /**
+   * Accepts one message for `channel` or rejects its waiter at once. It is encoded only when there
+   * is room; while that takes time, later messages of the same channel wait behind it.
+   */
+  publish(
+    channel: string,
+    contract: AnyContract,
+    data: unknown,
+    options: PublishOptions | undefined,
+    waiter: PublishWaiter,
+  ): void {
+    const signal = options?.signal;
+    const refusal = this.#refusal(contract.type, signal);
+    if (refusal !== undefined) return waiter.reject(refusal);
+    this.#count++;
+    let encoded: EncodedMessage | Promise<EncodedMessage>;
+    try {
+      encoded = this.#options.encoder.encode(contract, data, options, undefined);
+    } catch (error) {
+      this.#count--;
+      return waiter.reject(error);
+    }
+    const before = this.#encoding.size === 0 ? undefined : this.#encoding.get(channel);
+    if (before === undefined && !(encoded instanceof Promise)) this.#admit(encoded, waiter, signal);
+    else this.#admitLater(channel, before, encoded, waiter, signal);
+  }
+
+  #refusal(type: string, signal: AbortSignal | undefined): SpillwayError | undefined {
+    if (this.#closed) return new ClosedError(`'${type}' was not published: the bus is closed`);
+    const { pendingMax, pendingBytesMax } = this.#options;
+    if (this.#count >= pendingMax || this.#bytes >= pendingBytesMax) {
+      return backPressureError(type, this.#count, this.#bytes, this.#options);
+    }
+    if (signal?.aborted === true) return abortError(type, "definite", signal.reason);
+    return undefined;
+  }
+
+  #admitLater(
+    channel: string,
+    before: Promise<void> | undefined,
+    encoded: EncodedMessage | Promise<EncodedMessage>,
+    waiter: PublishWaiter,
+    signal: AbortSignal | undefined,
+  ): void {
+    const admitted = Promise.allSettled([encoded, before]).then(([result]) => {
+      if (this.#encoding.get(channel) === admitted) this.#encoding.delete(channel);
+      if (result.status === "fulfilled") return this.#admit(result.value, waiter, signal);
+      waiter.reject(result.reason);
+      this.#free(1, 0);
+    });
+    this.#encoding.set(channel, admitted);
+  }
+
+  /** Puts a counted message into the queue, unless its bytes are too many or its signal fired. */
+  #admit(encoded: EncodedMessage, waiter: PublishWaiter, signal: AbortSignal | undefined): void {
+    const bytes = encoded.payload.length + (encoded.key?.length ?? 0) + messageOverheadBytes;
+    const { type } = encoded.template;
+    const tooMany = this.#bytes > 0 && this.#bytes + bytes > this.#options.pendingBytesMax;
+    if (tooMany || signal?.aborted === true) {
+      waiter.reject(
+        tooMany
+          ? backPressureError(type, this.#count - 1, this.#bytes, this.#options)
+          : abortError(type, "definite", signal?.reason),
+      );
+      return this.#free(1, 0);
+    }
+    this.#bytes += bytes;
+    const pending = new PendingMessage(encoded, bytes, waiter, signal);
+    this.#queue.push(pending);
+    if (signal !== undefined) this.#aborts.add(signal, pending);
+    if (!this.#flushPlanned) this.#planFlush();
+    else if (this.#queue.length === batchMessagesMax) this.#flushEarly();
+  }
+
+  #planFlush(): void {
+    const { clock, batchDelayMs } = this.#options;
+    this.#flushPlanned = true;
+    if (batchDelayMs === 0 || this.#closed) clock.soon(this.#flush);
+    else clock.after(batchDelayMs, this.#flush);
+  }
+
+  /** A full batch does not wait for the rest of `batchDelayMs`. */
+  #flushEarly(): void {
+    if (this.#options.batchDelayMs > 0) this.#options.clock.soon(this.#flush);
+  }
+
+  readonly #flush = (): void => {
+    this.#flushPlanned = false;
+    if (this.#queue.length > 0 && this.#appends < appendsMax) void this.#send();
+  };
+
+  async #send(): Promise<void> {
+    this.#appends++;
+    try {
+      await this.#options.transport.ready(this.#stopWaiting.signal);
+    } catch (error) {
+      this.#refuse(this.#takeQueue(), error);
+    }
+    const taken = this.#takeQueue();
+    if (taken.length > 0) await this.#append(gatherBatches(taken, this.#options.random));
+    this.#appends--;
+    if (this.#queue.length > 0 && !this.#flushPlanned) this.#planFlush();
+  }
+
+  #takeQueue(): PendingMessage[] {
+    const taken = this.#queue;
+    this.#queue = [];
+    return taken;
+  }
+
+  async #append(batches: readonly PendingBatch[]): Promise<void> {
+    for (const batch of batches) this.#sent.add(batch);
+    try {
+      const results = await this.#options.transport.append(batches.map((each) => each.batch));
+      for (const [index, pending] of batches.entries()) {
+        const result = results[index];
+        if (result === undefined) this.#fail(pending, new Error("the append has no result"));
+        else this.#succeed(pending, pending.settle(result));
+      }
+    } catch (error) {
+      for (const pending of batches) this.#fail(pending, error);
+    }
+  }
+
+  #succeed(pending: PendingBatch, outcomes: ReturnType<PendingBatch["settle"]>): void {
+    const counters = this.#options.countersOf(pending.batch.channel);
+    counters.published += outcomes.stored;
+    counters.duplicates += outcomes.duplicates;
+    counters.rejected += outcomes.rejected;
+    if (outcomes.stored > 0) counters.publishedBytes += pending.batch.bytes;
+    this.#finish(pending, undefined);
+  }
+
+  #fail(pending: PendingBatch, error: unknown): void {
+    pending.reject(error);
+    this.#options.countersOf(pending.batch.channel).rejected += pending.members.length;
+    this.#finish(pending, error);
+  }
+
+  #finish(pending: PendingBatch, error: unknown): void {
+    if (!this.#sent.delete(pending)) return;
+    let bytes = 0;
+    for (const member of pending.members) {
+      bytes += member.bytes;
+      if (member.signal !== undefined) this.#aborts.remove(member.signal, member);
+    }
+    this.#free(pending.members.length, bytes);
+    if (!diagnostics.publish.hasSubscribers) return;
+    const { channel, priority, count } = pending.batch;
+    diagnostics.publish.publish({ channel, priority, count, error } satisfies PublishDiagnostics);
+  }
+
+  #free(count: number, bytes: number): void {
+    this.#count -= count;
+    this.#bytes -= bytes;
+    if (this.#roomWaiters.length === 0) return;
+    const waiters = this.#roomWaiters;
+    this.#roomWaiters = [];
+    for (const resolve of waiters) resolve();
+  }
+
+  #onAbort(members: ReadonlySet<PendingMessage>, reason: unknown): void {
+    const removed = new Set<PendingMessage>();
+    let bytes = 0;
+    for (const member of members) {
+      if (member.state === "answered") continue;
+      const definite = member.state === "queued";
+      member.state = "answered";
+      const { type } = member.encoded.template;
+      member.waiter.reject(abortError(type, definite ? "definite" : "indefinite", reason));
+      if (!definite) continue;
+      removed.add(member);
+      bytes += member.bytes;
+    }
+    if (removed.size === 0) return;
+    this.#queue = this.#queue.filter((member) => !removed.has(member));
+    this.#free(removed.size, bytes);
+  }
+
+  /** Answers messages that were never handed to the transport. */
+  #refuse(members: readonly PendingMessage[], cause: unknown): void {
+    let bytes = 0;
+    for (const member of members) {
+      member.state = "answered";
+      bytes += member.bytes;
+      if (member.signal !== undefined) this.#aborts.remove(member.signal, member);
+      const { channel, id } = member.encoded;
+      member.waiter.reject(appendError(cause, channel, id, "definite"));
+    }
+    this.#free(members.length, bytes);
+  }
+
+  /**
+   * Accepts nothing more, waits until everything is answered or `deadlineMs` (monotonic) is there.
+   * Then what is queued is refused for sure, what is under way as "indefinite". Resolves whether
+   * everything was answered in time.
+   */
+  async drain(deadlineMs: number): Promise<boolean> {
+    this.#closed = true;
+    this.#flush();
+    const { clock } = this.#options;
+    let late = false;
+    const cancel = clock.after(Math.max(0, deadlineMs - clock.monotonicMs()), () => {
+      late = true;
+      this.#giveUp();
+    });
+    while (this.#count > 0 && !late) await this.room();
+    cancel();
+    return !late;
+  }
+
+  #giveUp(): void {
+    const error = new ClosedError("the bus was closed before it could be stored");
+    this.#stopWaiting.abort(error);
+    this.#refuse(this.#takeQueue(), error);
+    const message = "the bus was closed while it was being stored";
+    const unsure = new ClosedError(message, { certainty: "indefinite" });
+    for (const batch of this.#sent) this.#fail(batch, unsure);
+    this.#free(0, 0);
+  }
+}

@@ -1,0 +1,51 @@
+// What publishing a message gives back. A receipt holds 16 bytes of a shared block of ids and turns
+// them into text only when asked; it keeps neither the data nor the batch alive.
+import { formatId, idBytes } from "../kernel/id.ts";
+import type { Priority } from "../message/envelope.ts";
+
+/** Proof that a message is stored: which one, and where. */
+export class Receipt {
+  /** The channel that stores it. */
+  readonly channel: string;
+  /** The log of that channel; offsets count within it. */
+  readonly priority: Priority;
+  /** Position in the log; undefined for a delayed message, which gets one when it is due. */
+  readonly offset: number | undefined;
+  /** Whether a message with this id was stored before: nothing was stored now. */
+  readonly duplicate: boolean;
+  readonly #id: string | Uint8Array;
+  readonly #index: number;
+
+  /** Made by the bus; `id` is the text, or a block of ids and the index of this one. */
+  constructor(
+    channel: string,
+    priority: Priority,
+    offset: number | undefined,
+    duplicate: boolean,
+    id: string | Uint8Array,
+    index: number,
+  ) {
+    this.channel = channel;
+    this.priority = priority;
+    this.offset = offset;
+    this.duplicate = duplicate;
+    this.#id = id;
+    this.#index = index;
+  }
+
+  /** The message's id. */
+  get id(): string {
+    return typeof this.#id === "string" ? this.#id : formatId(this.#id, this.#index * idBytes);
+  }
+
+  /** The receipt as plain data, for logs. */
+  toJSON(): Readonly<Record<string, unknown>> {
+    return {
+      id: this.id,
+      channel: this.channel,
+      priority: this.priority,
+      offset: this.offset,
+      duplicate: this.duplicate,
+    };
+  }
+}
