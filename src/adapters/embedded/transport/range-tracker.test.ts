@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { slotCount } from "../../../kernel/key-slot.ts";
 import type { Outcome } from "../../../ports/commit-unit.ts";
 import type { DeliveryBatch, OpenEntry } from "../../../ports/transport.ts";

@@ -1,0 +1,174 @@
+// Group commit: what is written while transactions are under way is gathered and goes into the next
+// one. Every commit is synced, so a commit for many costs hardly more than one for a single message.
+// Always true: units take effect in the order they came; at most `transactionsMax` are under way.
+// The queue has no bound of its own: publishers and deliveries bound what they hand in.
+import { errorCodes, type ErrorCode } from "../../../errors/error-codes.ts";
+import { SpillwayError } from "../../../errors/spillway-error.ts";
+import type { OutgoingBatch } from "../../../message/outgoing-batch.ts";
+import type { CommitResult } from "../../../ports/commit-unit.ts";
+import type { AppendResult } from "../../../ports/transport.ts";
+import type {
+  EncodedAppend,
+  Engine,
+  EngineAppendResult,
+  EngineUnit,
+  EngineUnitResult,
+} from "../journal/engine.ts";
+import { encodeBatch } from "../journal/format.ts";
+
+/** Transactions under way at once: one is being written while the next one is on its way. */
+export const transactionsMax = 2;
+/** A transaction that holds this many batches takes no further unit. */
+export const transactionBatchesMax = 16;
+/** A transaction that holds this many payload bytes takes no further unit. */
+export const transactionBytesMax = 4_194_304;
+/** A transaction takes no more units than this. */
+export const transactionUnitsMax = 256;
+
+/** A unit before its batches are encoded. */
+export type UnitHead = Omit<EngineUnit, "appends">;
+
+interface Waiting {
+  readonly head: UnitHead;
+  readonly batches: readonly OutgoingBatch[];
+  readonly resolve: (result: CommitResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+const plainAppend: UnitHead = {
+  member: 0,
+  generation: 0,
+  sequence: 0,
+  fences: [],
+  cursors: [],
+  open: [],
+  state: [],
+};
+
+/** Sends units to the engine, many in one transaction. */
+export class GroupCommit {
+  readonly #engine: Engine;
+  #queue: Waiting[] = [];
+  #underWay = 0;
+  #scheduled = false;
+  #idle: (() => void)[] = [];
+
+  constructor(engine: Engine) {
+    this.#engine = engine;
+  }
+
+  /** Stores batches in one unit without conditions. */
+  async append(batches: readonly OutgoingBatch[]): Promise<readonly AppendResult[]> {
+    if (batches.length === 0) return [];
+    const result = await this.commit(plainAppend, batches);
+    if (result.kind === "committed") return result.appended;
+    throw new SpillwayError("JOURNAL_IO", `a plain append was ${result.kind}: report this`);
+  }
+
+  /** Commits a unit together with its outgoing messages. */
+  commit(head: UnitHead, batches: readonly OutgoingBatch[]): Promise<CommitResult> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ head, batches, resolve, reject });
+      if (this.#scheduled) return;
+      this.#scheduled = true;
+      // What is handed in during the same turn joins one transaction.
+      queueMicrotask(() => {
+        this.#scheduled = false;
+        this.#send();
+      });
+    });
+  }
+
+  /** Resolves once everything handed in so far is durable or refused. */
+  idle(): Promise<void> {
+    if (this.#queue.length === 0 && this.#underWay === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#idle.push(resolve));
+  }
+
+  #send(): void {
+    while (this.#underWay < transactionsMax && this.#queue.length > 0) {
+      this.#underWay++;
+      void this.#transact(this.#gather());
+    }
+  }
+
+  #gather(): readonly Waiting[] {
+    let units = 0;
+    let batches = 0;
+    let bytes = 0;
+    while (units < this.#queue.length && units < transactionUnitsMax) {
+      const next = this.#queue[units] as Waiting;
+      const nextBytes = next.batches.reduce((sum, batch) => sum + batch.bytes, 0);
+      const full =
+        batches + next.batches.length > transactionBatchesMax ||
+        bytes + nextBytes > transactionBytesMax;
+      if (units > 0 && full) break;
+      units++;
+      batches += next.batches.length;
+      bytes += nextBytes;
+    }
+    return this.#queue.splice(0, units);
+  }
+
+  async #transact(waiting: readonly Waiting[]): Promise<void> {
+    try {
+      const units = waiting.map(({ head, batches }) => ({ ...head, appends: batches.map(encode) }));
+      const transfer = units.flatMap(({ appends }) => appends.map(({ blob }) => blob.buffer));
+      const { results } = await this.#engine.request("transact", { units }, transfer);
+      for (const [index, { batches, resolve }] of waiting.entries()) {
+        resolve(toCommitResult(results[index] as EngineUnitResult, batches));
+      }
+    } catch (error) {
+      for (const { reject } of waiting) reject(error);
+    } finally {
+      this.#underWay--;
+      this.#send();
+      if (this.#underWay === 0) {
+        for (const resolve of this.#idle.splice(0)) resolve();
+      }
+    }
+  }
+}
+
+function encode(batch: OutgoingBatch): EncodedAppend {
+  return {
+    channel: batch.channel,
+    priority: batch.priority,
+    count: batch.count,
+    hasGivenIds: batch.hasGivenIds,
+    blob: encodeBatch(batch),
+    dueAtMs: batch.dueAtMs,
+  };
+}
+
+function toCommitResult(result: EngineUnitResult, batches: readonly OutgoingBatch[]): CommitResult {
+  if (result.kind !== "committed") return result;
+  const appended = result.appended.map((append, index) =>
+    toAppendResult(append, batches[index] as OutgoingBatch),
+  );
+  return { kind: "committed", appended, version: result.version };
+}
+
+function toAppendResult(result: EngineAppendResult, batch: OutgoingBatch): AppendResult {
+  const { firstOffset, exceptions } = result;
+  if (exceptions.length === 0) return { firstOffset };
+  return {
+    firstOffset,
+    exceptions: new Map(
+      exceptions.map(([index, what]) => [
+        index,
+        typeof what === "number" ? { offset: what } : refusal(what, batch, index),
+      ]),
+    ),
+  };
+}
+
+function refusal(code: ErrorCode, batch: OutgoingBatch, index: number): SpillwayError {
+  const id = batch.idAt(index);
+  const { cause, remedy } = errorCodes[code];
+  return new SpillwayError(
+    code,
+    `message '${id}' for channel '${batch.channel}' was not stored. ${cause} ${remedy}`,
+    { details: { id, channel: batch.channel, source: batch.templateAt(index).source } },
+  );
+}
