@@ -232,8 +232,8 @@ export const errorCodes = {
   INPUT_INVALID: row(
     false,
     "definite",
-    "A line or file given to the command line is not what the command reads.",
-    "Correct the line named in the message; what was reported as stored is stored.",
+    "A line, file or CloudEvent that came from outside is not what it has to be.",
+    "Correct the line or attribute named in the message; what was reported as stored is stored.",
   ),
 } as const satisfies Record<string, ErrorCodeEntry>;
 

@@ -104,9 +104,18 @@ export function envelopeAt(columns: MessageColumns, index: number): Envelope {
 
 /** Whether data of this content type is kept as text (JSON and text/…) rather than bytes. */
 export function isTextContent(contentType: string): boolean {
-  return (
-    contentType === "application/json" ||
-    contentType.endsWith("+json") ||
-    contentType.startsWith("text/")
-  );
+  return isJsonContent(contentType) || mediaTypeOf(contentType).startsWith("text/");
+}
+
+/** Whether data of this content type is JSON. */
+export function isJsonContent(contentType: string): boolean {
+  if (contentType === "application/json") return true;
+  const mediaType = mediaTypeOf(contentType);
+  return mediaType.endsWith("/json") || mediaType.endsWith("+json");
+}
+
+/** The media type alone: without parameters such as a charset, in lower case. */
+function mediaTypeOf(contentType: string): string {
+  const end = contentType.indexOf(";");
+  return (end < 0 ? contentType : contentType.slice(0, end)).trim().toLowerCase();
 }
