@@ -1,0 +1,181 @@
+// One channel: a log per priority, the window of ids given by publishers, delayed messages, and
+// who waits for something new. Always true: a given id is stored once within the window, counted
+// from its acceptance, delayed or not; what a group has not settled stays, unless unread is "drop".
+import { SpillwayError } from "../../errors/spillway-error.ts";
+import type { Clock } from "../../kernel/clock.ts";
+import { priorities, type Priority } from "../../message/envelope.ts";
+import type { OutgoingBatch } from "../../message/outgoing-batch.ts";
+import type { AppendResult, ChannelDeclaration, ChannelStats } from "../../ports/transport.ts";
+import type { MemoryGroup } from "./memory-group.ts";
+import { MemoryLog, type MemoryMessage, messageAt } from "./memory-log.ts";
+
+/** How long, and how many, given ids are remembered for each channel. */
+export interface DedupeWindow {
+  readonly dedupeWindowMs: number;
+  readonly dedupeCountMax: number;
+}
+
+interface Accepted {
+  readonly message: MemoryMessage;
+  readonly priority: Priority;
+  readonly acceptedAtMs: number;
+  /** −1 while the message is delayed. */
+  offset: number;
+}
+
+interface Delayed {
+  readonly dueAtMs: number;
+  readonly accepted: Accepted;
+}
+
+const dayMs = 86_400_000;
+const retentionDaysDefault = 7;
+
+/** A channel's messages and everything that waits for them. */
+export class MemoryChannel {
+  declaration: ChannelDeclaration;
+  readonly logs: Record<Priority, MemoryLog>;
+  readonly groups = new Map<string, MemoryGroup>();
+  readonly #clock: Clock;
+  readonly #window: DedupeWindow;
+  readonly #accepted = new Map<string, Accepted>();
+  readonly #waiting = new Set<() => void>();
+  #delayed: Delayed[] = [];
+
+  constructor(declaration: ChannelDeclaration, clock: Clock, window: DedupeWindow) {
+    const log = (priority: Priority): MemoryLog => new MemoryLog(declaration.name, priority);
+    this.declaration = declaration;
+    this.logs = { high: log("high"), normal: log("normal"), low: log("low") };
+    this.#clock = clock;
+    this.#window = window;
+  }
+
+  get bytes(): number {
+    return priorities.reduce((sum, priority) => sum + this.logs[priority].bytes, 0);
+  }
+
+  /** When the next delayed message is due, wall ms. */
+  get nextDueAtMs(): number | undefined {
+    return this.#delayed[0]?.dueAtMs;
+  }
+
+  /** Stores a batch message by message; repeats and refusals become exceptions. */
+  append(batch: OutgoingBatch): AppendResult {
+    const exceptions = new Map<number, { readonly offset: number } | SpillwayError>();
+    const firstOffset = batch.dueAtMs === undefined ? this.logs[batch.priority].endOffset : -1;
+    for (let index = 0; index < batch.count; index++) {
+      const message = messageAt(batch, index);
+      const earlier = message.idGiven ? this.#earlier(message) : undefined;
+      if (earlier === undefined) this.#accept(message, batch.priority, batch.dueAtMs?.[index]);
+      else if (isRepeat(earlier, message, batch.priority)) {
+        exceptions.set(index, { offset: earlier.offset });
+      } else exceptions.set(index, idReused(this.declaration.name, message));
+    }
+    this.#delayed.sort((left, right) => left.dueAtMs - right.dueAtMs);
+    this.retain();
+    this.wake();
+    return exceptions.size === 0 ? { firstOffset } : { firstOffset, exceptions };
+  }
+
+  #accept(message: MemoryMessage, priority: Priority, dueAtMs: number | undefined): void {
+    const acceptedAtMs = this.#clock.monotonicMs();
+    const accepted: Accepted = { message, priority, acceptedAtMs, offset: -1 };
+    if (message.idGiven) this.#accepted.set(identityOf(message), accepted);
+    if (dueAtMs !== undefined) this.#delayed.push({ dueAtMs, accepted });
+    else accepted.offset = this.logs[priority].append(message, this.#clock.wallMs());
+  }
+
+  /** Forgets ids beyond the window, then looks this one up. */
+  #earlier(message: MemoryMessage): Accepted | undefined {
+    const sinceMs = this.#clock.monotonicMs() - this.#window.dedupeWindowMs;
+    for (const [identity, accepted] of this.#accepted) {
+      const fits = this.#accepted.size <= this.#window.dedupeCountMax;
+      if (fits && accepted.acceptedAtMs >= sinceMs) break;
+      this.#accepted.delete(identity);
+    }
+    return this.#accepted.get(identityOf(message));
+  }
+
+  /** Moves delayed messages that are due into their logs. */
+  moveDue(): void {
+    const wallMs = this.#clock.wallMs();
+    const due = this.#delayed.filter((delayed) => delayed.dueAtMs <= wallMs);
+    if (due.length === 0) return;
+    this.#delayed = this.#delayed.slice(due.length);
+    for (const { accepted } of due) {
+      accepted.offset = this.logs[accepted.priority].append(accepted.message, wallMs);
+    }
+    this.wake();
+  }
+
+  /** Removes the oldest messages that retention allows to remove. */
+  retain(): void {
+    const { days, bytes, unread } = this.declaration.retention;
+    const olderThanMs = this.#clock.wallMs() - (days ?? retentionDaysDefault) * dayMs;
+    for (const priority of priorities) {
+      const log = this.logs[priority];
+      const floors = [...this.groups.values()].map((group) => group.floor(priority));
+      const until = unread === "drop" ? log.endOffset : Math.min(log.endOffset, ...floors);
+      log.removeOldest(until, olderThanMs, bytes ?? Infinity);
+      for (const group of this.groups.values()) group.dropBefore(priority, log.startOffset);
+    }
+  }
+
+  /** Resolves at the next change of this channel, or when `signal` aborts. */
+  async changed(signal: AbortSignal | undefined): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const end = (): void => {
+        signal?.removeEventListener("abort", end);
+        this.#waiting.delete(end);
+        resolve();
+      };
+      this.#waiting.add(end);
+      signal?.addEventListener("abort", end, { once: true });
+    });
+  }
+
+  /** Tells everybody who waits that something changed. */
+  wake(): void {
+    for (const end of this.#waiting) end();
+  }
+
+  stats(): ChannelStats {
+    const wallMs = this.#clock.wallMs();
+    const logs = priorities.map((priority) => {
+      const { startOffset, endOffset, bytes } = this.logs[priority];
+      return { priority, startOffset, endOffset, bytes };
+    });
+    return {
+      channel: this.declaration.name,
+      partitions: this.declaration.partitions,
+      logs: logs.filter((log) => log.endOffset > 0),
+      delayed: this.#delayed.length,
+      groups: [...this.groups.values()].map((group) => group.stats(wallMs)),
+    };
+  }
+}
+
+/** What makes two messages of a channel the same one: tenant, source and id. */
+function identityOf(message: MemoryMessage): string {
+  return JSON.stringify([message.attributes?.tenant ?? "", message.template.source, message.id]);
+}
+
+function isRepeat(earlier: Accepted, message: MemoryMessage, priority: Priority): boolean {
+  const first = earlier.message;
+  return (
+    earlier.priority === priority &&
+    first.template.type === message.template.type &&
+    first.template.version === message.template.version &&
+    first.key === message.key &&
+    Buffer.from(first.payload).equals(Buffer.from(message.payload))
+  );
+}
+
+function idReused(channel: string, message: MemoryMessage): SpillwayError {
+  return new SpillwayError(
+    "ID_REUSED",
+    `channel '${channel}': id '${message.id}' of source '${message.template.source}' was ` +
+      "published before with other content: give every message its own id",
+    { details: { channel, id: message.id, source: message.template.source } },
+  );
+}

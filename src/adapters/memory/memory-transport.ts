@@ -1,0 +1,247 @@
+// The transport: channels by name, commit units, the timer of delayed messages, open and close.
+// Always true: what a call changes is changed before the call returns its promise, so a unit and an
+// append are atomic without further ado; nothing outlives close().
+import { ClosedError, SpillwayError, UnsupportedError } from "../../errors/spillway-error.ts";
+import type { CancelTimer } from "../../kernel/clock.ts";
+import type { Priority } from "../../message/envelope.ts";
+import type { OutgoingBatch } from "../../message/outgoing-batch.ts";
+import type { Capabilities } from "../../ports/capabilities.ts";
+import type { CommitResult, CommitUnit } from "../../ports/commit-unit.ts";
+import type {
+  AppendResult,
+  ChannelDeclaration,
+  ChannelStats,
+  Consumer,
+  ConsumerOptions,
+  StartPosition,
+  StoredBatch,
+  Transport,
+  TransportEnvironment,
+  TransportHealth,
+} from "../../ports/transport.ts";
+import { type DedupeWindow, MemoryChannel } from "./memory-channel.ts";
+import { MemoryConsumer } from "./memory-consumer.ts";
+import { MemoryGroup } from "./memory-group.ts";
+import { MemoryState } from "./memory-state.ts";
+
+/** Bounds of a memory transport. */
+export interface MemoryBounds extends DedupeWindow {
+  readonly bytesMax: number;
+}
+
+/** Most messages in one batch that read() gives. */
+const readMessagesMax = 1_000;
+/** How often a delayed message's wall time is looked at again: the wall clock may jump. */
+const lookAgainMs = 1_000;
+
+const capabilities: Capabilities = {
+  durable: "no",
+  multiProcess: "no",
+  orderByKey: "native",
+  individualSettlement: "native",
+  atomicUnit: "native",
+  deduplication: "native",
+  delayedDelivery: "native",
+  priority: "native",
+  replayFromOffset: "native",
+  replayFromTime: "native",
+  retention: "native",
+  compression: "no",
+  channelLimits: "no",
+};
+
+/** All of it in this process's memory. */
+export class MemoryTransport implements Transport {
+  readonly name = "memory";
+  readonly capabilities = capabilities;
+  readonly state = new MemoryState();
+  readonly #bounds: MemoryBounds;
+  readonly #channels = new Map<string, MemoryChannel>();
+  readonly #closing = new AbortController();
+  #environment: TransportEnvironment | undefined;
+  #cancelTimer: CancelTimer = () => undefined;
+  #version = 0;
+
+  constructor(bounds: MemoryBounds) {
+    this.#bounds = bounds;
+  }
+
+  async open(environment: TransportEnvironment): Promise<void> {
+    if (this.#environment !== undefined) {
+      throw new UnsupportedError(
+        `bus '${environment.name}': this memory() belongs to bus '${this.#environment.name}', ` +
+          "which opened it, and keeps nothing once closed: make one memory() for each bus, or " +
+          "use embedded()",
+      );
+    }
+    this.#environment = environment;
+  }
+
+  async declare(channel: ChannelDeclaration): Promise<void> {
+    const { clock } = this.#opened();
+    const { name, partitions, compression } = channel;
+    if (compression !== "none") {
+      throw new UnsupportedError(
+        `channel '${name}': memory() does not compress: leave compression out, or use embedded()`,
+      );
+    }
+    const existing = this.#channels.get(name);
+    if (existing === undefined) {
+      this.#channels.set(name, new MemoryChannel(channel, clock, this.#bounds));
+      return;
+    }
+    if (existing.declaration.partitions !== partitions) {
+      throw new SpillwayError(
+        "CHANNEL_CONFLICT",
+        `channel '${name}' has ${existing.declaration.partitions} partitions, not ${partitions}: ` +
+          "declare it as it was created, or choose another name",
+      );
+    }
+    existing.declaration = channel;
+  }
+
+  async append(batches: readonly OutgoingBatch[]): Promise<readonly AppendResult[]> {
+    this.#opened();
+    const channels = batches.map((batch) => this.#channel(batch.channel));
+    const adding = batches.reduce((sum, batch) => sum + batch.bytes, 0);
+    let bytes = adding;
+    for (const channel of this.#channels.values()) bytes += channel.bytes;
+    if (bytes > this.#bounds.bytesMax) {
+      throw new SpillwayError(
+        "BACK_PRESSURE",
+        `memory() would hold ${bytes} bytes, more than bytesMax ${this.#bounds.bytesMax}: give ` +
+          "channels a retention in bytes, raise bytesMax, or use embedded()",
+      );
+    }
+    return this.#store(batches, channels);
+  }
+
+  #store(batches: readonly OutgoingBatch[], channels: readonly MemoryChannel[]): AppendResult[] {
+    const results = batches.map((batch, at) => (channels[at] as MemoryChannel).append(batch));
+    if (batches.some((batch) => batch.dueAtMs !== undefined)) this.#armTimer();
+    return results;
+  }
+
+  #armTimer(): void {
+    const { clock } = this.#opened();
+    this.#cancelTimer();
+    let dueAtMs = Infinity;
+    for (const channel of this.#channels.values()) {
+      dueAtMs = Math.min(dueAtMs, channel.nextDueAtMs ?? Infinity);
+    }
+    if (dueAtMs === Infinity) return;
+    const delayMs = Math.min(Math.max(0, dueAtMs - clock.wallMs()), lookAgainMs);
+    const fire = (): void => {
+      for (const channel of this.#channels.values()) channel.moveDue();
+      this.#armTimer();
+    };
+    this.#cancelTimer = clock.after(delayMs, fire, { background: true });
+  }
+
+  async consume(options: ConsumerOptions): Promise<Consumer> {
+    this.#opened();
+    const channel = this.#channel(options.channel);
+    const group = channel.groups.get(options.group) ?? new MemoryGroup(channel, options);
+    const consumer = new MemoryConsumer(channel, group, (from, unit) => this.#apply(from, unit));
+    group.join(consumer, options.types);
+    channel.groups.set(options.group, group);
+    return consumer;
+  }
+
+  /** Checks everything first, then changes: a refused unit leaves nothing. */
+  #apply(consumer: MemoryConsumer, unit: CommitUnit): CommitResult {
+    this.#opened();
+    const { channel, group } = consumer;
+    const scope = { channel: channel.declaration.name, group: group.name };
+    const channels = unit.publishes.map((batch) => this.#channel(batch.channel));
+    if (!group.mayBeSettled(consumer, unit.settlements)) return { kind: "fenced" };
+    for (const change of unit.state) {
+      if (this.state.isCurrent(scope, change, consumer)) continue;
+      return { kind: "conflict", table: change.table, key: change.key };
+    }
+    const version = ++this.#version;
+    const by = { version, writer: consumer, sequence: unit.sequence };
+    for (const change of unit.state) this.state.write(scope, change, by);
+    group.settle(consumer, unit.settlements);
+    return { kind: "committed", appended: this.#store(unit.publishes, channels), version };
+  }
+
+  read(
+    channel: string,
+    options: {
+      readonly from: StartPosition;
+      readonly priority?: Priority;
+      readonly follow?: boolean;
+      readonly signal?: AbortSignal;
+    },
+  ): AsyncIterable<StoredBatch> {
+    this.#opened();
+    const found = this.#channel(channel);
+    const log = found.logs[options.priority ?? "normal"];
+    const start = log.offsetOf(options.from);
+    const end = options.follow === true ? Infinity : log.endOffset;
+    const signals = options.signal === undefined ? [] : [options.signal];
+    return readOn(found, log.priority, start, end, [...signals, this.#closing.signal]);
+  }
+
+  async stats(): Promise<readonly ChannelStats[]> {
+    this.#opened();
+    for (const channel of this.#channels.values()) channel.retain();
+    return [...this.#channels.values()].map((channel) => channel.stats());
+  }
+
+  health(): TransportHealth {
+    if (!this.#closing.signal.aborted) return { status: "ok", reasons: [] };
+    return { status: "failed", reasons: ["the transport is closed"] };
+  }
+
+  async ready(): Promise<void> {
+    this.#opened();
+  }
+
+  async close(): Promise<void> {
+    this.#cancelTimer();
+    this.#closing.abort();
+    for (const { groups } of this.#channels.values()) {
+      for (const { members } of groups.values()) {
+        while (members[0] !== undefined) await members[0].close();
+      }
+    }
+  }
+
+  #opened(): TransportEnvironment {
+    if (this.#environment === undefined || this.#closing.signal.aborted) {
+      throw new ClosedError("memory() is not open: it is used between open() and close()");
+    }
+    return this.#environment;
+  }
+
+  #channel(name: string): MemoryChannel {
+    const channel = this.#channels.get(name);
+    if (channel !== undefined) return channel;
+    throw new SpillwayError(
+      "UNKNOWN_CHANNEL",
+      `channel '${name}' does not exist; declared are: ${[...this.#channels.keys()].join(", ")}`,
+    );
+  }
+}
+
+async function* readOn(
+  channel: MemoryChannel,
+  priority: Priority,
+  start: number,
+  end: number,
+  signals: readonly AbortSignal[],
+): AsyncIterable<StoredBatch> {
+  const log = channel.logs[priority];
+  const signal = AbortSignal.any([...signals]);
+  for (let at = start; !signal.aborted; ) {
+    // Retention may have removed what comes next.
+    const from = Math.max(at, log.startOffset);
+    if (from >= end) return;
+    const count = Math.min(end, log.endOffset, from + readMessagesMax) - from;
+    if (count > 0) yield log.batch(Array.from({ length: count }, (_, index) => from + index));
+    else await channel.changed(signal);
+    at = from + Math.max(0, count);
+  }
+}
