@@ -1,5 +1,5 @@
-// A clock that stands still until a test moves it. Owns virtual time and the timers set on it; knows
-// nothing of messages. Always true: timers fire in order of their due time, then of their setting,
+// A clock that stands still until a test moves it. Owns virtual time and its timers; knows nothing
+// of messages. Always true: timers fire in order of their due time, then of their setting,
 // each after everything that the one before caused has settled; the same calls give the same run.
 import { SpillwayError } from "../errors/spillway-error.ts";
 import { type CancelTimer, type Clock, systemClock } from "../kernel/clock.ts";

@@ -1,0 +1,30 @@
+// The transport contract: every case of every part, in one list. Data only.
+import { appendCases } from "./append-cases.ts";
+import type { ContractCase } from "./contract-case.ts";
+import { delayCases } from "./delay-cases.ts";
+import { duplicateCases } from "./duplicate-cases.ts";
+import { groupCases } from "./group-cases.ts";
+import { lifecycleCases } from "./lifecycle-cases.ts";
+import { memberCases } from "./member-cases.ts";
+import { processCases } from "./process-cases.ts";
+import { readCases } from "./read-cases.ts";
+import { retentionCases } from "./retention-cases.ts";
+import { settlementCases } from "./settlement-cases.ts";
+import { stateCases } from "./state-cases.ts";
+import { unitCases } from "./unit-cases.ts";
+
+/** Everything a transport promises, case by case; run each with runContractCase(). */
+export const transportContract: readonly ContractCase[] = [
+  ...appendCases,
+  ...duplicateCases,
+  ...delayCases,
+  ...groupCases,
+  ...memberCases,
+  ...settlementCases,
+  ...unitCases,
+  ...stateCases,
+  ...readCases,
+  ...retentionCases,
+  ...lifecycleCases,
+  ...processCases,
+];

@@ -1,0 +1,30 @@
+// The adapters of this repository as the contract suite needs them.
+import { memory } from "../../src/adapters/memory/index.ts";
+import type { Transport, TransportEnvironment } from "../../src/ports/transport.ts";
+import type { TransportUnderTest } from "../../src/testing/contract-suites/transport-under-test.ts";
+
+/** An open memory() refuses whoever opens it again, whether it was closed in between or not. */
+async function openAgain(
+  transport: Transport,
+  environment: TransportEnvironment,
+): Promise<Transport> {
+  await transport.open(environment);
+  return transport;
+}
+
+/** memory(), on virtual time. */
+export const memorySubject: TransportUnderTest = {
+  name: "memory",
+  clock: "virtual",
+  capabilities: memory().capabilities,
+  async create(environment) {
+    const transport = memory();
+    await transport.open(environment);
+    return transport;
+  },
+  async restart(transport, environment) {
+    await transport.close();
+    return openAgain(transport, environment);
+  },
+  share: openAgain,
+};
