@@ -11,6 +11,8 @@ export interface Codec {
   decode(payload: string | Uint8Array): unknown;
 }
 
+const utf8 = new TextDecoder("utf-8", { fatal: true });
+
 /** JSON (RFC 8259) as text. Data without a JSON form (undefined, functions) is refused. */
 export const jsonCodec: Codec = {
   contentType: "application/json",
@@ -20,8 +22,7 @@ export const jsonCodec: Codec = {
     return text;
   },
   decode(payload) {
-    return JSON.parse(
-      typeof payload === "string" ? payload : Buffer.from(payload).toString("utf8"),
-    ) as unknown;
+    // Fatal: bytes that are not UTF-8 must not turn into other text unnoticed.
+    return JSON.parse(typeof payload === "string" ? payload : utf8.decode(payload)) as unknown;
   },
 };

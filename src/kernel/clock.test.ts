@@ -1,0 +1,111 @@
+// The system clock and delay(): cancelling, waits beyond one timer's reach, background timers.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mock, test } from "node:test";
+import { type CancelTimer, type Clock, delay, systemClock } from "./clock.ts";
+
+test("wall time is now, monotonic time does not go back", () => {
+  assert.ok(Math.abs(systemClock.wallMs() - Date.now()) < 60_000);
+  const first = systemClock.monotonicMs();
+  assert.ok(systemClock.monotonicMs() >= first);
+});
+
+test("a timer fires once, a cancelled one never; cancelling twice does nothing", async () => {
+  const fired: string[] = [];
+  const cancel = systemClock.after(1, () => fired.push("cancelled"));
+  cancel();
+  cancel();
+  await new Promise<void>((resolve) => {
+    const cancelFired = systemClock.after(2, () => {
+      fired.push("fired");
+      cancelFired();
+      resolve();
+    });
+  });
+  assert.deepEqual(fired, ["fired"]);
+});
+
+test("soon() runs after the current turn", async () => {
+  const order: string[] = [];
+  const done = new Promise<void>((resolve) => {
+    systemClock.soon(() => {
+      order.push("soon");
+      resolve();
+    });
+  });
+  await Promise.resolve();
+  order.push("turn");
+  await done;
+  assert.deepEqual(order, ["turn", "soon"]);
+});
+
+test("a wait longer than one timer can hold is split, and can be cancelled in any part", () => {
+  mock.timers.enable({ apis: ["setTimeout"] });
+  try {
+    const part = 2_147_483_647;
+    let fired = 0;
+    const action = (): void => {
+      fired++;
+    };
+    systemClock.after(part * 2 + 10, action);
+    const cancelLater = systemClock.after(part + 10, action, { background: true });
+    const cancelFirst = systemClock.after(part + 10, action);
+    cancelFirst();
+    mock.timers.tick(part);
+    cancelLater();
+    mock.timers.tick(part);
+    assert.equal(fired, 0);
+    mock.timers.tick(9);
+    assert.equal(fired, 0);
+    mock.timers.tick(1);
+    assert.equal(fired, 1);
+  } finally {
+    mock.timers.reset();
+  }
+});
+
+test("a background timer does not keep the process alive", () => {
+  const url = new URL("./clock.ts", import.meta.url).href;
+  const code = `import { systemClock } from ${JSON.stringify(url)};
+    systemClock.after(1e9, () => {}, { background: true });`;
+  const run = spawnSync(process.execPath, ["--input-type=module", "--no-warnings", "-e", code], {
+    timeout: 60_000,
+  });
+  assert.equal(run.status, 0, String(run.stderr));
+});
+
+/** A clock whose one timer fires by hand. */
+class HandClock implements Clock {
+  fire: () => void = () => undefined;
+  cancelled = 0;
+  wallMs = (): number => 0;
+  monotonicMs = (): number => 0;
+  soon = (action: () => void): void => action();
+  after(_delayMs: number, action: () => void): CancelTimer {
+    this.fire = action;
+    return () => {
+      this.cancelled++;
+    };
+  }
+}
+
+test("delay() resolves when the timer fires, and then lets the signal go", async () => {
+  const clock = new HandClock();
+  const controller = new AbortController();
+  const waiting = delay(clock, 5, controller.signal);
+  clock.fire();
+  await waiting;
+  controller.abort();
+  assert.equal(clock.cancelled, 0);
+});
+
+test("delay() rejects with the signal's reason and cancels the timer", async () => {
+  const clock = new HandClock();
+  const controller = new AbortController();
+  const reason = new Error("enough");
+  const waiting = delay(clock, 5, controller.signal);
+  controller.abort(reason);
+  await assert.rejects(waiting, reason);
+  assert.equal(clock.cancelled, 1);
+  await assert.rejects(delay(clock, 5, AbortSignal.abort(reason)), reason);
+});
