@@ -103,7 +103,10 @@ export interface EngineRequests {
     answer: { readonly member: number; readonly partitions: number };
   };
   /** Frees ranges that a "revoke" notice asked for, once nothing of them runs any more. */
-  release: { request: { readonly member: number; readonly ranges: readonly number[] }; answer: null };
+  release: {
+    request: { readonly member: number; readonly ranges: readonly number[] };
+    answer: null;
+  };
   leave: { request: { readonly member: number }; answer: null };
   stats: { request: Record<never, never>; answer: { readonly channels: readonly ChannelStats[] } };
   close: { request: Record<never, never>; answer: null };
@@ -135,7 +138,12 @@ export type EngineNotice =
   | { readonly kind: "granted"; readonly member: number; readonly grants: readonly RangeGrant[] }
   | { readonly kind: "revoke"; readonly member: number; readonly ranges: readonly number[] }
   | { readonly kind: "lost"; readonly member: number; readonly ranges: readonly number[] }
-  | { readonly kind: "health"; readonly status: "ok" | "degraded" | "failed"; readonly reasons: readonly string[]; readonly appendsStopped: boolean };
+  | {
+      readonly kind: "health";
+      readonly status: "ok" | "degraded" | "failed";
+      readonly reasons: readonly string[];
+      readonly appendsStopped: boolean;
+    };
 
 /** The core as the transport half sees it, wherever it runs. */
 export interface Engine {

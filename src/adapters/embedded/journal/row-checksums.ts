@@ -1,0 +1,79 @@
+// Which columns the checksum of each small row covers. Always true: a column that decides what is
+// delivered, fenced or counted is covered; writer and readers use the same function.
+import { rowCrc } from "./format-crc.ts";
+
+/** Row of meta. */
+export function metaCrc(name: string, value: string): number {
+  return rowCrc([name, value]);
+}
+
+/** Row of channel. */
+export function channelCrc(
+  name: string,
+  partitions: number,
+  retention: string,
+  compression: string,
+): number {
+  return rowCrc([name, partitions, retention, compression]);
+}
+
+/** Row of log. */
+export function logCrc(
+  channel: number,
+  lane: number,
+  start: number,
+  end: number,
+  bytes: number,
+  appendedAtMs: number,
+  lastCrc: number,
+): number {
+  return rowCrc([channel, lane, start, end, bytes, appendedAtMs, lastCrc]);
+}
+
+/** Row of grp. */
+export function groupCrc(channel: number, name: string, selection: string): number {
+  return rowCrc([channel, name, selection]);
+}
+
+/** Row of cursor. */
+export function cursorCrc(group: number, log: number, range: number, position: number): number {
+  return rowCrc([group, log, range, position]);
+}
+
+/** Row of open. */
+export function openCrc(
+  group: number,
+  log: number,
+  range: number,
+  base: number,
+  entries: Uint8Array,
+): number {
+  return rowCrc([group, log, range, base], entries);
+}
+
+/** Row of lease. */
+export function leaseCrc(group: number, range: number, epoch: number, member: number): number {
+  return rowCrc([group, range, epoch, member]);
+}
+
+/** Row of state. */
+export function stateCrc(
+  group: number,
+  table: string,
+  key: string,
+  version: number,
+  value: string,
+): number {
+  return rowCrc([group, table, key, version, value]);
+}
+
+/** Row of timer. */
+export function timerCrc(
+  channel: number,
+  lane: number,
+  dueAtMs: number,
+  acceptedAtMs: number,
+  data: Uint8Array,
+): number {
+  return rowCrc([channel, lane, dueAtMs, acceptedAtMs], data);
+}

@@ -1,0 +1,87 @@
+// What SQLite's result codes mean to users of the journal. Always true: a busy lock is definite (the
+// transaction never began or was rolled back), every other failure of a write is indefinite.
+import { SpillwayError } from "../../../errors/spillway-error.ts";
+
+/** The primary result codes that are told apart (sqlite.org/rescode.html). */
+const codes = {
+  busy: 5,
+  locked: 6,
+  readOnly: 8,
+  ioError: 10,
+  corrupt: 11,
+  full: 13,
+  cannotOpen: 14,
+  protocol: 15,
+  notADatabase: 26,
+} as const;
+
+/** The primary result code of an error of node:sqlite; 0 for any other error. */
+export function resultCodeOf(error: unknown): number {
+  if (!(error instanceof Error) || !("errcode" in error)) return 0;
+  return typeof error.errcode === "number" ? error.errcode & 0xff : 0;
+}
+
+/** Whether the same statement may succeed as soon as another connection lets go of its lock. */
+export function isBusy(error: unknown): boolean {
+  const code = resultCodeOf(error);
+  return code === codes.busy || code === codes.locked || code === codes.protocol;
+}
+
+/** Whether the file is no SQLite database at all. */
+export function isNotADatabase(error: unknown): boolean {
+  return resultCodeOf(error) === codes.notADatabase;
+}
+
+/** Whether no connection may go on after this error: the disk or the file is not sound. */
+export function isFatal(error: unknown): boolean {
+  const code = resultCodeOf(error);
+  return code === codes.ioError || code === codes.corrupt || code === codes.notADatabase;
+}
+
+/** The error a user sees for a failed open of `path`. */
+export function openFailure(path: string, error: unknown): SpillwayError {
+  if (error instanceof SpillwayError) return error;
+  if (isNotADatabase(error)) {
+    return new SpillwayError("JOURNAL_FORMAT", `${path} is not a journal: nothing was changed`, {
+      cause: error,
+    });
+  }
+  const code = resultCodeOf(error);
+  if (code === codes.cannotOpen || code === codes.readOnly || code === 0) {
+    return new SpillwayError(
+      "JOURNAL_DIRECTORY",
+      `${path} cannot be opened for writing (${textOf(error)}): choose a local directory that ` +
+        "this user may write",
+      { cause: error, details: { path } },
+    );
+  }
+  return writeFailure(`opening ${path}`, error);
+}
+
+/** The error a user sees when a transaction failed and was rolled back; `action` names it. */
+export function writeFailure(action: string, error: unknown): SpillwayError {
+  if (error instanceof SpillwayError) return error;
+  if (isBusy(error)) return busyFailure(action, error);
+  if (resultCodeOf(error) === codes.corrupt) {
+    return new SpillwayError("JOURNAL_DAMAGED", `${action}: SQLite found damage`, { cause: error });
+  }
+  const reason = resultCodeOf(error) === codes.full ? "the disk is full" : textOf(error);
+  return new SpillwayError(
+    "JOURNAL_IO",
+    `${action} failed (${reason}): check the disk; repeat with the same message id`,
+    { cause: error },
+  );
+}
+
+/** The error for a write lock that another process held for too long. */
+export function busyFailure(action: string, cause?: unknown): SpillwayError {
+  return new SpillwayError(
+    "JOURNAL_BUSY",
+    `${action}: another process holds the journal's write lock: look for a stopped process`,
+    { cause },
+  );
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
