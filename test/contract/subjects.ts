@@ -28,3 +28,6 @@ export const memorySubject: TransportUnderTest = {
   },
   share: openAgain,
 };
+
+/** Every adapter that the contract is run on. */
+export const subjects: readonly TransportUnderTest[] = [memorySubject];
