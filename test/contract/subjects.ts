@@ -3,11 +3,8 @@ import { memory } from "../../src/adapters/memory/index.ts";
 import type { Transport, TransportEnvironment } from "../../src/ports/transport.ts";
 import type { TransportUnderTest } from "../../src/testing/contract-suites/transport-under-test.ts";
 
-/** An open memory() refuses whoever opens it again, whether it was closed in between or not. */
-async function openAgain(
-  transport: Transport,
-  environment: TransportEnvironment,
-): Promise<Transport> {
+/** Opens it; memory() refuses whoever opens it again, whether it was closed in between or not. */
+async function open(transport: Transport, environment: TransportEnvironment): Promise<Transport> {
   await transport.open(environment);
   return transport;
 }
@@ -17,16 +14,12 @@ export const memorySubject: TransportUnderTest = {
   name: "memory",
   clock: "virtual",
   capabilities: memory().capabilities,
-  async create(environment) {
-    const transport = memory();
-    await transport.open(environment);
-    return transport;
-  },
+  create: (environment) => open(memory(), environment),
   async restart(transport, environment) {
     await transport.close();
-    return openAgain(transport, environment);
+    return open(transport, environment);
   },
-  share: openAgain,
+  share: open,
 };
 
 /** Every adapter that the contract is run on. */

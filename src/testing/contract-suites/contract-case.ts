@@ -27,24 +27,20 @@ export type ContractVerdict = "holds" | "refused";
  *
  * @example
  * import { memory } from "spillway/memory";
- * import { runContractCase, transportContract } from "spillway/testing";
- * const refuse = async (transport, environment) => {
- *   await transport.open(environment); // an open memory() refuses a second owner
+ * import { runContractCase, transportContract, type TransportUnderTest } from "spillway/testing";
+ * const openAgain: TransportUnderTest["restart"] = async (transport, environment) => {
+ *   await transport.open(environment); // memory() refuses to be opened twice
  *   return transport;
  * };
- * const subject = {
+ * const subject: TransportUnderTest = {
  *   name: "memory",
  *   clock: "virtual",
  *   capabilities: memory().capabilities,
- *   async create(environment) {
- *     const transport = memory();
- *     await transport.open(environment);
- *     return transport;
- *   },
- *   restart: refuse,
- *   share: refuse,
+ *   create: (environment) => openAgain(memory(), environment),
+ *   restart: openAgain,
+ *   share: openAgain,
  * };
- * console.log(await runContractCase(transportContract[0], subject)); // holds
+ * for (const contractCase of transportContract) await runContractCase(contractCase, subject);
  */
 export async function runContractCase(
   contractCase: ContractCase,
