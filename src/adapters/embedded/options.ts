@@ -1,5 +1,6 @@
 // What embedded() takes: defaults, limits and their check. Knows nothing of SQLite or threads. Always
 // true: resolved options are complete and valid; a bad set is refused with all of its faults at once.
+import { resolve } from "node:path";
 import { SpillwayError } from "../../errors/spillway-error.ts";
 import type { EngineOptions } from "./journal/engine.ts";
 
@@ -93,7 +94,7 @@ export function resolveOptions(options: EmbeddedOptions): ResolvedOptions {
     return normal;
   };
   const resolved: ResolvedOptions = {
-    directory,
+    directory: typeof directory === "string" ? resolve(directory) : "",
     durability,
     leaseMs: number("leaseMs"),
     maxBlockedMs: number("maxBlockedMs"),

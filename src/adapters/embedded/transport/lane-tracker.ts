@@ -176,7 +176,8 @@ export class LaneTracker {
         });
       }
       tracked.set(record, recordState.fresh);
-      tracked.setEntry(record, { attempt, dueAtMs, reason });
+      // One that was in flight when others settled never failed: it is as good as fresh.
+      if (reason !== "in-flight") tracked.setEntry(record, { attempt, dueAtMs, reason });
       records.push(record);
     }
   }

@@ -12,6 +12,7 @@ export class Ownership {
   #epochs: Epochs;
   readonly #revoking: Uint8Array;
   readonly #busy: Float64Array;
+  #revokingCount = 0;
 
   constructor(partitions: number) {
     this.partitions = partitions;
@@ -36,7 +37,9 @@ export class Ownership {
 
   /** Starts nothing more of a range; what runs may still settle. */
   revoke(range: number): void {
-    if (this.owned(range)) this.#revoking[range] = 1;
+    if (!this.startable(range)) return;
+    this.#revoking[range] = 1;
+    this.#revokingCount++;
   }
 
   /** The range belongs to somebody else. */
@@ -44,6 +47,7 @@ export class Ownership {
     const next = this.#epochs.slice();
     next[range] = 0;
     this.#epochs = next;
+    this.#revokingCount -= this.#revoking[range] as number;
     this.#revoking[range] = 0;
     this.#busy[range] = 0;
   }
@@ -63,11 +67,6 @@ export class Ownership {
     return this.#epochs[range] !== 0 && this.#revoking[range] === 0;
   }
 
-  /** Whether the range is to be handed over. */
-  revoking(range: number): boolean {
-    return this.#revoking[range] === 1;
-  }
-
   /** Counts one more (or one less) held record or unit under way. */
   occupy(range: number, by: 1 | -1): void {
     this.#busy[range] = (this.#busy[range] as number) + by;
@@ -78,9 +77,15 @@ export class Ownership {
     return this.#busy[range] as number;
   }
 
+  /** Whether nothing is held and no unit is under way, for any range. */
+  get quiet(): boolean {
+    return this.#busy.every((busy) => busy === 0);
+  }
+
   /** Ranges to hand over of which nothing is under way any more. */
   releasable(): number[] {
     const ranges: number[] = [];
+    if (this.#revokingCount === 0) return ranges;
     for (let range = 0; range < this.partitions; range++) {
       if (this.#revoking[range] === 1 && this.#busy[range] === 0) ranges.push(range);
     }

@@ -1,0 +1,70 @@
+// How far the logs of each channel reach, as the engine last said, and who wants to know. Knows
+// nothing of groups or batches. Always true: an end never goes back; a listener is called after the
+// end it waits for is visible to readers.
+import { type Priority, priorities } from "../../../message/envelope.ts";
+import type { LogPlace } from "./reader.ts";
+
+/** Finds a log; see BatchReader. */
+export interface LogFinder {
+  log(channel: string, priority: Priority): LogPlace | undefined;
+}
+
+/** One channel's ends, by lane, and its listeners. */
+export class ChannelFeed {
+  readonly ends: Float64Array = new Float64Array(priorities.length);
+  readonly #listeners = new Set<() => void>();
+
+  /** Calls `listener` whenever a log advanced, until the returned function is called. */
+  listen(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** A log reaches up to `end` now. */
+  advance(lane: number, end: number): void {
+    if (end <= (this.ends[lane] as number)) return;
+    this.ends[lane] = end;
+    this.wake();
+  }
+
+  /** Calls every listener. */
+  wake(): void {
+    for (const listener of this.#listeners) listener();
+  }
+}
+
+/** The feeds of all channels that somebody in this process reads. */
+export class ChannelFeeds {
+  readonly #logs: LogFinder;
+  readonly #feeds = new Map<string, ChannelFeed>();
+
+  constructor(logs: LogFinder) {
+    this.#logs = logs;
+  }
+
+  /** The channel's feed, with the ends as they are in the journal now. */
+  of(channel: string): ChannelFeed {
+    let feed = this.#feeds.get(channel);
+    if (feed === undefined) {
+      feed = new ChannelFeed();
+      this.#feeds.set(channel, feed);
+    }
+    for (const [lane, priority] of priorities.entries()) {
+      const log = this.#logs.log(channel, priority);
+      if (log !== undefined) feed.advance(lane, log.end);
+    }
+    return feed;
+  }
+
+  /** What an "advanced" notice says. */
+  advanced(logs: readonly (readonly [string, Priority, number])[]): void {
+    for (const [channel, priority, end] of logs) {
+      this.#feeds.get(channel)?.advance(priorities.indexOf(priority), end);
+    }
+  }
+
+  /** Calls every listener of every channel, to notice an end or a failure. */
+  wakeAll(): void {
+    for (const feed of this.#feeds.values()) feed.wake();
+  }
+}

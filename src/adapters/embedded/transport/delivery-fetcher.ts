@@ -1,0 +1,107 @@
+// What a consumer delivers next: listed open messages before fresh ones, high priority before lower
+// ones, one batch read at a time. Knows nothing of commits or ownership changes. Always true: a call
+// reads a bounded number of batches, and each priority gets its turn.
+import type { Clock } from "../../../kernel/clock.ts";
+import type { Priority } from "../../../message/envelope.ts";
+import type { DeliveryBatch } from "../../../ports/transport.ts";
+import { damaged } from "../journal/format.ts";
+import type { ChannelFeed } from "./channel-feed.ts";
+import type { LaneTracker } from "./lane-tracker.ts";
+import type { RangeTracker } from "./range-tracker.ts";
+import type { BatchReader } from "./reader.ts";
+import { endOf } from "./tracked-batch.ts";
+
+/** Batches looked at before other work of the event loop gets its turn. */
+const batchesPerTurn = 16;
+/**
+ * Every so many deliveries one goes to normal and low priority in turn, if they have any: so each
+ * priority gets at least one of 16 deliveries, however busy the higher ones are.
+ */
+export const laneTurns = 8;
+
+/** Reads batches into a tracker and takes deliveries out of it. */
+export class DeliveryFetcher {
+  readonly #tracker: RangeTracker;
+  readonly #reader: BatchReader;
+  readonly #feed: ChannelFeed;
+  readonly #channel: string;
+  #turn = 0;
+
+  constructor(tracker: RangeTracker, reader: BatchReader, feed: ChannelFeed, channel: string) {
+    this.#tracker = tracker;
+    this.#reader = reader;
+    this.#feed = feed;
+    this.#channel = channel;
+  }
+
+  /** The next delivery; "more" where the event loop should have a turn before the next call. */
+  take(messagesMax: number): DeliveryBatch | "more" | "nothing" {
+    let fetched = 0;
+    for (const lane of this.#lanesInTurn()) {
+      do {
+        const batch = lane.take(messagesMax);
+        if (batch !== undefined) {
+          this.#turn++;
+          return batch;
+        }
+        if (fetched++ === batchesPerTurn) return "more";
+      } while (this.#fetch(lane));
+    }
+    return "nothing";
+  }
+
+  #lanesInTurn(): readonly LaneTracker[] {
+    const { lanes } = this.#tracker;
+    if (this.#turn % laneTurns !== laneTurns - 1) return lanes;
+    const first = lanes[1 + (Math.floor(this.#turn / laneTurns) % (lanes.length - 1))];
+    return first === undefined ? lanes : [first, ...lanes.filter((lane) => lane !== first)];
+  }
+
+  /** Reads the lane's next batch into the tracker; false when there is none. */
+  #fetch(lane: LaneTracker): boolean {
+    const { priority } = lane;
+    const listed = lane.nextListed();
+    if (listed !== undefined) {
+      const batch = this.#reader.batchAt(this.#channel, priority, listed);
+      if (batch?.base !== listed) {
+        throw damaged(`channel '${this.#channel}' (${priority}): open batch ${listed} is missing`, {
+          channel: this.#channel,
+          priority,
+          offset: listed,
+        });
+      }
+      lane.loadListed(batch);
+      return true;
+    }
+    const offset = lane.nextOffset();
+    if (offset === undefined || offset >= (this.#feed.ends[lane.lane] as number)) return false;
+    const batch = this.#reader.batchAt(this.#channel, priority, offset);
+    if (batch === undefined) return false;
+    lane.scan(batch);
+    return true;
+  }
+
+  /** Hands open messages out again; those that are settled or not owned are left out. */
+  async reload(
+    clock: Clock,
+    priority: Priority,
+    offsets: readonly number[],
+  ): Promise<readonly DeliveryBatch[]> {
+    const lane = this.#tracker.laneOf(priority);
+    const ascending = offsets.toSorted((left, right) => left - right);
+    const batches: DeliveryBatch[] = [];
+    let read = 0;
+    for (let at = 0; at < ascending.length; ) {
+      const batch = this.#reader.batchAt(this.#channel, priority, ascending[at] as number);
+      if (batch === undefined) break;
+      const end = endOf(batch);
+      let next = at + 1;
+      while (next < ascending.length && (ascending[next] as number) < end) next++;
+      const taken = lane.retake(batch, ascending.slice(at, next));
+      if (taken !== undefined) batches.push(taken);
+      at = next;
+      if (++read % batchesPerTurn === 0) await new Promise<void>((resolve) => clock.soon(resolve));
+    }
+    return batches;
+  }
+}

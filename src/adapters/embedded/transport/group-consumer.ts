@@ -1,0 +1,252 @@
+// One member of a group: fetches what its key ranges have, commits units, hands ranges over. What it
+// knows about messages stands in range-tracker.ts; here are waiting, sending and the order of events.
+// Always true: units are sent in the order of commit(); after a refused one nothing is sent until
+// resume(); a range is released only when nothing of it is held or under way.
+import { ClosedError } from "../../../errors/spillway-error.ts";
+import type { CancelTimer, Clock } from "../../../kernel/clock.ts";
+import type { Priority } from "../../../message/envelope.ts";
+import type { OutgoingBatch } from "../../../message/outgoing-batch.ts";
+import type { CommitResult, CommitUnit, StateChange } from "../../../ports/commit-unit.ts";
+import type { Consumer, DeliveryBatch } from "../../../ports/transport.ts";
+import type { Engine, RangeGrant } from "../journal/engine.ts";
+import type { ChannelFeed } from "./channel-feed.ts";
+import { DeliveryFetcher } from "./delivery-fetcher.ts";
+import type { GroupCommit } from "./group-commit.ts";
+import { RangeTracker } from "./range-tracker.ts";
+import type { BatchReader } from "./reader.ts";
+import type { UnitPlan } from "./unit-plan.ts";
+
+/** How long cursors of ranges without messages of their own may stay behind. */
+export const cursorAdvanceMs = 1_000;
+
+/** What a consumer works with. */
+export interface ConsumerEnvironment {
+  readonly clock: Clock;
+  readonly engine: Engine;
+  readonly groupCommit: GroupCommit;
+  readonly reader: BatchReader;
+  readonly feed: ChannelFeed;
+  /** Throws UNKNOWN_CHANNEL for a channel that was never declared. */
+  readonly assertChannel: (channel: string) => void;
+  /** Called once the member left, or cannot any more. */
+  readonly onLeft?: () => void;
+}
+
+/** Who it is. */
+export interface ConsumerIdentity {
+  readonly channel: string;
+  readonly group: string;
+  readonly member: number;
+  readonly partitions: number;
+}
+
+/** A group's consumer on the embedded journal. */
+export class GroupConsumer implements Consumer {
+  readonly #environment: ConsumerEnvironment;
+  readonly #identity: ConsumerIdentity;
+  readonly #tracker: RangeTracker;
+  readonly #fetcher: DeliveryFetcher;
+  readonly #unlisten: () => void;
+  readonly #sending = new Set<Promise<unknown>>();
+  #generation = 1;
+  #poisoned = false;
+  /** Units of the caller under way; the consumer's own cursor moves are not counted. */
+  #callersUnits = 0;
+  #closed = false;
+  #closing: Promise<void> | undefined;
+  #failure: Error | undefined;
+  #wake: (() => void) | undefined;
+  #cancelAdvance: CancelTimer | undefined;
+
+  constructor(environment: ConsumerEnvironment, identity: ConsumerIdentity) {
+    this.#environment = environment;
+    this.#identity = identity;
+    this.#tracker = new RangeTracker(identity.partitions);
+    const { reader, feed } = environment;
+    this.#fetcher = new DeliveryFetcher(this.#tracker, reader, feed, identity.channel);
+    this.#unlisten = environment.feed.listen(() => this.#wake?.());
+  }
+
+  /** Notice: these ranges are ours now. */
+  granted(grants: readonly RangeGrant[]): void {
+    if (this.#closed) return;
+    this.#tracker.grant(grants);
+    this.#wake?.();
+  }
+
+  /** Notice: hand these ranges over. */
+  revoked(ranges: readonly number[]): void {
+    this.#tracker.revoke(ranges);
+    this.#releaseIdle();
+  }
+
+  /** Notice: these ranges belong to somebody else. */
+  lost(ranges: readonly number[]): void {
+    this.#tracker.drop(ranges);
+  }
+
+  /** The transport is at its end. */
+  failed(error: Error): void {
+    this.#failure ??= error;
+    this.#cancelAdvance?.();
+    this.#wake?.();
+  }
+
+  async next(messagesMax: number, signal: AbortSignal): Promise<DeliveryBatch | undefined> {
+    for (;;) {
+      if (this.#failure !== undefined) throw this.#failure;
+      if (this.#closed || signal.aborted) return undefined;
+      const taken = this.#fetcher.take(messagesMax);
+      if (typeof taken === "object") return taken;
+      if (taken === "more") {
+        await new Promise<void>((resolve) => this.#environment.clock.soon(resolve));
+      } else {
+        this.#advanceLater();
+        await this.#change(signal);
+      }
+    }
+  }
+
+  #change(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => {
+        this.#wake = undefined;
+        signal.removeEventListener("abort", done);
+        resolve();
+      };
+      this.#wake = done;
+      signal.addEventListener("abort", done, { once: true });
+    });
+  }
+
+  owns(batch: DeliveryBatch, record: number): boolean {
+    if (this.#closed || this.#failure !== undefined) return false;
+    return this.#tracker.owns(batch, record);
+  }
+
+  release(batch: DeliveryBatch, record: number): void {
+    this.#tracker.release(batch, record);
+    this.#releaseIdle();
+  }
+
+  reload(priority: Priority, offsets: readonly number[]): Promise<readonly DeliveryBatch[]> {
+    return this.#fetcher.reload(this.#environment.clock, priority, offsets);
+  }
+
+  async commit(unit: CommitUnit): Promise<CommitResult> {
+    if (this.#failure !== undefined) throw this.#failure;
+    if (this.#closed) throw this.#closedError();
+    if (this.#poisoned) return { kind: "poisoned" };
+    for (const { channel } of unit.publishes) this.#environment.assertChannel(channel);
+    const plan = this.#tracker.plan(unit.settlements);
+    this.#callersUnits++;
+    try {
+      return await this.#send(plan, unit.sequence, unit.state, unit.publishes);
+    } finally {
+      this.#callersUnits--;
+    }
+  }
+
+  #send(
+    plan: UnitPlan,
+    sequence: number,
+    state: readonly StateChange[],
+    publishes: readonly OutgoingBatch[],
+  ): Promise<CommitResult> {
+    const generation = this.#generation;
+    const { member } = this.#identity;
+    const { fences, cursors, open } = plan;
+    const head = { member, generation, sequence, fences, cursors, open, state };
+    const sent = this.#settled(this.#environment.groupCommit.commit(head, publishes), plan);
+    this.#sending.add(sent);
+    const forget = (): boolean => this.#sending.delete(sent);
+    sent.then(forget, forget);
+    return sent;
+  }
+
+  async #settled(answer: Promise<CommitResult>, plan: UnitPlan): Promise<CommitResult> {
+    const generation = this.#generation;
+    try {
+      const result = await answer;
+      if (result.kind === "committed") this.#tracker.finish(plan);
+      else this.#refuse(generation);
+      return result;
+    } catch (error) {
+      this.#refuse(generation);
+      throw error;
+    } finally {
+      this.#releaseIdle();
+    }
+  }
+
+  /** A unit was refused, and so is everything sent after it: takes all of it back. */
+  #refuse(generation: number): void {
+    if (generation !== this.#generation || this.#poisoned) return;
+    this.#tracker.undoAll();
+    // Where only a cursor move of our own was refused, the caller has nothing to hand back.
+    if (this.#callersUnits > 0) this.#poisoned = true;
+    else this.#generation++;
+  }
+
+  resume(): void {
+    if (!this.#poisoned) return;
+    this.#poisoned = false;
+    this.#generation++;
+    this.#wake?.();
+  }
+
+  /** Hands ranges over of which nothing is left to do. */
+  #releaseIdle(): void {
+    const ranges = this.#tracker.ownership.releasable();
+    if (ranges.length === 0 || this.#closed) return;
+    this.#tracker.drop(ranges);
+    const { engine } = this.#environment;
+    // A failed release is the end of the engine, which is told to everybody anyway.
+    engine.request("release", { member: this.#identity.member, ranges }).catch(() => undefined);
+  }
+
+  /** Lets cursors follow where nothing of our ranges came, so that retention and depth are right. */
+  #advanceLater(): void {
+    if (this.#cancelAdvance !== undefined || !this.#tracker.lagging) return;
+    const action = (): void => {
+      this.#cancelAdvance = undefined;
+      this.#advance()?.catch(() => undefined);
+    };
+    const { clock } = this.#environment;
+    this.#cancelAdvance = clock.after(cursorAdvanceMs, action, { background: true });
+  }
+
+  #advance(): Promise<CommitResult> | undefined {
+    const { ownership, lagging } = this.#tracker;
+    if (this.#poisoned || this.#failure !== undefined || !ownership.quiet || !lagging) {
+      return undefined;
+    }
+    return this.#send(this.#tracker.planAdvance(), 0, [], []);
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    this.#closed = true;
+    this.#unlisten();
+    this.#cancelAdvance?.();
+    this.#wake?.();
+    await Promise.allSettled(this.#sending);
+    await this.#advance()?.catch(() => undefined);
+    this.#tracker.drop(Array.from({ length: this.#identity.partitions }, (_, range) => range));
+    try {
+      if (this.#failure !== undefined) return;
+      await this.#environment.engine.request("leave", { member: this.#identity.member });
+    } finally {
+      this.#environment.onLeft?.();
+    }
+  }
+
+  #closedError(): ClosedError {
+    const { channel, group } = this.#identity;
+    return new ClosedError(`the consumer of group '${group}' on channel '${channel}' is closed`);
+  }
+}

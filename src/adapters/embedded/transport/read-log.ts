@@ -1,0 +1,76 @@
+// Reading without a group: batch after batch of one log, up to its end or on and on. Knows nothing of
+// leases or cursors. Always true: nothing is held open between two batches.
+import type { Clock } from "../../../kernel/clock.ts";
+import { type Priority, priorities } from "../../../message/envelope.ts";
+import type { StartPosition, StoredBatch } from "../../../ports/transport.ts";
+import type { ChannelFeed } from "./channel-feed.ts";
+import type { BatchReader } from "./reader.ts";
+import { endOf } from "./tracked-batch.ts";
+import { TrimmedBatch } from "./trimmed-batch.ts";
+
+/** Batches read before other work of the event loop gets its turn. */
+const batchesPerTurn = 8;
+
+/** What readLog() reads, from where, and until when. */
+export interface ReadOptions {
+  readonly clock: Clock;
+  readonly reader: BatchReader;
+  readonly feed: ChannelFeed;
+  readonly channel: string;
+  readonly priority: Priority;
+  readonly from: StartPosition;
+  readonly follow: boolean;
+  readonly signal: AbortSignal | undefined;
+  /** Throws once the transport is closed or has failed. */
+  readonly assertOpen: () => void;
+}
+
+/** Yields the log's batches; ends at the end of now, or when `signal` aborts. */
+export async function* readLog(options: ReadOptions): AsyncGenerator<StoredBatch> {
+  const { reader, feed, channel, priority, follow, signal, clock } = options;
+  const lane = priorities.indexOf(priority);
+  const lastEnd = feed.ends[lane] as number;
+  let offset = startOf(options, lastEnd);
+  for (let batches = 1; signal?.aborted !== true; batches++) {
+    options.assertOpen();
+    const batch =
+      offset < (feed.ends[lane] as number) ? reader.batchAt(channel, priority, offset) : undefined;
+    if (batch === undefined) {
+      if (!follow) return;
+      await nextChange(feed, signal);
+      continue;
+    }
+    if (!follow && batch.base >= lastEnd) return;
+    yield from(batch, offset);
+    offset = endOf(batch);
+    if (!follow && offset >= lastEnd) return;
+    if (batches % batchesPerTurn === 0) {
+      await new Promise<void>((resolve) => clock.soon(resolve));
+    }
+  }
+}
+
+function startOf({ from, reader, channel, priority }: ReadOptions, end: number): number {
+  if (from === "earliest") return 0;
+  if (from === "latest") return end;
+  return "offset" in from ? from.offset : reader.offsetAtTime(channel, priority, from.timeMs);
+}
+
+/** The batch without the records before `offset`. */
+function from(batch: StoredBatch, offset: number): StoredBatch {
+  let first = 0;
+  while (batch.offsetAt(first) < offset) first++;
+  return first === 0 ? batch : new TrimmedBatch(batch, first);
+}
+
+function nextChange(feed: ChannelFeed, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      unlisten();
+      signal?.removeEventListener("abort", done);
+      resolve();
+    };
+    const unlisten = feed.listen(done);
+    signal?.addEventListener("abort", done, { once: true });
+  });
+}

@@ -1,0 +1,186 @@
+// Reads batches in the main thread, on a connection that cannot write: a hop to a thread would cost
+// more than the read. Always true: every batch handed out matched its checksum and the batch before
+// it; every statement is finished before a call returns, so that nothing holds the log open.
+import type { Clock } from "../../../kernel/clock.ts";
+import { type Priority, priorities } from "../../../message/envelope.ts";
+import { type Connection, openConnection } from "../journal/connection.ts";
+import { batchCrc, BatchView, damaged } from "../journal/format.ts";
+import { BatchCache } from "./batch-cache.ts";
+import { endOf } from "./tracked-batch.ts";
+
+type Statement = ReturnType<Connection["prepare"]>;
+
+/** What createReader() needs to know. */
+export interface ReaderOptions {
+  readonly directory: string;
+  readonly clock: Clock;
+  readonly durability: "fsync" | "relaxed";
+  readonly busyTimeoutMs: number;
+  readonly cacheBytesMax: number;
+}
+
+/** One log as it stands now. */
+export interface LogPlace {
+  readonly id: number;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Opens the reading connection of this process; the journal must exist. */
+export function openReader(options: ReaderOptions): BatchReader {
+  const connection = openConnection(options.directory, "reader", options);
+  return new BatchReader(connection, new BatchCache(options.cacheBytesMax));
+}
+
+/** Finds batches by offset and time. */
+export class BatchReader {
+  readonly connection: Connection;
+  readonly #cache: BatchCache;
+  readonly #channels = new Map<string, number>();
+  /** "channel/lane" → the log's number, once it exists. */
+  readonly #logs = new Map<string, number>();
+  /** Checksum of the batch that ends where the key says, of the batches read last, one per log. */
+  readonly #last = new Map<number, { readonly end: number; readonly crc: number }>();
+  readonly #selectChannel: Statement;
+  readonly #selectNames: Statement;
+  readonly #selectLog: Statement;
+  readonly #selectBaseAt: Statement;
+  readonly #selectBaseAfter: Statement;
+  readonly #selectBatch: Statement;
+  readonly #selectBefore: Statement;
+
+  constructor(connection: Connection, cache: BatchCache) {
+    this.connection = connection;
+    this.#cache = cache;
+    this.#selectChannel = connection.prepare("SELECT id FROM channel WHERE name = ?");
+    this.#selectNames = connection.prepare("SELECT name FROM channel ORDER BY name LIMIT ?");
+    this.#selectLog = connection.prepare(
+      "SELECT id, start, end FROM log WHERE channel = ? AND lane = ?",
+    );
+    this.#selectBaseAt = connection.prepare(
+      "SELECT base, appended_at FROM batch WHERE log = ? AND base <= ? ORDER BY base DESC LIMIT 1",
+    );
+    this.#selectBaseAfter = connection.prepare(
+      "SELECT base FROM batch WHERE log = ? AND base > ? ORDER BY base LIMIT 1",
+    );
+    this.#selectBatch = connection.prepare(
+      "SELECT count, appended_at, previous_crc, crc, data FROM batch WHERE log = ? AND base = ?",
+    );
+    this.#selectBefore = connection.prepare(
+      "SELECT crc FROM batch WHERE log = ? AND base < ? ORDER BY base DESC LIMIT 1",
+    );
+  }
+
+  /** The channel's number in the journal; undefined when it was never declared. */
+  channelId(channel: string): number | undefined {
+    const known = this.#channels.get(channel);
+    if (known !== undefined) return known;
+    const row = this.#selectChannel.get(channel);
+    if (row === undefined) return undefined;
+    const id = Number(row["id"]);
+    this.#channels.set(channel, id);
+    return id;
+  }
+
+  /** Names of channels, in order, at most `namesMax`. */
+  channelNames(namesMax: number): string[] {
+    return this.#selectNames.all(namesMax).map((row) => String(row["name"]));
+  }
+
+  /** The log of a channel and priority; undefined before its first message. */
+  log(channel: string, priority: Priority): LogPlace | undefined {
+    const id = this.channelId(channel);
+    if (id === undefined) return undefined;
+    const row = this.#selectLog.get(id, priorities.indexOf(priority));
+    if (row === undefined) return undefined;
+    this.#logs.set(`${channel}/${priority}`, Number(row["id"]));
+    return { id: Number(row["id"]), start: Number(row["start"]), end: Number(row["end"]) };
+  }
+
+  /** The batch that holds `offset`, else the first one after it; undefined at the log's end. */
+  batchAt(channel: string, priority: Priority, offset: number): BatchView | undefined {
+    const log = this.#logs.get(`${channel}/${priority}`) ?? this.log(channel, priority)?.id;
+    if (log === undefined) return undefined;
+    const cached = this.#cache.get(log, offset);
+    if (cached !== undefined) return cached;
+    const below = this.#selectBaseAt.get(log, offset)?.["base"];
+    if (typeof below === "number") {
+      const batch = this.#load(log, channel, priority, below);
+      if (batch !== undefined && endOf(batch) > offset) return batch;
+    }
+    const above = this.#selectBaseAfter.get(log, offset)?.["base"];
+    return typeof above === "number" ? this.#load(log, channel, priority, above) : undefined;
+  }
+
+  /** Offset of the first message stored at `timeMs` or later; the log's end if there is none. */
+  offsetAtTime(channel: string, priority: Priority, timeMs: number): number {
+    const log = this.log(channel, priority);
+    if (log === undefined) return 0;
+    let low = log.start;
+    let high = log.end;
+    // appended_at never falls within one log, so half of what is left can be ruled out each time.
+    while (low < high) {
+      const middle = Math.floor((low + high) / 2);
+      const row = this.#selectBaseAt.get(log.id, middle);
+      if (row !== undefined && Number(row["appended_at"]) >= timeMs) {
+        high = Math.max(low, Number(row["base"]));
+      } else low = middle + 1;
+    }
+    return low;
+  }
+
+  #load(log: number, channel: string, priority: Priority, base: number): BatchView | undefined {
+    const cached = this.#cache.get(log, base);
+    if (cached !== undefined) return cached;
+    const row = this.#selectBatch.get(log, base);
+    if (row === undefined) return undefined;
+    const data = row["data"];
+    if (!(data instanceof Uint8Array)) throw damaged(`batch ${base} of '${channel}' has no bytes`);
+    const head = {
+      log,
+      base,
+      count: Number(row["count"]),
+      appendedAtMs: Number(row["appended_at"]),
+      previousCrc: Number(row["previous_crc"]),
+    };
+    const place = { channel, priority, log, offset: base };
+    const crc = Number(row["crc"]);
+    if (batchCrc(head, data) !== crc) {
+      const last = base + head.count - 1;
+      throw damaged(
+        `channel '${channel}' (${priority}): offsets ${base} to ${last} do not match their checksum`,
+        { ...place, lastOffset: last },
+      );
+    }
+    this.#checkChain(base, head.previousCrc, place);
+    const batch = new BatchView(data, { channel, priority, base, appendedAtMs: head.appendedAtMs });
+    this.#last.set(log, { end: endOf(batch), crc });
+    this.#cache.put(log, batch);
+    return batch;
+  }
+
+  /** A batch that is missing before this one, or stands in another's place, is found here. */
+  #checkChain(
+    base: number,
+    previousCrc: number,
+    place: { readonly channel: string; readonly priority: Priority; readonly log: number },
+  ): void {
+    const last = this.#last.get(place.log);
+    if (last?.end === base && last.crc === previousCrc) return;
+    const before = this.#selectBefore.get(place.log, base)?.["crc"];
+    if (before === previousCrc) return;
+    // Retention removes from the front: the first batch left has no other before it.
+    const start = this.log(place.channel, place.priority)?.start ?? 0;
+    if (before === undefined && base <= start) return;
+    throw damaged(
+      `channel '${place.channel}' (${place.priority}): messages before offset ${base} are missing ` +
+        "or not the ones that were stored",
+      { ...place, offset: base },
+    );
+  }
+
+  /** Closes the connection. */
+  close(): void {
+    this.connection.close();
+  }
+}

@@ -1,0 +1,80 @@
+// The state store's read side: rows of a group's state as last committed by any process. Writing is
+// the engine's, inside units. Always true: every row handed out matched its checksum; each page of
+// entries comes from one snapshot, and nothing is held open between pages.
+import type { StateRow, StateScope, StateStore } from "../../../ports/state-store.ts";
+import type { Connection } from "../journal/connection.ts";
+import { damaged } from "../journal/format.ts";
+import { stateCrc } from "../journal/row-checksums.ts";
+
+/** Rows in one page of entries(). */
+export const statePageRows = 256;
+
+type Statement = ReturnType<Connection["prepare"]>;
+type Row = NonNullable<ReturnType<Statement["get"]>>;
+
+const absent: StateRow = Object.freeze({ value: undefined, version: 0 });
+
+/** Reads state on the connection it is given. */
+export class StateReader implements StateStore {
+  readonly #selectGroup: Statement;
+  readonly #selectRow: Statement;
+  readonly #selectPage: Statement;
+  readonly #groups = new Map<string, number>();
+
+  constructor(connection: Connection) {
+    this.#selectGroup = connection.prepare(
+      "SELECT grp.id FROM grp JOIN channel ON channel.id = grp.channel " +
+        "WHERE channel.name = ? AND grp.name = ?",
+    );
+    const columns = "SELECT key, version, value, crc FROM state WHERE grp = ? AND name = ?";
+    this.#selectRow = connection.prepare(`${columns} AND key = ?`);
+    this.#selectPage = connection.prepare(`${columns} AND key >= ? ORDER BY key LIMIT ?`);
+  }
+
+  read(scope: StateScope, table: string, key: string): StateRow {
+    const group = this.#groupId(scope);
+    if (group === undefined) return absent;
+    const row = this.#selectRow.get(group, table, key);
+    return row === undefined ? absent : checkedRow(group, table, row);
+  }
+
+  // oxlint-disable-next-line typescript/require-await -- the port is asynchronous, this reader is not
+  async *entries(
+    scope: StateScope,
+    table: string,
+  ): AsyncGenerator<{ readonly key: string; readonly value: string }> {
+    const group = this.#groupId(scope);
+    if (group === undefined) return;
+    let from = "";
+    for (;;) {
+      const page = this.#selectPage.all(group, table, from, statePageRows);
+      for (const row of page) {
+        const { value } = checkedRow(group, table, row);
+        const key = String(row["key"]);
+        // The next text in SQLite's order of bytes.
+        from = `${key}\0`;
+        if (value !== undefined) yield { key, value };
+      }
+      if (page.length < statePageRows) return;
+    }
+  }
+
+  #groupId({ channel, group }: StateScope): number | undefined {
+    const name = `${channel}/${group}`;
+    const known = this.#groups.get(name);
+    if (known !== undefined) return known;
+    const row = this.#selectGroup.get(channel, group);
+    if (row === undefined) return undefined;
+    const id = Number(row["id"]);
+    this.#groups.set(name, id);
+    return id;
+  }
+}
+
+function checkedRow(group: number, table: string, row: Row): StateRow {
+  const key = String(row["key"]);
+  const version = Number(row["version"]);
+  const value = String(row["value"]);
+  if (stateCrc(group, table, key, version, value) === Number(row["crc"])) return { value, version };
+  throw damaged(`state '${table}' of key '${key}' does not match its checksum`, { table, key });
+}

@@ -1,0 +1,84 @@
+// The engine in a thread of its own, seen from the main thread: requests go out as messages, answers
+// come back in order. Knows nothing of SQLite. Always true: when the thread ends by itself, every
+// request without an answer rejects with JOURNAL_STOPPED: whether it took effect is not known.
+import { Worker } from "node:worker_threads";
+import { SpillwayError } from "../../../errors/spillway-error.ts";
+import type { Engine, EngineNotice } from "../journal/engine.ts";
+import { fromPlainError, type ThreadMessage, type WriterData } from "./thread-messages.ts";
+
+interface Pending {
+  readonly resolve: (answer: never) => void;
+  readonly reject: (error: SpillwayError) => void;
+}
+
+/** Starts the writer thread; it keeps the process alive until terminate(). */
+export function createThreadEngine(): Engine {
+  return new ThreadEngine();
+}
+
+class ThreadEngine implements Engine {
+  onNotice: (notice: EngineNotice) => void = () => undefined;
+  onStopped: (cause: unknown) => void = () => undefined;
+  readonly #worker: Worker;
+  readonly #progress = new Int32Array(new SharedArrayBuffer(4));
+  readonly #pending = new Map<number, Pending>();
+  #lastId = 0;
+  #cause: unknown;
+  #stopped: SpillwayError | undefined;
+  #terminating = false;
+
+  constructor() {
+    // Beside this file in the sources as in the build, where the extension is another one.
+    const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+    const workerData: WriterData = { progress: this.#progress };
+    this.#worker = new Worker(new URL(`./writer-thread.${extension}`, import.meta.url), {
+      name: "spillway-writer",
+      workerData,
+    });
+    this.#worker.on("message", (message: ThreadMessage) => this.#receive(message));
+    this.#worker.on("error", (error) => {
+      this.#cause = error;
+    });
+    this.#worker.on("exit", (code) => this.#ended(code));
+  }
+
+  request: Engine["request"] = (kind, request, transfer = []) =>
+    new Promise((resolve, reject) => {
+      if (this.#stopped !== undefined) return reject(this.#stopped);
+      const id = ++this.#lastId;
+      this.#pending.set(id, { resolve, reject });
+      this.#worker.postMessage({ id, kind, request }, transfer);
+    });
+
+  #receive(message: ThreadMessage): void {
+    if (message.kind === "notice") return this.onNotice(message.notice);
+    const pending = this.#pending.get(message.id);
+    this.#pending.delete(message.id);
+    if (message.kind === "answer") pending?.resolve(message.answer as never);
+    else pending?.reject(fromPlainError(message.error));
+  }
+
+  #ended(code: number): void {
+    const expected = this.#terminating;
+    const error = new SpillwayError(
+      "JOURNAL_STOPPED",
+      expected
+        ? "the journal was closed before this was answered"
+        : `the thread that writes the journal ended with code ${code}: open the journal again`,
+      { cause: this.#cause, details: { exitCode: code } },
+    );
+    this.#stopped = error;
+    for (const { reject } of this.#pending.values()) reject(error);
+    this.#pending.clear();
+    if (!expected) this.onStopped(error);
+  }
+
+  progress(): void {
+    Atomics.add(this.#progress, 0, 1);
+  }
+
+  async terminate(): Promise<void> {
+    this.#terminating = true;
+    await this.#worker.terminate();
+  }
+}
