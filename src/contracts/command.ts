@@ -53,6 +53,13 @@ export type ReplyOf<Command> = Command extends {
     }[keyof Replies & string]
   : never;
 
+/** For each reply with a reserved name, a type that no schema has: the error names the fault. */
+type NoReservedName<Replies> = {
+  readonly [Name in keyof Replies]: Name extends (typeof reservedReplies)[number]
+    ? "this reply name is reserved for the outcome of a request"
+    : unknown;
+};
+
 /** What defineCommand() takes. */
 export interface CommandOptions<
   Version extends number,
@@ -60,7 +67,7 @@ export interface CommandOptions<
   Replies extends ReplySchemas,
 > extends EventOptions<Version, Schema> {
   /** The replies it can have: name → schema. Names of request outcomes are reserved. */
-  readonly replies: Replies & { readonly [Name in (typeof reservedReplies)[number]]?: never };
+  readonly replies: Replies & NoReservedName<Replies>;
 }
 
 /**
