@@ -8,6 +8,7 @@ import {
   ValidationError,
   type ValidationIssue,
 } from "../errors/spillway-error.ts";
+import type { PendingBudget } from "./pending-budget.ts";
 
 /**
  * The error of one message whose append was rejected: its own object, with the message's id.
@@ -57,17 +58,14 @@ export function manyError(
 }
 
 /** The refusal of a publish while too many others wait. */
-export function backPressureError(
-  type: string,
-  count: number,
-  bytes: number,
-  limits: { readonly pendingMax: number; readonly pendingBytesMax: number },
-): BackPressureError {
+export function backPressureError(type: string, budget: PendingBudget): BackPressureError {
+  const { count, bytes, limits } = budget;
+  const { pendingMax, pendingBytesMax } = limits;
   return new BackPressureError(
     `'${type}' was not published: ${count} publishes (${bytes} bytes) wait already, the limits ` +
-      `are pendingMax ${limits.pendingMax} and pendingBytesMax ${limits.pendingBytesMax}: await ` +
-      "earlier publishes first",
-    { details: { waiting: count, waitingBytes: bytes, ...limits } },
+      `are pendingMax ${pendingMax} and pendingBytesMax ${pendingBytesMax}: await earlier ` +
+      "publishes first",
+    { details: { type, waiting: count, waitingBytes: bytes, pendingMax, pendingBytesMax } },
   );
 }
 

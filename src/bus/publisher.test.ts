@@ -110,7 +110,7 @@ test("publishes of one turn are one append; receipts number them in order", asyn
   );
   assert.equal(new Set(stored.map((receipt) => receipt.id)).size, 3);
   assert.equal(stored[0]?.id, transport.appends[0]?.batches[0]?.idAt(0));
-  assert.deepEqual([publisher.count, publisher.bytes, counters.published], [0, 0, 3]);
+  assert.deepEqual([publisher.budget.count, publisher.budget.bytes, counters.published], [0, 0, 3]);
 });
 
 test("at most two appends are under way; what gathers meanwhile goes together", async () => {
@@ -219,7 +219,7 @@ test("a rejected append rejects exactly its messages, with its certainty and the
   await clock.settle();
   transport.appends[2]?.reject(new Error("boom"));
   await rejects(unexplained, "TRANSPORT_FAILED", "indefinite");
-  assert.equal(publisher.count, 0);
+  assert.equal(publisher.budget.count, 0);
 });
 
 test("publishes beyond pendingMax are refused before anything is kept", async () => {
@@ -234,9 +234,9 @@ test("publishes beyond pendingMax are refused before anything is kept", async ()
   await assert.rejects(publish("e"), BackPressureError);
   transport.appends[0]?.resolve();
   await Promise.all(kept);
-  assert.equal(publisher.count, 0);
+  assert.equal(publisher.budget.count, 0);
   void publish("f");
-  assert.equal(publisher.count, 1);
+  assert.equal(publisher.budget.count, 1);
 });
 
 test("publishes beyond pendingBytesMax are refused; a single large one is not", async () => {
@@ -248,7 +248,7 @@ test("publishes beyond pendingBytesMax are refused; a single large one is not", 
   await large;
   void publish("x".repeat(600));
   await assert.rejects(publish("x".repeat(600)), BackPressureError);
-  assert.equal(publisher.count, 1);
+  assert.equal(publisher.budget.count, 1);
 });
 
 test("publishers wait while the transport is not ready, until they are too many", async () => {
@@ -278,10 +278,10 @@ test("a signal removes a queued message for sure; later it is indefinite", async
   assert.deepEqual(transport.appends[0]?.batches[0]?.payloads, ["b", "d"]);
   after.abort();
   await rejects(unsure, "ABORTED", "indefinite");
-  assert.equal(publisher.count, 2);
+  assert.equal(publisher.budget.count, 2);
   transport.appends[0]?.resolve();
   await stays;
-  assert.deepEqual([publisher.count, publisher.bytes], [0, 0]);
+  assert.deepEqual([publisher.budget.count, publisher.budget.bytes], [0, 0]);
 });
 
 test("messages that are encoded slowly keep their place in the channel", async () => {
@@ -311,14 +311,14 @@ test("messages that are encoded slowly keep their place in the channel", async (
     return waiter.promise;
   });
   await clock.settle();
-  assert.deepEqual([transport.appends.length, publisher.count], [0, 3]);
+  assert.deepEqual([transport.appends.length, publisher.budget.count], [0, 3]);
   slow.resolve();
   await assert.rejects(waiters[1] as Promise<Receipt>, /invalid/);
   await clock.settle();
   assert.deepEqual(transport.appends[0]?.batches[0]?.payloads, ["slow", "fast"]);
   transport.appends[0]?.resolve();
   await Promise.all([waiters[0], waiters[2]]);
-  assert.equal(publisher.count, 0);
+  assert.equal(publisher.budget.count, 0);
 });
 
 test("drain waits for what was accepted and refuses what comes later", async () => {
@@ -346,7 +346,7 @@ test("a drain that is too late refuses the queue for sure, and what is under way
   await clock.advance(5_000);
   assert.equal(await drained, false);
   await answers;
-  assert.equal(publisher.count, 0);
+  assert.equal(publisher.budget.count, 0);
 });
 
 test("ten thousand publishes reach a real transport in order", async () => {

@@ -1,6 +1,6 @@
 // The publisher: gathers what is published at about the same time and hands it to the transport in
 // few large appends. Owns the bounds on waiting publishes. Knows no contracts and no handlers. Always
-// true: count <= pendingMax; a message is refused before anything of it is kept, or it is answered
+// true: no more is held than the budget allows; a message is refused before anything of it is kept, or it is answered
 // exactly once; messages of one channel are stored in the order they were published.
 import type { AnyContract } from "../contracts/contract.ts";
 import type { EncodedMessage, OutgoingEncoder } from "../delivery/outgoing-encoder.ts";
@@ -18,6 +18,7 @@ import {
   PendingMessage,
   type PublishWaiter,
 } from "./pending-batches.ts";
+import { PendingBudget, type PendingLimits } from "./pending-budget.ts";
 import type { PublishOptions } from "./publish-options.ts";
 import { abortError, appendError, backPressureError } from "./publish-errors.ts";
 
@@ -27,13 +28,11 @@ export const appendsMax = 2;
 const messageOverheadBytes = 64;
 
 /** What a publisher is made of. */
-export interface PublisherOptions {
+export interface PublisherOptions extends PendingLimits {
   readonly transport: Transport;
   readonly clock: Clock;
   readonly random: Random;
   readonly encoder: Pick<OutgoingEncoder, "encode">;
-  readonly pendingMax: number;
-  readonly pendingBytesMax: number;
   /** How long to gather before the first append; 0: until the end of the current turn. */
   readonly batchDelayMs: number;
   countersOf(channel: string): ChannelCounters;
@@ -51,36 +50,15 @@ export class Publisher {
     this.#onAbort(members, reason),
   );
   readonly #stopWaiting = new AbortController();
-  #count = 0;
-  #bytes = 0;
+  /** What is held by publishes without an answer. */
+  readonly budget: PendingBudget;
   #appends = 0;
   #flushPlanned = false;
   #closed = false;
-  #roomWaiters: (() => void)[] = [];
 
   constructor(options: PublisherOptions) {
     this.#options = options;
-  }
-
-  /** Publishes that are not answered yet. */
-  get count(): number {
-    return this.#count;
-  }
-
-  /** What they hold in memory, roughly. */
-  get bytes(): number {
-    return this.#bytes;
-  }
-
-  /** Whether a bulk publisher may add one: it leaves half of the room to everybody else. */
-  get hasRoom(): boolean {
-    const { pendingMax, pendingBytesMax } = this.#options;
-    return this.#count < Math.ceil(pendingMax / 2) && this.#bytes < pendingBytesMax / 2;
-  }
-
-  /** Resolves after the next answers; then ask hasRoom again. */
-  room(): Promise<void> {
-    return new Promise((resolve) => this.#roomWaiters.push(resolve));
+    this.budget = new PendingBudget(options);
   }
 
   /**
@@ -97,12 +75,12 @@ export class Publisher {
     const signal = options?.signal;
     const refusal = this.#refusal(contract.type, signal);
     if (refusal !== undefined) return waiter.reject(refusal);
-    this.#count++;
+    this.budget.takeMessage();
     let encoded: EncodedMessage | Promise<EncodedMessage>;
     try {
       encoded = this.#options.encoder.encode(contract, data, options, undefined);
     } catch (error) {
-      this.#count--;
+      this.budget.free(1, 0);
       return waiter.reject(error);
     }
     const before = this.#encoding.size === 0 ? undefined : this.#encoding.get(channel);
@@ -112,10 +90,7 @@ export class Publisher {
 
   #refusal(type: string, signal: AbortSignal | undefined): SpillwayError | undefined {
     if (this.#closed) return new ClosedError(`'${type}' was not published: the bus is closed`);
-    const { pendingMax, pendingBytesMax } = this.#options;
-    if (this.#count >= pendingMax || this.#bytes >= pendingBytesMax) {
-      return backPressureError(type, this.#count, this.#bytes, this.#options);
-    }
+    if (this.budget.isFull) return backPressureError(type, this.budget);
     if (signal?.aborted === true) return abortError(type, "definite", signal.reason);
     return undefined;
   }
@@ -131,7 +106,7 @@ export class Publisher {
       if (this.#encoding.get(channel) === admitted) this.#encoding.delete(channel);
       if (result.status === "fulfilled") return this.#admit(result.value, waiter, signal);
       waiter.reject(result.reason);
-      this.#free(1, 0);
+      this.budget.free(1, 0);
     });
     this.#encoding.set(channel, admitted);
   }
@@ -140,16 +115,16 @@ export class Publisher {
   #admit(encoded: EncodedMessage, waiter: PublishWaiter, signal: AbortSignal | undefined): void {
     const bytes = encoded.payload.length + (encoded.key?.length ?? 0) + messageOverheadBytes;
     const { type } = encoded.template;
-    const tooMany = this.#bytes > 0 && this.#bytes + bytes > this.#options.pendingBytesMax;
+    const tooMany = !this.budget.fits(bytes);
     if (tooMany || signal?.aborted === true) {
       waiter.reject(
         tooMany
-          ? backPressureError(type, this.#count - 1, this.#bytes, this.#options)
+          ? backPressureError(type, this.budget)
           : abortError(type, "definite", signal?.reason),
       );
-      return this.#free(1, 0);
+      return this.budget.free(1, 0);
     }
-    this.#bytes += bytes;
+    this.budget.takeBytes(bytes);
     const pending = new PendingMessage(encoded, bytes, waiter, signal);
     this.#queue.push(pending);
     if (signal !== undefined) this.#aborts.add(signal, pending);
@@ -229,19 +204,10 @@ export class Publisher {
       bytes += member.bytes;
       if (member.signal !== undefined) this.#aborts.remove(member.signal, member);
     }
-    this.#free(pending.members.length, bytes);
+    this.budget.free(pending.members.length, bytes);
     if (!diagnostics.publish.hasSubscribers) return;
     const { channel, priority, count } = pending.batch;
     diagnostics.publish.publish({ channel, priority, count, error } satisfies PublishDiagnostics);
-  }
-
-  #free(count: number, bytes: number): void {
-    this.#count -= count;
-    this.#bytes -= bytes;
-    if (this.#roomWaiters.length === 0) return;
-    const waiters = this.#roomWaiters;
-    this.#roomWaiters = [];
-    for (const resolve of waiters) resolve();
   }
 
   #onAbort(members: ReadonlySet<PendingMessage>, reason: unknown): void {
@@ -259,7 +225,7 @@ export class Publisher {
     }
     if (removed.size === 0) return;
     this.#queue = this.#queue.filter((member) => !removed.has(member));
-    this.#free(removed.size, bytes);
+    this.budget.free(removed.size, bytes);
   }
 
   /** Answers messages that were never handed to the transport. */
@@ -272,7 +238,7 @@ export class Publisher {
       const { channel, id } = member.encoded;
       member.waiter.reject(appendError(cause, channel, id, "definite"));
     }
-    this.#free(members.length, bytes);
+    this.budget.free(members.length, bytes);
   }
 
   /**
@@ -289,7 +255,7 @@ export class Publisher {
       late = true;
       this.#giveUp();
     });
-    while (this.#count > 0 && !late) await this.room();
+    while (this.budget.count > 0 && !late) await this.budget.room();
     cancel();
     return !late;
   }
@@ -301,6 +267,6 @@ export class Publisher {
     const message = "the bus was closed while it was being stored";
     const unsure = new ClosedError(message, { certainty: "indefinite" });
     for (const batch of this.#sent) this.#fail(batch, unsure);
-    this.#free(0, 0);
+    this.budget.wake();
   }
 }

@@ -1,0 +1,57 @@
+// The encoder as a bus uses it, for publishes and for what handlers return alike: checks that the
+// transport can do what the options ask, runs the publish middleware, and sees to it that the
+// channel exists before anything is encoded for it. Always true: it stays synchronous for a declared
+// channel without asynchronous middleware or validators.
+import type { AnyContract, MessageOptions } from "../contracts/contract.ts";
+import {
+  type EncodedMessage,
+  type MessageCause,
+  OutgoingEncoder,
+} from "../delivery/outgoing-encoder.ts";
+import { assertMessageSupported } from "./capability-checks.ts";
+import type { BusSettings } from "./bus-options.ts";
+import type { ChannelRegistry } from "./channel-registry.ts";
+import { passThrough, type PublishMiddleware } from "./middleware.ts";
+
+/** Encodes the messages of one bus. */
+export class BusEncoder extends OutgoingEncoder {
+  readonly #settings: BusSettings;
+  readonly #registry: ChannelRegistry;
+  readonly #middleware: readonly PublishMiddleware[];
+
+  constructor(settings: BusSettings, registry: ChannelRegistry) {
+    const { clock, random, source, codec, messageBytesMax } = settings;
+    const routeOf = (contract: AnyContract) => registry.channelOf(contract).route;
+    super({ clock, random, source, codec, messageBytesMax, routeOf });
+    this.#settings = settings;
+    this.#registry = registry;
+    this.#middleware = settings.use.flatMap((each) => (each.kind === "publish" ? each.run : []));
+  }
+
+  override encode(
+    contract: AnyContract,
+    data: unknown,
+    options: MessageOptions | undefined,
+    cause: MessageCause | undefined,
+  ): EncodedMessage | Promise<EncodedMessage> {
+    if (this.#middleware.length === 0) return this.#encode(contract, data, options, cause);
+    const message = passThrough(this.#middleware, contract.message(data, options));
+    if (message instanceof Promise) {
+      return message.then((each) => this.#encode(each.contract, each.data, each.options, cause));
+    }
+    return this.#encode(message.contract, message.data, message.options, cause);
+  }
+
+  #encode(
+    contract: AnyContract,
+    data: unknown,
+    options: MessageOptions | undefined,
+    cause: MessageCause | undefined,
+  ): EncodedMessage | Promise<EncodedMessage> {
+    const { transport } = this.#settings;
+    if (options !== undefined) assertMessageSupported(transport, contract.type, options);
+    const entry = this.#registry.channelOf(contract);
+    if (entry.isDeclared) return super.encode(contract, data, options, cause);
+    return entry.declare().then(() => super.encode(contract, data, options, cause));
+  }
+}

@@ -1,0 +1,48 @@
+// Reading through a bus: resolves what to read, checks that the transport can start there, and sees
+// to it that the channel exists. Reads nothing before the first element is asked for.
+import type { Message } from "../contracts/contract.ts";
+import { assertStartSupported } from "./capability-checks.ts";
+import type { BusSettings } from "./bus-options.ts";
+import type { ChannelRegistry } from "./channel-registry.ts";
+import {
+  readEnvelopes,
+  type ReadEnvelopesOptions,
+  readMessages,
+  type ReadOptions,
+  type StoredEnvelope,
+} from "./read-messages.ts";
+import { type Selectable, selectionOf } from "./selection.ts";
+
+/** The readers of one bus. */
+export class BusReader {
+  readonly #settings: BusSettings;
+  readonly #registry: ChannelRegistry;
+
+  constructor(settings: BusSettings, registry: ChannelRegistry) {
+    this.#settings = settings;
+    this.#registry = registry;
+  }
+
+  /** Decoded messages. */
+  read(
+    selectable: Selectable,
+    options: ReadOptions = {},
+  ): AsyncGenerator<Message<string, number, unknown>> {
+    const { transport, codec } = this.#settings;
+    if (options.from !== undefined) assertStartSupported(transport, options.from);
+    return readMessages(transport, codec, selectionOf(this.#registry, selectable), options);
+  }
+
+  /** Envelopes of the channel that accompanies the selection's. */
+  async *companion(
+    selectable: Selectable,
+    companionOf: (channel: string) => string,
+    options: ReadEnvelopesOptions = {},
+  ): AsyncGenerator<StoredEnvelope> {
+    const { transport } = this.#settings;
+    if (options.from !== undefined) assertStartSupported(transport, options.from);
+    const { entry, types } = selectionOf(this.#registry, selectable);
+    await entry.declareCompanions();
+    yield* readEnvelopes(transport, companionOf(entry.name), types, options);
+  }
+}

@@ -1,0 +1,97 @@
+// One message in the hands of a bus.messages() loop, from the moment it is offered until its owner
+// has settled it and that is durable. Knows nothing of the loop. Always true: it is settled at most
+// once; the first call decides.
+import type { Message } from "../contracts/contract.ts";
+import { Reject, RetryLater } from "../errors/handler-outcomes.ts";
+import { LeaseLostError, SpillwayError } from "../errors/spillway-error.ts";
+import type { Priority } from "../message/envelope.ts";
+
+/**
+ * A message to settle by hand. Each call resolves when it is durable, and rejects with LEASE_LOST
+ * where the message went to somebody else meanwhile and will be delivered again. The first call
+ * decides; later ones give its promise.
+ */
+export interface Delivery<
+  Received extends Message<string, number, unknown> = Message<string, number, unknown>,
+> {
+  readonly message: Received;
+  /** Done: never delivered to this group again. */
+  ack(): Promise<void>;
+  /** Counts as a failed attempt; again after `afterMs`, or as the subscription's `retry` says. */
+  retry(options?: { readonly afterMs?: number }): Promise<void>;
+  /** Never again: to the dead-letter channel, with this reason. */
+  reject(reason: string): Promise<void>;
+}
+
+/** A delivery and, on the other side, the handler that waits for it. */
+export class HeldDelivery implements Delivery {
+  readonly message: Message<string, number, unknown>;
+  /** What the subscription's handler returns: settles when the owner has decided. */
+  readonly handled: Promise<void>;
+  readonly #handler = Promise.withResolvers<void>();
+  readonly #durable = Promise.withResolvers<void>();
+  #isSettled = false;
+
+  constructor(message: Message<string, number, unknown>) {
+    this.message = message;
+    this.handled = this.#handler.promise;
+    // Whoever does not await ack() must not be ended by an unhandled rejection: it is delivered again.
+    this.#durable.promise.catch(() => undefined);
+  }
+
+  /** Whether the owner has decided. */
+  get isSettled(): boolean {
+    return this.#isSettled;
+  }
+
+  ack(): Promise<void> {
+    return this.#settle(undefined);
+  }
+
+  retry(options: { readonly afterMs?: number } = {}): Promise<void> {
+    const { afterMs } = options;
+    return this.#settle(
+      afterMs === undefined
+        ? new SpillwayError("HANDLER_FAILED", "the reader asked for another delivery")
+        : new RetryLater({ afterMs }),
+    );
+  }
+
+  reject(reason: string): Promise<void> {
+    return this.#settle(new Reject(reason));
+  }
+
+  #settle(outcome: SpillwayError | undefined): Promise<void> {
+    if (!this.#isSettled) {
+      this.#isSettled = true;
+      if (outcome === undefined) this.#handler.resolve();
+      else this.#handler.reject(outcome);
+    }
+    return this.#durable.promise;
+  }
+
+  /** The decision is durable. */
+  commit(): void {
+    this.#durable.resolve();
+  }
+
+  /**
+   * The decision comes too late, or will never come: the message is delivered again. The handler is
+   * left waiting; nobody asks it any more, and settling it could be taken for an acknowledgement.
+   */
+  lose(reason: unknown): void {
+    this.#isSettled = true;
+    this.#durable.reject(
+      new LeaseLostError(
+        `message ${this.message.id} of '${this.message.channel}' is no longer this reader's: it ` +
+          "is delivered again",
+        { cause: reason },
+      ),
+    );
+  }
+}
+
+/** Where a message stands within its channel, as a key. */
+export function placeOf(message: { readonly priority: Priority; readonly offset: number }): string {
+  return `${message.priority} ${message.offset}`;
+}

@@ -1,0 +1,154 @@
+// What bus.subscribe() and bus.messages() take, with the defaults and checks. Owns no behaviour.
+// Always true: settings that came out of subscribeSettingsOf() are complete and in range.
+import { assertName } from "../contracts/names.ts";
+import {
+  type DeliveryLevel,
+  type DeliveryOptions,
+  retryDefaults,
+  timeoutMsDefault,
+} from "../delivery/delivery-options.ts";
+import type { StateSchemas } from "../delivery/handler-context.ts";
+import { SpillwayError } from "../errors/spillway-error.ts";
+import type { StartPosition, Transport } from "../ports/transport.ts";
+import { assertDuration, assertInteger } from "./bus-options.ts";
+import { assertStartSupported, assertSupported } from "./capability-checks.ts";
+import type { Selection } from "./selection.ts";
+
+/** When a failed message is tried again: exponential, full jitter, then the dead letters. */
+export interface RetryOptions {
+  /** Handler calls in all. Default 5. */
+  readonly attempts?: number;
+  /** Longest wait after the first failure; it doubles with every further one. Default 100 ms. */
+  readonly initialMs?: number;
+  /** Longest wait of all. Default 30 s. */
+  readonly maxMs?: number;
+}
+
+/** Options that do not depend on the delivery level. */
+export interface CommonSubscribeOptions {
+  /** Who reads: members of one group share the messages, every group gets all. Default: the bus. */
+  readonly group?: string;
+  /** Where a group starts that is new. Default "earliest". An offset counts in normal priority. */
+  readonly from?: StartPosition;
+  /** "key": one message of a key at a time, in order. Default where every contract has a key. */
+  readonly order?: "key" | "none";
+  /** Most handlers that run at once. Default 16. */
+  readonly concurrency?: number;
+  /** When a failed message is tried again. */
+  readonly retry?: RetryOptions;
+  /** How long a handler may take before it counts as failed. Default 60 s. */
+  readonly timeoutMs?: number;
+  /** Closes the subscription when it fires. */
+  readonly signal?: AbortSignal;
+}
+
+/** Options of bus.subscribe(). `state` needs `delivery: "effectively-once"`. */
+export type SubscribeOptions<State extends StateSchemas = StateSchemas> =
+  | (CommonSubscribeOptions & {
+      /** Default "at-least-once": a crash repeats handlers. "at-most-once": acknowledged before. */
+      readonly delivery?: "at-most-once" | "at-least-once";
+      readonly state?: undefined;
+    })
+  | (CommonSubscribeOptions & {
+      /** What a handler changes through its context exists once, however often it ran. */
+      readonly delivery: "effectively-once";
+      /** Tables of `context.state`: name → schema of the values. */
+      readonly state?: State;
+    });
+
+/** Options of bus.messages(). */
+export interface MessagesOptions extends Omit<CommonSubscribeOptions, "timeoutMs"> {
+  /** Default "at-least-once". */
+  readonly delivery?: "at-most-once" | "at-least-once";
+}
+
+/** Handlers that run at once where a subscription says nothing. */
+export const concurrencyDefault = 16;
+/** Most handlers that one subscription may run at once. */
+export const concurrencyMax = 1_000;
+/** Most attempts that a retry may make. */
+export const attemptsMax = 1_000;
+
+/** Subscribe options, complete: what a delivery takes besides its middleware, and where to start. */
+export type SubscribeSettings = Omit<DeliveryOptions, "middleware"> & {
+  readonly from: StartPosition;
+  readonly types: readonly string[] | undefined;
+};
+
+/** Checks the options against the transport and fills in the defaults. */
+export function subscribeSettingsOf(
+  transport: Transport,
+  selection: Selection,
+  options: SubscribeOptions,
+  defaultGroup: string,
+): SubscribeSettings {
+  const { entry, contracts, whole, types } = selection;
+  const keyed = contracts.every((contract) => contract.hasKey);
+  const settings = {
+    channel: entry.name,
+    group: options.group ?? defaultGroup,
+    contracts,
+    whole,
+    types,
+    from: options.from ?? "earliest",
+    order: options.order ?? (keyed ? "key" : "none"),
+    concurrency: options.concurrency ?? concurrencyDefault,
+    delivery: options.delivery ?? "at-least-once",
+    retry: {
+      attempts: options.retry?.attempts ?? retryDefaults.attempts,
+      delayMsMin: options.retry?.initialMs ?? retryDefaults.delayMsMin,
+      delayMsMax: options.retry?.maxMs ?? retryDefaults.delayMsMax,
+    },
+    timeoutMs: options.timeoutMs ?? timeoutMsDefault,
+    state: options.state ?? {},
+  } as const;
+  assertName("group", settings.group);
+  assertInteger("concurrency", settings.concurrency, 1, concurrencyMax);
+  assertOneOf("order", settings.order, ["key", "none"]);
+  assertOneOf("delivery", settings.delivery, levels);
+  assertInteger("retry.attempts", settings.retry.attempts, 1, attemptsMax);
+  assertDuration("retry.initialMs", settings.retry.delayMsMin);
+  assertDuration("retry.maxMs", settings.retry.delayMsMax);
+  assertTimeout(settings.timeoutMs);
+  assertState(settings);
+  assertCapabilities(transport, settings);
+  return settings;
+}
+
+const levels: readonly DeliveryLevel[] = ["at-most-once", "at-least-once", "effectively-once"];
+
+function assertOneOf(option: string, value: string, allowed: readonly string[]): void {
+  if (allowed.includes(value)) return;
+  throw new SpillwayError(
+    "INVALID_ARGUMENT",
+    `${option} is ${JSON.stringify(value)}: give ${allowed.join(" or ")}`,
+  );
+}
+
+function assertTimeout(timeoutMs: number): void {
+  if (timeoutMs === Number.POSITIVE_INFINITY || timeoutMs > 0) return;
+  throw new SpillwayError(
+    "INVALID_ARGUMENT",
+    `timeoutMs is ${String(timeoutMs)}: give a number of milliseconds above 0, or Infinity`,
+  );
+}
+
+function assertState(settings: SubscribeSettings): void {
+  const tables = Object.keys(settings.state);
+  for (const table of tables) assertName("state table", table);
+  if (tables.length === 0 || settings.delivery === "effectively-once") return;
+  throw new SpillwayError(
+    "INVALID_ARGUMENT",
+    `subscription of group '${settings.group}' on '${settings.channel}' has state but delivery ` +
+      `'${settings.delivery}': state needs delivery: "effectively-once"`,
+  );
+}
+
+function assertCapabilities(transport: Transport, settings: SubscribeSettings): void {
+  const where = `group '${settings.group}' on '${settings.channel}'`;
+  assertStartSupported(transport, settings.from);
+  if (settings.order === "key") assertSupported(transport, "orderByKey", `order "key" of ${where}`);
+  if (settings.delivery === "effectively-once") {
+    assertSupported(transport, "atomicUnit", `delivery "effectively-once" of ${where}`);
+  }
+}
