@@ -92,7 +92,8 @@ const skip: Resolution = Object.freeze({ kind: "skip" });
 function unknownType(type: string, known: ReadonlyMap<string, unknown>): Resolution {
   return {
     kind: "unknown",
-    reason: `type '${shortened(type)}' is not one of this channel's: ${[...known.keys()].join(", ")}`,
+    reason:
+      `type '${shortened(type)}' is not one of this channel's: ` + [...known.keys()].join(", "),
   };
 }
 
@@ -104,7 +105,9 @@ function unknownVersion(
   const list = [...known.keys()].sort((left, right) => left - right).join(", ");
   return {
     kind: "unknown",
-    reason: `version ${version} of '${shortened(type)}' is not known here, only ${list}: add the contract or an upcast`,
+    reason:
+      `version ${version} of '${shortened(type)}' is not known here, only ${list}: ` +
+      "add the contract or an upcast",
   };
 }
 

@@ -52,7 +52,8 @@ export interface EventOptions<Version extends number, Schema extends StandardSch
  *   key: (order) => order.orderId,
  *   owner: "orders",
  * });
- * console.log(OrderPlaced.message({ orderId: "7", cents: 990 }).contract.type); // com.acme.order.placed
+ * const message = OrderPlaced.message({ orderId: "7", cents: 990 });
+ * console.log(message.contract.type); // com.acme.order.placed
  */
 export function defineEvent<
   const Type extends string,

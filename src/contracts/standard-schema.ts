@@ -1,5 +1,5 @@
-// The validator port: the interface that the Standard Schema specification (version 1) describes, so
-// that zod, valibot, arktype and others are accepted without any of them being a dependency.
+// The validator port: the interface that the Standard Schema specification (version 1) describes,
+// so that zod, valibot, arktype and others are accepted without any of them being a dependency.
 
 /** One fault a validator reports. */
 export interface StandardIssue {

@@ -1,6 +1,6 @@
-// Upcasting: how data of an older version of a contract becomes data of a newer one. Each step knows
-// its two neighbours only; contract-index.ts joins steps to chains. Always true: a step gets data
-// that its older contract has validated, and leads to a higher version of the same type.
+// Upcasting: how data of an older version of a contract becomes data of a newer one. Each step
+// knows its two neighbours only; contract-index.ts joins steps to chains. Always true: a step gets
+// data that its older contract has validated, and leads to a higher version of the same type.
 import { SpillwayError } from "../errors/spillway-error.ts";
 import type { AnyContract, Contract, Upcast } from "./contract.ts";
 import type { OutputOf, StandardResult, StandardSchema } from "./standard-schema.ts";
@@ -65,10 +65,13 @@ function faultOf(
   }
   const { kind, type, version } = upcast.from;
   if (kind !== contract.kind || type !== contract.type) {
-    return `names ${kind} '${type}' as a source: upcast from an older version of the same contract`;
+    return `names ${kind} '${type}' as a source: upcast from an older version of this contract`;
   }
   if (version >= contract.version) {
-    return `names version ${version} as a source: upcast from a lower version, so that no chain ends in itself`;
+    return (
+      `names version ${version} as a source: upcast from a lower version, ` +
+      "so that no chain ends in itself"
+    );
   }
   if (seen.has(version)) return `names version ${version} twice: keep one of them`;
   return undefined;
@@ -77,8 +80,8 @@ function faultOf(
 /**
  * Brings stored data of `steps[0].from` to input of the last step's target: validates it with each
  * older contract, then applies that contract's step. The caller validates the end result with the
- * target's own schema. Synchronous unless a validator is not. Throws (or rejects with) UPCAST_FAILED
- * where a step throws.
+ * target's own schema. Synchronous unless a validator is not. Throws, or rejects with,
+ * UPCAST_FAILED where a step throws.
  */
 export function applyUpcasts(
   steps: readonly Upcast[],

@@ -35,7 +35,7 @@ export const errorCodes = {
     false,
     "definite",
     "A contract, channel, group or tenant name does not follow the grammar of names.",
-    "Use lower-case letters, digits, dots, hyphens and underscores, starting with a letter or digit.",
+    "Use a-z, 0-9, dots, hyphens and underscores; start with a letter or digit.",
   ),
   VALIDATION_FAILED: row(
     false,
@@ -52,7 +52,7 @@ export const errorCodes = {
   BACK_PRESSURE: row(
     true,
     "definite",
-    "More publishes wait than `pendingMax` or `pendingBytesMax` allow, or the journal is slowing publishers down.",
+    "More waits than `pendingMax` or `pendingBytesMax` allow, or the journal slows down.",
     "Await earlier publishes before making new ones, then try again; the message was not stored.",
   ),
   UNSUPPORTED: row(
@@ -119,7 +119,7 @@ export const errorCodes = {
     false,
     "definite",
     "A stored message has a type, or a version of a type, that its subscriber does not know.",
-    "Add the contract (or an upcaster) to the subscription; the message waits in the invalid-message channel.",
+    "Subscribe to the contract, or add an upcast; the message is in the invalid-message channel.",
   ),
   UPCAST_FAILED: row(
     false,
@@ -160,7 +160,7 @@ export const errorCodes = {
   STATE_CONFLICT: row(
     true,
     "definite",
-    "The state that a handler read was changed by another one before it committed, again and again.",
+    "The state that a handler read was changed by others before it committed, again and again.",
     "Nothing as a rule: the handler is repeated. Spread hot state over more keys if it lasts.",
   ),
   REJECTED: row(

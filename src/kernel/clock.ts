@@ -1,6 +1,7 @@
 // The one door to time. Everything above asks a Clock for the wall time, for a monotonic time and
-// for timers; only this folder touches `Date`, `performance` and Node's timers, so that a simulation
-// can replace them all. Always true: monotonicMs() never goes back, whatever the wall clock does.
+// for timers; only this folder touches `Date`, `performance` and Node's timers, so that a
+// simulation can replace them all. Always true: monotonicMs() never goes back, whatever the wall
+// clock does.
 
 /** Cancels a timer; calling it twice, or after the timer fired, does nothing. */
 export type CancelTimer = () => void;
@@ -17,7 +18,7 @@ export interface Clock {
     action: () => void,
     options?: { readonly background?: boolean },
   ): CancelTimer;
-  /** Runs `action` after the current turn of the event loop, before any timer that is not yet due. */
+  /** Runs `action` after the current turn of the event loop, before timers not yet due. */
   soon(action: () => void): void;
 }
 

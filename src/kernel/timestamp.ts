@@ -10,8 +10,9 @@ export function formatTime(wallMs: number): string {
 const firstMs = Date.parse("0000-01-01T00:00:00.000Z");
 const lastMs = Date.parse("9999-12-31T23:59:59.999Z");
 
-const timestamp =
-  /^(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d):(\d\d)(?:\.(\d{1,30}))?(?:[Zz]|([+-])([01]\d|2[0-3]):([0-5]\d))$/;
+const clockTime = /(\d\d:\d\d):(\d\d)(?:\.(\d{1,30}))?/.source;
+const offset = /([+-])([01]\d|2[0-3]):([0-5]\d)/.source;
+const timestamp = new RegExp(`^(\\d{4}-\\d\\d-\\d\\d)[Tt]${clockTime}(?:[Zz]|${offset})$`);
 
 /**
  * The wall time of an RFC 3339 timestamp in milliseconds, or undefined where it is none. A finer

@@ -1,6 +1,7 @@
 // The one mapping between an envelope and CloudEvents 1.0 attributes, whatever carries them: JSON
-// members or HTTP headers. What comes in is foreign and checked strictly. Always true: a fault names
-// the attribute, the value and what would be right; no attribute is dropped or changed in silence.
+// members or HTTP headers. What comes in is foreign and checked strictly. Always true: a fault
+// names the attribute, the value and what would be right; no attribute is dropped or changed in
+// silence.
 import { SpillwayError } from "../errors/spillway-error.ts";
 import { isCanonicalUuid } from "../kernel/id.ts";
 import { formatTime, parseTime } from "../kernel/timestamp.ts";

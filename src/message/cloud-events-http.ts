@@ -1,6 +1,6 @@
-// CloudEvents 1.0 over HTTP in binary mode: attributes as `ce-` headers, data as the body. Values are
-// percent-encoded as the HTTP binding says. Knows nothing of servers or clients. Always true: header
-// names that differ only in case are one header, and a header given twice is refused.
+// CloudEvents 1.0 over HTTP in binary mode: attributes as `ce-` headers, data as the body. Values
+// are percent-encoded as the HTTP binding says. Knows nothing of servers or clients. Always true:
+// header names that differ only in case are one header, and a header given twice is refused.
 import { SpillwayError } from "../errors/spillway-error.ts";
 import {
   assertAttributeName,

@@ -1,5 +1,5 @@
-// The codec port: how the data of a message becomes text or bytes and back. Knows nothing of schemas
-// or transports. JSON is the first; others implement the same interface.
+// The codec port: how the data of a message becomes text or bytes and back. Knows nothing of
+// schemas or transports. JSON is the first; others implement the same interface.
 
 /** Turns data into its encoded form and back; the content type names it in every message. */
 export interface Codec {

@@ -36,7 +36,8 @@ await bus.subscribe(OrderPlaced, once, async (_message, context) => {
 
 // State without the guarantee that makes it exact.
 await bus.subscribe(OrderPlaced, { state }, () => undefined); // error 2345
-await bus.subscribe(OrderPlaced, { delivery: "at-least-once", state }, () => undefined); // error 2345
+const repeated = { delivery: "at-least-once", state } as const;
+await bus.subscribe(OrderPlaced, repeated, () => undefined); // error 2345
 
 // A table without a schema.
 await bus.subscribe(
