@@ -11,9 +11,13 @@ interface Pending {
   readonly reject: (error: SpillwayError) => void;
 }
 
+// Beside this file in the sources as in the build, where the extension is another one.
+const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+const writerThread = new URL(`./writer-thread.${extension}`, import.meta.url);
+
 /** Starts the writer thread; it keeps the process alive until terminate(). */
-export function createThreadEngine(): Engine {
-  return new ThreadEngine();
+export function createThreadEngine(thread: URL = writerThread): Engine {
+  return new ThreadEngine(thread);
 }
 
 class ThreadEngine implements Engine {
@@ -27,14 +31,9 @@ class ThreadEngine implements Engine {
   #stopped: SpillwayError | undefined;
   #terminating = false;
 
-  constructor() {
-    // Beside this file in the sources as in the build, where the extension is another one.
-    const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+  constructor(thread: URL) {
     const workerData: WriterData = { progress: this.#progress };
-    this.#worker = new Worker(new URL(`./writer-thread.${extension}`, import.meta.url), {
-      name: "spillway-writer",
-      workerData,
-    });
+    this.#worker = new Worker(thread, { name: "spillway-writer", workerData });
     this.#worker.on("message", (message: ThreadMessage) => this.#receive(message));
     this.#worker.on("error", (error) => {
       this.#cause = error;
