@@ -1,0 +1,37 @@
+// The commands of the program. Each one's code is loaded only when it is used, so that the others
+// start at once.
+import type { CommandEntry } from "./command.ts";
+
+/** Every command, in the order of the help. */
+export const commandTable: readonly CommandEntry[] = [
+  {
+    name: "demo",
+    summary: "watch real events flow through services that fail and recover",
+    load: async () => (await import("./commands/demo.ts")).demoCommand,
+  },
+  {
+    name: "publish",
+    summary: "store messages from a file or from standard input",
+    load: async () => (await import("./commands/publish.ts")).publishCommand,
+  },
+  {
+    name: "tail",
+    summary: "print stored messages, and new ones as they come",
+    load: async () => (await import("./commands/tail.ts")).tailCommand,
+  },
+  {
+    name: "channels",
+    summary: "list the channels of a journal",
+    load: async () => (await import("./commands/channels.ts")).channelsCommand,
+  },
+  {
+    name: "groups",
+    summary: "list the groups that read, and how far behind they are",
+    load: async () => (await import("./commands/groups.ts")).groupsCommand,
+  },
+  {
+    name: "doctor",
+    summary: "check the runtime, the directory and the journal",
+    load: async () => (await import("./commands/doctor.ts")).doctorCommand,
+  },
+];
