@@ -1,6 +1,7 @@
-// The receiver's own list of what it accepted: a plain file beside the journal, written without the
-// journal's help, so that the ledger compares two independent sources. Always true: a delivery stands
-// in the list as "offered" before it is published, and as "stored" after its publish resolved.
+// The receiver's own list of what it accepted: a plain file beside the journal, written without
+// the journal's help, so that the ledger compares two independent sources. Always true: a
+// delivery stands in the list as "offered" before it is published, and as "stored" after its
+// publish resolved.
 import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { DeliveryChannelName } from "./github-contracts.ts";

@@ -1,8 +1,7 @@
 // The contracts of the demo: one event for each kind of GitHub delivery, keyed by repository, on
 // four channels. Where a service relies on a field, its contract says so; the other kinds share one
 // shape. Knows nothing of services.
-import { type Channel, defineChannel } from "../../contracts/channel.ts";
-import type { AnyContract } from "../../contracts/contract.ts";
+import { defineChannel } from "../../contracts/channel.ts";
 import { defineEvent, type EventContract } from "../../contracts/event.ts";
 import type { StandardSchema } from "../../contracts/standard-schema.ts";
 import {
@@ -166,15 +165,24 @@ export const deliveryChannels = {
 /** The name of one of these channels. */
 export type DeliveryChannelName = keyof typeof deliveryChannels;
 
+/** All of them. */
+export const deliveryChannelNames = Object.keys(deliveryChannels) as readonly DeliveryChannelName[];
+
+/** A kind of delivery, and the channel it goes to. */
+export interface DeliveryContract {
+  readonly contract: EventContract<string, number, StandardSchema<AnyDelivery>>;
+  readonly channel: DeliveryChannelName;
+}
+
 /** The contract of a kind of delivery, by GitHub's name for it, with the channel it goes to. */
-export const contractByEvent: ReadonlyMap<
-  string,
-  { readonly contract: AnyContract; readonly channel: Channel }
-> = new Map(
-  Object.values(deliveryChannels).flatMap((channel) =>
-    channel.messages.map((contract: AnyContract) => [
+export const contractByEvent: ReadonlyMap<string, DeliveryContract> = new Map(
+  deliveryChannelNames.flatMap((channel) => {
+    const { messages } = deliveryChannels[channel];
+    // Each contract takes more than is known of every delivery, and checks it when it is used.
+    const contracts = messages as unknown as readonly DeliveryContract["contract"][];
+    return contracts.map((contract) => [
       contract.type.slice("com.github.".length),
       { contract, channel },
-    ]),
-  ),
+    ]);
+  }),
 );

@@ -1,4 +1,5 @@
-// The ledger finds each kind of fault that it is there to find, and the list it reads survives runs.
+// The ledger finds each kind of fault that it is there to find, and the list it reads survives
+// runs.
 import assert from "node:assert/strict";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
