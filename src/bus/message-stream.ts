@@ -3,7 +3,6 @@
 // true: no more than `concurrency` messages are held; one that was not settled is never acknowledged.
 import type { Message } from "../contracts/contract.ts";
 import type { Handler } from "../delivery/handler-context.ts";
-import type { SpillwayError } from "../errors/spillway-error.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { CommitResult, CommitUnit } from "../ports/commit-unit.ts";
 import { type Delivery, HeldDelivery, placeOf } from "./held-delivery.ts";
@@ -13,8 +12,8 @@ export type CommitObserver = (unit: CommitUnit, result: CommitResult) => void;
 
 /** The running subscription behind a stream. */
 export interface StreamSource {
-  /** Resolves when it stopped for good by itself. */
-  readonly failure: Promise<SpillwayError>;
+  /** Resolves with the error when it stopped for good by itself. */
+  readonly failure: Promise<unknown>;
   drain(deadlineMs: number): Promise<boolean>;
 }
 

@@ -166,7 +166,9 @@ test("committed state is decoded and validated; a value that does not fit is an 
   assert.equal(await totals.get("a"), 1);
   assert.equal(await totals.get("none"), undefined);
   assert.equal(await totals.get("a", { tenant: "acme" }), 7);
-  assert.deepEqual(await Array.fromAsync(totals.entries({ tenant: "acme" })), [["a", 7]]);
+  const ofTenant: unknown[] = [];
+  for await (const entry of totals.entries({ tenant: "acme" })) ofTenant.push(entry);
+  assert.deepEqual(ofTenant, [["a", 7]]);
   await assert.rejects(totals.get("b"), { code: "VALIDATION_FAILED", message: /'b' of table/ });
   const seen: unknown[] = [];
   await assert.rejects(async () => {

@@ -10,8 +10,8 @@ import type { StateView } from "./committed-state.ts";
 export interface SubscriptionParts<State extends StateSchemas> {
   readonly channel: string;
   readonly group: string;
-  /** Resolves when it stopped for good by itself. */
-  readonly failure: Promise<SpillwayError>;
+  /** Resolves with the error when it stopped for good by itself. */
+  readonly failure: Promise<unknown>;
   readonly state: StateView<State>;
   readonly clock: Clock;
   readonly drainTimeoutMs: number;
@@ -32,7 +32,7 @@ export class Subscription<State extends StateSchemas = Record<never, never>>
   /** The read side of its state: committed values, by table. */
   readonly state: StateView<State>;
   readonly #parts: SubscriptionParts<State>;
-  #failure: SpillwayError | undefined;
+  #failure: unknown;
   #closed: Promise<boolean> | undefined;
   readonly #onAbort = (): void => {
     const { clock, drainTimeoutMs } = this.#parts;
@@ -53,7 +53,7 @@ export class Subscription<State extends StateSchemas = Record<never, never>>
   }
 
   /** Why it stopped by itself; undefined while it runs, and after a close. */
-  get failure(): SpillwayError | undefined {
+  get failure(): unknown {
     return this.#failure;
   }
 

@@ -1,0 +1,134 @@
+// Joining a group: checks, declarations, the consumer, the delivery, and leaving again. What
+// bus.subscribe() and bus.messages() have in common. Always true: a member that was not handed out
+// leaves nothing behind, neither a consumer nor a place in the group.
+import type { AsyncLocalStorage } from "node:async_hooks";
+import { Delivery } from "../delivery/delivery.ts";
+import type { HandlerScope } from "../delivery/delivery-options.ts";
+import type { ConsumeMiddleware, Handler } from "../delivery/handler-context.ts";
+import type { OutgoingEncoder } from "../delivery/outgoing-encoder.ts";
+import { ClosedError, SpillwayError } from "../errors/spillway-error.ts";
+import type { Consumer } from "../ports/transport.ts";
+import type { GroupCounters } from "../telemetry/counters.ts";
+import type { BusSettings } from "./bus-options.ts";
+import type { GroupRegistry } from "./group-registry.ts";
+import type { CommitObserver } from "./message-stream.ts";
+import { ObservedConsumer } from "./observed-consumer.ts";
+import type { Selection } from "./selection.ts";
+import type { SubscribeSettings } from "./subscribe-options.ts";
+
+/** What every member of a bus is lent. */
+export interface MemberEnvironment {
+  readonly settings: BusSettings;
+  readonly groups: GroupRegistry;
+  readonly encoder: OutgoingEncoder;
+  readonly insideHandler: AsyncLocalStorage<HandlerScope>;
+  readonly middleware: readonly ConsumeMiddleware[];
+  /** Everybody who has joined and not left. */
+  readonly members: Set<GroupMember>;
+  /** Whether the bus takes no new members any more. */
+  isClosing(): boolean;
+}
+
+/** One member of a group, running. */
+export class GroupMember {
+  /** Resolves with the error when it stopped for good by itself. */
+  readonly failure: Promise<unknown>;
+  readonly #delivery: Delivery;
+  readonly #onLeft: () => void;
+  readonly #name: string;
+  #stopped: { readonly error: unknown } | undefined;
+
+  constructor(delivery: Delivery, name: string, onLeft: () => void) {
+    this.#delivery = delivery;
+    this.#name = name;
+    this.#onLeft = onLeft;
+    this.failure = delivery.failure.then((error) => {
+      this.#stopped = { error };
+      return error;
+    });
+  }
+
+  /** What keeps it from its work, for people; empty when all is well. */
+  get troubles(): readonly string[] {
+    if (this.#stopped === undefined) return this.#delivery.troubles;
+    const { error } = this.#stopped;
+    return [`${this.#name} stopped: ${error instanceof Error ? error.message : String(error)}`];
+  }
+
+  /** Finishes what runs and leaves the group; resolves whether all finished before `deadlineMs`. */
+  async drain(deadlineMs: number): Promise<boolean> {
+    try {
+      return await this.#delivery.drain(deadlineMs);
+    } finally {
+      this.#onLeft();
+    }
+  }
+}
+
+/** Joins the group and starts the delivery. */
+export async function joinGroup(
+  environment: MemberEnvironment,
+  selection: Selection,
+  settings: SubscribeSettings,
+  handler: Handler,
+  options: { readonly signal?: AbortSignal | undefined; readonly observer?: CommitObserver } = {},
+): Promise<GroupMember> {
+  const { channel, group, types } = settings;
+  const assertWanted = (): void => {
+    if (environment.isClosing()) {
+      throw new ClosedError(`group '${group}' cannot join '${channel}': the bus is closed`);
+    }
+    if (options.signal?.aborted === true) {
+      const message = `joining '${channel}' as group '${group}' was aborted`;
+      const cause: unknown = options.signal.reason;
+      throw new SpillwayError("ABORTED", message, { certainty: "definite", cause });
+    }
+  };
+  assertWanted();
+  const counters = environment.groups.join(channel, group, types);
+  const leave = (): void => environment.groups.leave(channel, group);
+  let consumer: Consumer | undefined;
+  try {
+    await selection.entry.declare();
+    await selection.entry.declareCompanions();
+    const { from } = settings;
+    const { transport } = environment.settings;
+    consumer = await transport.consume({ channel, group, from, types });
+    assertWanted();
+    const delivery = start(environment, settings, handler, counters, observed(consumer, options));
+    const member = new GroupMember(delivery, `group '${group}' on '${channel}'`, () => {
+      environment.members.delete(member);
+      leave();
+    });
+    environment.members.add(member);
+    return member;
+  } catch (error) {
+    leave();
+    await consumer?.close();
+    throw error;
+  }
+}
+
+function observed(consumer: Consumer, options: { readonly observer?: CommitObserver }): Consumer {
+  return options.observer === undefined
+    ? consumer
+    : new ObservedConsumer(consumer, options.observer);
+}
+
+function start(
+  environment: MemberEnvironment,
+  settings: SubscribeSettings,
+  handler: Handler,
+  counters: GroupCounters,
+  consumer: Consumer,
+): Delivery {
+  const { clock, random, codec, transport } = environment.settings;
+  const { encoder, insideHandler, middleware } = environment;
+  const delivery = new Delivery(
+    { clock, random, consumer, state: transport.state, encoder, codec, counters, insideHandler },
+    { ...settings, middleware },
+    handler,
+  );
+  delivery.start();
+  return delivery;
+}

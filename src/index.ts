@@ -1,0 +1,102 @@
+// The public names of `spillway`, one by one. Nothing else is public.
+export { type Bus, type BusHealth } from "./bus/bus.ts";
+export {
+  busDefaults,
+  type BusOptions,
+  type BusSettings,
+  type ShutdownSignal,
+} from "./bus/bus-options.ts";
+export type { BusStats, ChannelStatistics, GroupStatistics } from "./bus/bus-stats.ts";
+export type { AnyChannel } from "./bus/channel-registry.ts";
+export type { StateReadOptions, StateTableView, StateView } from "./bus/committed-state.ts";
+export { createBus } from "./bus/create-bus.ts";
+export type { ContextOf, HandlerOf, HandlerResult } from "./bus/handler-types.ts";
+export type { Delivery } from "./bus/held-delivery.ts";
+export {
+  type Middleware,
+  onConsume,
+  onPublish,
+  type PublishMiddleware,
+} from "./bus/middleware.ts";
+export type { PublishManyOptions, PublishOptions } from "./bus/publish-options.ts";
+export type {
+  EndPosition,
+  ReadEnvelopesOptions,
+  ReadOptions,
+  StoredEnvelope,
+  UnreadableMessage,
+} from "./bus/read-messages.ts";
+export type { Receipt } from "./bus/receipt.ts";
+export type { Selectable } from "./bus/selection.ts";
+export type {
+  CommonSubscribeOptions,
+  MessagesOptions,
+  RetryOptions,
+  SubscribeOptions,
+} from "./bus/subscribe-options.ts";
+export type { Subscription } from "./bus/subscription.ts";
+export {
+  type Channel,
+  type ChannelOptions,
+  type ChannelRetention,
+  defineChannel,
+} from "./contracts/channel.ts";
+export {
+  type CommandContract,
+  type CommandOptions,
+  defineCommand,
+  type Reply,
+  type ReplyMakers,
+  type ReplyOf,
+  type ReplySchemas,
+} from "./contracts/command.ts";
+export type {
+  AnyContract,
+  Classification,
+  Contract,
+  Message,
+  MessageOf,
+  MessageOptions,
+  OutgoingMessage,
+  Upcast,
+} from "./contracts/contract.ts";
+export { defineEvent, type EventContract, type EventOptions } from "./contracts/event.ts";
+export type {
+  DeepReadonly,
+  InputOf,
+  OutputOf,
+  StandardIssue,
+  StandardResult,
+  StandardSchema,
+} from "./contracts/standard-schema.ts";
+export { upcastFrom } from "./contracts/upcasting.ts";
+export type {
+  ConsumeMiddleware,
+  HandlerContext,
+  StateSchemas,
+  StateTable,
+  StateTables,
+} from "./delivery/handler-context.ts";
+export {
+  type Certainty,
+  type ErrorCode,
+  type ErrorCodeEntry,
+  errorCodes,
+} from "./errors/error-codes.ts";
+export { Reject, RetryLater } from "./errors/handler-outcomes.ts";
+export {
+  BackPressureError,
+  ClosedError,
+  LeaseLostError,
+  SpillwayError,
+  type SpillwayErrorOptions,
+  UnsupportedError,
+  ValidationError,
+  type ValidationIssue,
+} from "./errors/spillway-error.ts";
+export type { Clock } from "./kernel/clock.ts";
+export type { Random } from "./kernel/random.ts";
+export { type Codec, jsonCodec } from "./message/codec.ts";
+export type { Envelope, MessageAttributes, MessageTemplate, Priority } from "./message/envelope.ts";
+export type { Capabilities, Capability, Support } from "./ports/capabilities.ts";
+export type { LogStats, StartPosition, Transport } from "./ports/transport.ts";
