@@ -151,6 +151,15 @@ export class BatchView implements StoredBatch {
     return this.base + (this.#checked(index), delta as number);
   }
 
+  /** The ids, four words each. */
+  get idWords(): Uint32Array {
+    return new Uint32Array(
+      this.blob.buffer,
+      this.blob.byteOffset + headerBytes,
+      this.layout.count * (idBytes / 4),
+    );
+  }
+
   /** The record's flags; see recordFlags. */
   flagsAt(index: number): number {
     return this.blob[this.layout.recordFlagsAt + this.#checked(index)] as number;

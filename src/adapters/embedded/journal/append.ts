@@ -1,0 +1,105 @@
+// Appending: one batch becomes one row of its log, chained to the row before by checksum; a batch of
+// delayed messages becomes timers. Works inside the write transaction. Always true: offsets of a log
+// are dense at append, and `appended_at` never goes back within a log.
+import type { Clock } from "../../../kernel/clock.ts";
+import { type Catalog, type Channel, laneOf, type LogHead } from "./catalog.ts";
+import type { Deduper } from "./dedupe.ts";
+import type { EncodedAppend, EngineAppendResult } from "./engine.ts";
+import { batchCrc, compressBatch, subsetBatch, viewOf } from "./format.ts";
+import type { Timers } from "./timers.ts";
+import type { Writer } from "./writer.ts";
+
+/** An append that is ready for its transaction. */
+export interface PreparedAppend {
+  readonly append: EncodedAppend;
+  /** What is stored if nothing of it is a repeat. */
+  readonly stored: Uint8Array;
+}
+
+/** See the head of this file. */
+export class Appender {
+  readonly #writer: Writer;
+  readonly #catalog: Catalog;
+  readonly #deduper: Deduper;
+  readonly #timers: Timers;
+  readonly #clock: Clock;
+
+  constructor(parts: {
+    readonly writer: Writer;
+    readonly catalog: Catalog;
+    readonly deduper: Deduper;
+    readonly timers: Timers;
+    readonly clock: Clock;
+  }) {
+    this.#writer = parts.writer;
+    this.#catalog = parts.catalog;
+    this.#deduper = parts.deduper;
+    this.#timers = parts.timers;
+    this.#clock = parts.clock;
+  }
+
+  /** Does what needs no lock: the compression. Throws UNKNOWN_CHANNEL. */
+  prepare(append: EncodedAppend): PreparedAppend {
+    const channel = this.#catalog.channel(append.channel);
+    const plain = append.dueAtMs !== undefined || channel.compression === "none";
+    return { append, stored: plain ? append.blob : compressBatch(append.blob) };
+  }
+
+  /** Stores what is new of an append; inside a transaction. */
+  apply(prepared: PreparedAppend): EngineAppendResult {
+    const { append } = prepared;
+    const channel = this.#catalog.channel(append.channel);
+    const lane = laneOf(append.priority);
+    const nowMs = this.#clock.wallMs();
+    if (append.dueAtMs !== undefined) {
+      const exceptions = this.#timers.accept(channel, lane, append.blob, append.dueAtMs, nowMs);
+      return { firstOffset: -1, exceptions };
+    }
+    const head = this.#catalog.head(channel, lane);
+    const firstOffset = head.end;
+    if (!append.hasGivenIds) {
+      this.store(head, prepared.stored, append.count, false, nowMs);
+      return { firstOffset, exceptions: [] };
+    }
+    const verdict = this.#deduper.checkBatch(head, viewOf(append.blob), nowMs);
+    const { keep, exceptions } = verdict;
+    if (keep === undefined) this.store(head, prepared.stored, append.count, true, nowMs);
+    else if (keep.length > 0) {
+      const rest = subsetBatch(append.blob, keep);
+      this.store(head, compressedFor(channel, rest), keep.length, true, nowMs);
+    }
+    return { firstOffset, exceptions };
+  }
+
+  /** Writes one batch at the end of a log; inside a transaction. */
+  store(head: LogHead, blob: Uint8Array, count: number, given: boolean, nowMs: number): void {
+    const appendedAtMs = Math.max(nowMs, head.appendedAtMs);
+    const place = { log: head.id, base: head.end, count, appendedAtMs, previousCrc: head.lastCrc };
+    const crc = batchCrc(place, blob);
+    this.#writer.run(
+      "INSERT INTO batch (log, base, count, appended_at, previous_crc, crc, given, data) " +
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+      head.id,
+      head.end,
+      count,
+      appendedAtMs,
+      head.lastCrc,
+      crc,
+      given ? 1 : 0,
+      blob,
+    );
+    head.end += count;
+    head.bytes += blob.byteLength;
+    head.appendedAtMs = appendedAtMs;
+    head.lastCrc = crc;
+    this.#catalog.change(head);
+  }
+}
+
+/** The blob as this channel keeps it. */
+export function compressedFor(
+  channel: Channel,
+  blob: Uint8Array<ArrayBuffer>,
+): Uint8Array<ArrayBuffer> {
+  return channel.compression === "zstd" ? compressBatch(blob) : blob;
+}

@@ -1,0 +1,281 @@
+// Channels and their logs as this process knows them: read once, forgotten when another process
+// committed or a transaction was rolled back. Always true: inside a transaction a log's head says
+// where the log ends, and what was appended since BEGIN is in it; flush() writes it back.
+import { SpillwayError } from "../../../errors/spillway-error.ts";
+import { type Priority, priorities } from "../../../message/envelope.ts";
+import type { ChannelDeclaration, Retention } from "../../../ports/transport.ts";
+import { checkRowCrc } from "./format-crc.ts";
+import { channelCrc, logCrc } from "./row-checksums.ts";
+import type { Writer, WriterCache } from "./writer.ts";
+
+/** A channel as stored. */
+export interface Channel {
+  readonly id: number;
+  readonly name: string;
+  readonly partitions: number;
+  readonly retention: Retention;
+  readonly compression: "none" | "zstd";
+}
+
+/** Where a log stands; changes with every append. */
+export interface LogHead {
+  readonly id: number;
+  readonly channel: Channel;
+  readonly lane: number;
+  start: number;
+  end: number;
+  bytes: number;
+  appendedAtMs: number;
+  lastCrc: number;
+}
+
+interface ChannelRow {
+  id: number;
+  name: string;
+  partitions: number;
+  retention: string;
+  compression: "none" | "zstd";
+  crc: number;
+}
+
+interface LogRow {
+  id: number;
+  channel: number;
+  lane: number;
+  start: number;
+  end: number;
+  bytes: number;
+  appended_at: number;
+  last_crc: number;
+  crc: number;
+}
+
+const lanes = priorities.length;
+const channelsNamedMax = 20;
+
+/** See the head of this file. */
+export class Catalog implements WriterCache {
+  readonly #writer: Writer;
+  readonly #channels = new Map<string, Channel>();
+  readonly #heads = new Map<number, LogHead>();
+  readonly #changed = new Set<LogHead>();
+  #moved: LogHead[] = [];
+
+  constructor(writer: Writer) {
+    this.#writer = writer;
+    writer.attach(this);
+  }
+
+  begun(foreign: boolean): void {
+    this.#moved = [];
+    if (foreign) this.forget();
+  }
+
+  rolledBack(): void {
+    this.forget();
+  }
+
+  /** Reads everything anew when it is next needed. */
+  forget(): void {
+    this.#channels.clear();
+    this.#heads.clear();
+    this.#changed.clear();
+    this.#moved = [];
+  }
+
+  /** Creates the channel, changes what may change, or throws CHANNEL_CONFLICT. */
+  declare(declaration: ChannelDeclaration): void {
+    const { name, partitions, compression } = declaration;
+    const retention = retentionText(declaration.retention);
+    const known = this.#find(name);
+    if (known === undefined) {
+      this.#writer.run(
+        "INSERT INTO channel (name, partitions, retention, compression, crc) VALUES (?,?,?,?,?)",
+        name,
+        partitions,
+        retention,
+        compression,
+        channelCrc(name, partitions, retention, compression),
+      );
+      return;
+    }
+    this.#writer.run(
+      "UPDATE channel SET retention = ?, compression = ?, crc = ? WHERE id = ?",
+      retention,
+      compression,
+      channelCrc(name, partitions, retention, compression),
+      known.id,
+    );
+    this.#channels.delete(name);
+    for (const head of this.#heads.values()) {
+      if (head.channel === known) this.#heads.delete(logKey(known.id, head.lane));
+    }
+  }
+
+  /** Whether declare() would change nothing. Throws CHANNEL_CONFLICT for other partitions. */
+  isDeclared(declaration: ChannelDeclaration): boolean {
+    const known = this.#find(declaration.name);
+    if (known === undefined) return false;
+    if (known.partitions !== declaration.partitions) {
+      throw new SpillwayError(
+        "CHANNEL_CONFLICT",
+        `channel '${known.name}' has ${known.partitions} partitions, not ` +
+          `${declaration.partitions}: declare it with ${known.partitions}, or use another name`,
+        { details: { channel: known.name, partitions: known.partitions } },
+      );
+    }
+    return (
+      known.compression === declaration.compression &&
+      retentionText(known.retention) === retentionText(declaration.retention)
+    );
+  }
+
+  /** The channel of that name; throws UNKNOWN_CHANNEL with the names there are. */
+  channel(name: string): Channel {
+    const channel = this.#find(name);
+    if (channel !== undefined) return channel;
+    const names = this.channels()
+      .slice(0, channelsNamedMax)
+      .map((known) => known.name);
+    throw new SpillwayError(
+      "UNKNOWN_CHANNEL",
+      `there is no channel '${name}' in this journal; there are: ${names.join(", ") || "none"}`,
+      { details: { channel: name } },
+    );
+  }
+
+  /** All channels, by name. */
+  channels(): Channel[] {
+    const rows = this.#writer.all<ChannelRow>("SELECT * FROM channel ORDER BY name");
+    return rows.map((row) => this.#keep(row));
+  }
+
+  /** The log of a channel's lane, made on first use; inside a transaction. */
+  head(channel: Channel, lane: number): LogHead {
+    const known = this.#heads.get(logKey(channel.id, lane)) ?? this.existing(channel, lane);
+    if (known !== undefined) return known;
+    const crc = logCrc(channel.id, lane, 0, 0, 0, 0, 0);
+    this.#writer.run(
+      "INSERT INTO log (channel, lane, start, end, bytes, appended_at, last_crc, crc) " +
+        "VALUES (?, ?, 0, 0, 0, 0, 0, ?)",
+      channel.id,
+      lane,
+      crc,
+    );
+    return this.existing(channel, lane) as LogHead;
+  }
+
+  /** The log of a channel's lane as of now, or undefined where it was never used. */
+  existing(channel: Channel, lane: number): LogHead | undefined {
+    const known = this.#heads.get(logKey(channel.id, lane));
+    if (known !== undefined) return known;
+    const row = this.#writer.one<LogRow>(
+      "SELECT * FROM log WHERE channel = ? AND lane = ?",
+      channel.id,
+      lane,
+    );
+    return row === undefined ? undefined : this.#keepHead(row, channel);
+  }
+
+  /** The logs that a channel has. */
+  heads(channel: Channel): LogHead[] {
+    const heads: LogHead[] = [];
+    for (let lane = 0; lane < lanes; lane++) {
+      const head = this.existing(channel, lane);
+      if (head !== undefined) heads.push(head);
+    }
+    return heads;
+  }
+
+  /** The head was changed; flush() writes it. */
+  change(head: LogHead): void {
+    this.#changed.add(head);
+  }
+
+  /** The logs that the last committed transaction changed. */
+  get moved(): readonly LogHead[] {
+    return this.#moved;
+  }
+
+  /** Writes the changed heads. */
+  flush(): void {
+    for (const head of this.#changed) {
+      const { id, channel, lane, start, end, bytes, appendedAtMs, lastCrc } = head;
+      this.#writer.run(
+        "UPDATE log SET start = ?, end = ?, bytes = ?, appended_at = ?, last_crc = ?, crc = ? " +
+          "WHERE id = ?",
+        start,
+        end,
+        bytes,
+        appendedAtMs,
+        lastCrc,
+        logCrc(channel.id, lane, start, end, bytes, appendedAtMs, lastCrc),
+        id,
+      );
+    }
+    this.#moved = [...this.#changed];
+    this.#changed.clear();
+  }
+
+  #find(name: string): Channel | undefined {
+    const known = this.#channels.get(name);
+    if (known !== undefined) return known;
+    const row = this.#writer.one<ChannelRow>("SELECT * FROM channel WHERE name = ?", name);
+    return row === undefined ? undefined : this.#keep(row);
+  }
+
+  #keep(row: ChannelRow): Channel {
+    const known = this.#channels.get(row.name);
+    if (known !== undefined) return known;
+    const { id, name, partitions, retention, compression, crc } = row;
+    checkRowCrc("a channel row", crc, [name, partitions, retention, compression]);
+    const parsed = JSON.parse(retention) as Retention;
+    const channel = { id, name, partitions, retention: parsed, compression };
+    this.#channels.set(name, channel);
+    return channel;
+  }
+
+  #keepHead(row: LogRow, channel: Channel): LogHead {
+    const { id, lane, start, end, bytes, appended_at: appendedAtMs, last_crc: lastCrc } = row;
+    checkRowCrc(`the log of channel '${channel.name}'`, row.crc, [
+      channel.id,
+      lane,
+      start,
+      end,
+      bytes,
+      appendedAtMs,
+      lastCrc,
+    ]);
+    const head: LogHead = {
+      id,
+      channel,
+      lane,
+      start,
+      end,
+      bytes,
+      appendedAtMs,
+      lastCrc,
+    };
+    this.#heads.set(logKey(channel.id, lane), head);
+    return head;
+  }
+}
+
+/** The lane number of a priority. */
+export function laneOf(priority: Priority): number {
+  return priorities.indexOf(priority);
+}
+
+/** The priority of a lane number. */
+export function priorityOf(lane: number): Priority {
+  return priorities[lane] as Priority;
+}
+
+function logKey(channel: number, lane: number): number {
+  return channel * lanes + lane;
+}
+
+function retentionText(retention: Retention): string {
+  const { days, bytes, unread } = retention;
+  return JSON.stringify({ days, bytes, unread });
+}

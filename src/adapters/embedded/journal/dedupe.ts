@@ -1,0 +1,328 @@
+// Repeats of given ids: found by fingerprint, confirmed against what is stored. Works inside the write
+// transaction, after taking in what other processes committed, so that processes with tables of their
+// own still agree. Always true: without a stored message of the same tenant, source and id within the
+// window nothing is called a repeat; a table that saw a rolled back transaction is built anew.
+import type { ErrorCode } from "../../../errors/error-codes.ts";
+import type { Catalog, Channel, LogHead } from "./catalog.ts";
+import { FingerprintTable, type Hit, type Place, timerLane } from "./dedupe-table.ts";
+import { recordFlags, viewOf } from "./format.ts";
+import type { BatchView } from "./format-view.ts";
+import type { Writer, WriterCache } from "./writer.ts";
+
+/** How long and how many given ids are remembered per channel. */
+export interface DedupeLimits {
+  readonly windowMs: number;
+  readonly countMax: number;
+}
+
+/** A record that is not stored: [index, offset of the first storing (−1: delayed) or a refusal]. */
+export type AppendException = readonly [number, number | ErrorCode];
+
+/** What to store of a batch: `keep` is undefined where everything is new. */
+export interface DedupeVerdict {
+  readonly keep: readonly number[] | undefined;
+  readonly exceptions: readonly AppendException[];
+}
+
+/** One channel's table, and up to where it has taken in what is stored. */
+interface Window {
+  readonly table: FingerprintTable;
+  /** By lane: every batch below was taken in. */
+  readonly ends: number[];
+  lastTimer: number;
+}
+
+interface StoredRecord {
+  readonly view: BatchView;
+  readonly record: number;
+  readonly offset: number;
+  readonly storedAtMs: number;
+}
+
+interface BatchRow {
+  base: number;
+  count: number;
+  appended_at: number;
+  data: Uint8Array;
+}
+
+const rowsAtOnce = 32;
+const viewsMax = 16;
+
+/** See the head of this file. */
+export class Deduper implements WriterCache {
+  readonly #writer: Writer;
+  readonly #catalog: Catalog;
+  readonly #limits: DedupeLimits;
+  readonly #seed: number;
+  readonly #windows = new Map<number, Window>();
+  readonly #touched = new Set<number>();
+  readonly #views = new Map<string, StoredRecord>();
+  readonly #hits: Hit[] = [];
+
+  constructor(writer: Writer, catalog: Catalog, limits: DedupeLimits, seed: number) {
+    this.#writer = writer;
+    this.#catalog = catalog;
+    this.#limits = limits;
+    this.#seed = seed;
+    writer.attach(this);
+  }
+
+  begun(): void {
+    this.#touched.clear();
+    this.#views.clear();
+  }
+
+  rolledBack(): void {
+    for (const channel of this.#touched) this.#windows.delete(channel);
+    this.#views.clear();
+  }
+
+  /**
+   * Decides about a batch that will stand at the log's end, and remembers its new ids there. The
+   * caller must append exactly what is kept, in the same transaction.
+   */
+  checkBatch(head: LogHead, view: BatchView, nowMs: number): DedupeVerdict {
+    const window = this.#windowOf(head.channel, nowMs);
+    if (window === undefined) return { keep: undefined, exceptions: [] };
+    const { table } = window;
+    const place: Place = { lane: head.lane, base: head.end };
+    const words = view.idWords;
+    const exceptions: AppendException[] = [];
+    let keep: number[] | undefined;
+    table.startPlace(place, nowMs);
+    for (let index = 0; index < view.count; index++) {
+      const kept = keep === undefined ? index : keep.length;
+      if ((view.flagsAt(index) & recordFlags.givenId) !== 0) {
+        table.take(words, index * 4);
+        table.find(this.#hits);
+        if (this.#hits.length > 0) {
+          const own = { place, keep, nowMs };
+          const found = this.#confirm(head.channel, view, index, own);
+          if (found !== undefined) {
+            keep ??= Array.from({ length: index }, (_, before) => before);
+            exceptions.push([index, found]);
+            continue;
+          }
+        }
+        table.add(kept);
+      }
+      keep?.push(index);
+    }
+    const stored = keep?.length ?? view.count;
+    table.endPlace(stored);
+    window.ends[head.lane] = head.end + stored;
+    return { keep, exceptions };
+  }
+
+  /**
+   * Decides about one delayed message: what it repeats, or undefined when it is new; then the caller
+   * calls rememberTimer() with the id of the timer that holds it.
+   */
+  checkTimer(
+    channel: Channel,
+    view: BatchView,
+    index: number,
+    nowMs: number,
+  ): number | ErrorCode | undefined {
+    const window = this.#windowOf(channel, nowMs);
+    if (window === undefined) return undefined;
+    window.table.take(view.idWords, index * 4);
+    window.table.find(this.#hits);
+    if (this.#hits.length === 0) return undefined;
+    return this.#confirm(channel, view, index, { nowMs });
+  }
+
+  /** The message that checkTimer() found to be new is stored as this timer. */
+  rememberTimer(channel: Channel, timer: number, nowMs: number): void {
+    const window = this.#windows.get(channel.id);
+    if (window === undefined) return;
+    window.table.startPlace({ lane: timerLane, base: timer }, nowMs);
+    window.table.add(0);
+    window.table.endPlace(1);
+    window.lastTimer = timer;
+  }
+
+  /** The channel's table with everything committed so far; undefined where nothing is remembered. */
+  #windowOf(channel: Channel, nowMs: number): Window | undefined {
+    const { windowMs, countMax } = this.#limits;
+    if (windowMs === 0 || countMax === 0) return undefined;
+    let window = this.#windows.get(channel.id);
+    if (window === undefined) {
+      const table = new FingerprintTable(windowMs, countMax, this.#seed);
+      window = { table, ends: this.#firstBases(channel, nowMs), lastTimer: 0 };
+      this.#windows.set(channel.id, window);
+    }
+    if (!this.#touched.has(channel.id)) {
+      // Others commit only between transactions; what this one appends is taken in at once.
+      this.#touched.add(channel.id);
+      this.#absorbTimers(channel, window, nowMs - windowMs);
+    }
+    this.#absorbBatches(channel, window);
+    return window;
+  }
+
+  /** By lane: from which base on batches may lie within the window. */
+  #firstBases(channel: Channel, nowMs: number): number[] {
+    const since = nowMs - this.#limits.windowMs;
+    const ends = [0, 0, 0];
+    for (const head of this.#catalog.heads(channel)) {
+      let base = head.end;
+      let ids = 0;
+      while (ids < this.#limits.countMax) {
+        const row = this.#writer.one<{ base: number; count: number; appended_at: number }>(
+          "SELECT base, count, appended_at FROM batch WHERE log = ? AND given = 1 AND base < ? " +
+            "ORDER BY base DESC LIMIT 1",
+          head.id,
+          base,
+        );
+        if (row === undefined || row.appended_at < since) break;
+        base = row.base;
+        ids += row.count;
+      }
+      ends[head.lane] = base;
+    }
+    return ends;
+  }
+
+  #absorbBatches(channel: Channel, window: Window): void {
+    for (const head of this.#catalog.heads(channel)) {
+      for (let from = window.ends[head.lane] as number; from < head.end; ) {
+        const rows = this.#writer.all<BatchRow>(
+          "SELECT base, count, appended_at, data FROM batch " +
+            `WHERE log = ? AND given = 1 AND base >= ? ORDER BY base LIMIT ${rowsAtOnce}`,
+          head.id,
+          from,
+        );
+        for (const row of rows) {
+          absorb(window.table, { lane: head.lane, base: row.base }, row.data, row.appended_at);
+          from = row.base + row.count;
+        }
+        if (rows.length < rowsAtOnce) from = head.end;
+      }
+      window.ends[head.lane] = head.end;
+    }
+  }
+
+  #absorbTimers(channel: Channel, window: Window, since: number): void {
+    for (;;) {
+      const rows = this.#writer.all<{ id: number; accepted_at: number; data: Uint8Array }>(
+        "SELECT id, accepted_at, data FROM timer " +
+          `WHERE channel = ? AND given = 1 AND id > ? ORDER BY id LIMIT ${rowsAtOnce}`,
+        channel.id,
+        window.lastTimer,
+      );
+      for (const { id, accepted_at: acceptedAtMs, data } of rows) {
+        window.lastTimer = id;
+        if (acceptedAtMs < since) continue;
+        absorb(window.table, { lane: timerLane, base: id }, data, acceptedAtMs);
+      }
+      if (rows.length < rowsAtOnce) return;
+    }
+  }
+
+  /** What the record repeats, if any of the fingerprint's hits proves to be the same id. */
+  #confirm(
+    channel: Channel,
+    view: BatchView,
+    index: number,
+    own: {
+      readonly nowMs: number;
+      readonly place?: Place;
+      readonly keep?: readonly number[] | undefined;
+    },
+  ): number | ErrorCode | undefined {
+    let found: number | ErrorCode | undefined;
+    for (const hit of this.#hits) {
+      if (found !== undefined) break;
+      const stored =
+        hit.lane === own.place?.lane && hit.base === own.place.base
+          ? ownRecord(view, hit, own.keep, own.nowMs)
+          : this.#stored(channel, hit);
+      if (stored === undefined || stored.storedAtMs < own.nowMs - this.#limits.windowMs) continue;
+      if (!sameIdentity(stored, view, index)) continue;
+      found = sameContent(stored, view, index) ? stored.offset : "ID_REUSED";
+    }
+    this.#hits.length = 0;
+    return found;
+  }
+
+  #stored(channel: Channel, hit: Hit): StoredRecord | undefined {
+    const key = `${channel.id}:${hit.lane}:${hit.base}`;
+    let first = this.#views.get(key);
+    if (first === undefined) {
+      first = hit.lane === timerLane ? this.#timer(hit) : this.#batch(channel, hit);
+      if (first === undefined) return undefined;
+      if (this.#views.size >= viewsMax) this.#views.clear();
+      this.#views.set(key, first);
+    }
+    if (hit.lane === timerLane) return first;
+    return { ...first, record: hit.index, offset: first.view.offsetAt(hit.index) + hit.base };
+  }
+
+  #timer(hit: Hit): StoredRecord | undefined {
+    const row = this.#writer.one<{ accepted_at: number; data: Uint8Array }>(
+      "SELECT accepted_at, data FROM timer WHERE id = ?",
+      hit.base,
+    );
+    if (row === undefined) return undefined;
+    return { view: viewOf(row.data), record: 0, offset: -1, storedAtMs: row.accepted_at };
+  }
+
+  #batch(channel: Channel, hit: Hit): StoredRecord | undefined {
+    const row = this.#writer.one<BatchRow>(
+      "SELECT base, count, appended_at, data FROM batch WHERE log = ? AND base = ?",
+      this.#catalog.existing(channel, hit.lane)?.id ?? -1,
+      hit.base,
+    );
+    if (row === undefined) return undefined;
+    return { view: viewOf(row.data), record: 0, offset: row.base, storedAtMs: row.appended_at };
+  }
+}
+
+function absorb(table: FingerprintTable, place: Place, data: Uint8Array, atMs: number): void {
+  const view = viewOf(data);
+  const words = view.idWords;
+  table.startPlace(place, atMs);
+  for (let index = 0; index < view.count; index++) {
+    if ((view.flagsAt(index) & recordFlags.givenId) === 0) continue;
+    table.take(words, index * 4);
+    table.add(index);
+  }
+  table.endPlace(view.count);
+}
+
+/** The hit lies in the batch that is being checked: its records are not stored yet. */
+function ownRecord(
+  view: BatchView,
+  hit: Hit,
+  keep: readonly number[] | undefined,
+  nowMs: number,
+): StoredRecord {
+  const record = keep === undefined ? hit.index : (keep[hit.index] as number);
+  return { view, record, offset: hit.base + hit.index, storedAtMs: nowMs };
+}
+
+function sameIdentity(stored: StoredRecord, view: BatchView, index: number): boolean {
+  const { view: other, record } = stored;
+  return (
+    other.idGivenAt(record) &&
+    other.idAt(record) === view.idAt(index) &&
+    other.templateAt(record).source === view.templateAt(index).source &&
+    other.attributesAt(record).tenant === view.attributesAt(index).tenant
+  );
+}
+
+/** What a repeat must have in common besides its id; times and trace context may differ. */
+function sameContent(stored: StoredRecord, view: BatchView, index: number): boolean {
+  const { view: other, record } = stored;
+  const left = other.templateAt(record);
+  const right = view.templateAt(index);
+  return (
+    left.type === right.type &&
+    left.version === right.version &&
+    left.contentType === right.contentType &&
+    other.keyAt(record) === view.keyAt(index) &&
+    Buffer.compare(other.payloadBytesAt(record), view.payloadBytesAt(index)) === 0
+  );
+}

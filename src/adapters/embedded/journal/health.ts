@@ -1,0 +1,44 @@
+// What the journal says about itself: reasons by cause, and a notice whenever the picture changed.
+// Always true: "ok" has no reasons; a cause is reported once until it is cleared.
+import type { EngineNotice } from "./engine.ts";
+
+/** The causes of a state that is not "ok". */
+export type HealthCause = "wal" | "busy" | "io" | "damage";
+
+/** See the head of this file. */
+export class Health {
+  readonly #notify: (notice: EngineNotice) => void;
+  readonly #reasons = new Map<HealthCause, string>();
+
+  constructor(notify: (notice: EngineNotice) => void) {
+    this.#notify = notify;
+  }
+
+  /** Whether publishers have to wait. */
+  get appendsStopped(): boolean {
+    return this.#reasons.has("wal");
+  }
+
+  /** Something is wrong; `reason` is one line for people. */
+  report(cause: HealthCause, reason: string): void {
+    if (this.#reasons.has(cause)) return;
+    this.#reasons.set(cause, reason);
+    this.#tell();
+  }
+
+  /** That cause is gone. */
+  clear(cause: HealthCause): void {
+    if (this.#reasons.delete(cause)) this.#tell();
+  }
+
+  #tell(): void {
+    const failed = this.#reasons.has("io");
+    const degraded = this.#reasons.size > 0;
+    this.#notify({
+      kind: "health",
+      status: failed ? "failed" : degraded ? "degraded" : "ok",
+      reasons: [...this.#reasons.values()],
+      appendsStopped: this.appendsStopped,
+    });
+  }
+}

@@ -1,0 +1,204 @@
+// An open journal: its parts, and what each request does with them. Synchronous; knows nothing of
+// threads, promises or handlers. Always true: what a request tells (grants, ends) is told after its
+// transaction committed, and before it returns.
+import { SpillwayError } from "../../../errors/spillway-error.ts";
+import type { Clock } from "../../../kernel/clock.ts";
+import { newId } from "../../../kernel/id.ts";
+import type { Random } from "../../../kernel/random.ts";
+import { Appender } from "./append.ts";
+import { Catalog } from "./catalog.ts";
+import { openConnection, retryWhileBusy } from "./connection.ts";
+import { Deduper } from "./dedupe.ts";
+import type {
+  EngineNotice,
+  EngineOptions,
+  EngineRequests,
+  EngineUnit,
+  EngineUnitResult,
+} from "./engine.ts";
+import { Groups, selectionText } from "./groups.ts";
+import { Health } from "./health.ts";
+import { LogEnds } from "./log-ends.ts";
+import { Members } from "./members.ts";
+import { PendingRows } from "./pending-rows.ts";
+import { Processes } from "./processes.ts";
+import { createSchema, hasSchema, readMeta } from "./schema.ts";
+import { Stats } from "./stats.ts";
+import { Timers } from "./timers.ts";
+import { Units } from "./units.ts";
+import { Writer } from "./writer.ts";
+
+/** What a core is given by whoever runs it. */
+export interface CoreEnvironment {
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Where this process can be rung, kept in its row; "" for nowhere. */
+  readonly bell: string;
+  /** Called for each notice, in order, while a request or tick runs. */
+  readonly onNotice: (notice: EngineNotice) => void;
+  /** Main's sign of life: a number that rises while its event loop turns. */
+  readonly progress: () => number;
+  /** Called now and then while the write lock is awaited. */
+  readonly onWaiting?: () => void;
+}
+
+/** See the head of this file. */
+export class Journal {
+  readonly options: EngineOptions;
+  readonly environment: CoreEnvironment;
+  readonly incarnation: string;
+  readonly writer: Writer;
+  readonly catalog: Catalog;
+  readonly timers: Timers;
+  readonly appender: Appender;
+  readonly groups: Groups;
+  readonly members: Members;
+  readonly processes: Processes;
+  readonly health: Health;
+  readonly ends: LogEnds;
+  readonly stats: Stats;
+  readonly #units: Units;
+
+  constructor(environment: CoreEnvironment, options: EngineOptions) {
+    const { clock, random, onNotice: notify } = environment;
+    this.environment = environment;
+    this.options = options;
+    const writer = openWriter(environment, options);
+    this.writer = writer;
+    this.incarnation = readMeta(writer.connection, "incarnation");
+    const pending = new PendingRows(writer);
+    const catalog = new Catalog(writer);
+    this.catalog = catalog;
+    const limits = { windowMs: options.dedupeWindowMs, countMax: options.dedupeCountMax };
+    const deduper = new Deduper(writer, catalog, limits, random.uint32());
+    this.timers = new Timers(writer, deduper);
+    this.appender = new Appender({ writer, catalog, deduper, timers: this.timers, clock });
+    this.groups = new Groups(writer, catalog, pending);
+    this.members = new Members({ writer, catalog, groups: this.groups, notify });
+    const { appender, members } = this;
+    this.#units = new Units({ writer, catalog, pending, members, appender });
+    this.stats = new Stats({ writer, catalog, timers: this.timers, clock });
+    this.health = new Health(notify);
+    this.ends = new LogEnds(writer, notify);
+    this.processes = new Processes(writer, clock, environment.bell, options.leaseMs);
+    this.writer.othersCommitted();
+  }
+
+  /** Creates a channel or changes what may change of it. */
+  declare({ channel }: EngineRequests["declare"]["request"]): null {
+    if (this.catalog.isDeclared(channel)) return null;
+    this.writer.transaction(`declaring channel '${channel.name}'`, () => {
+      if (!this.catalog.isDeclared(channel)) this.catalog.declare(channel);
+    });
+    return null;
+  }
+
+  /** Applies units; see Units. */
+  transact(units: readonly EngineUnit[]): readonly EngineUnitResult[] {
+    const results = this.#units.transact(units);
+    this.ends.tell(this.catalog.moved);
+    return results;
+  }
+
+  /** Joins a group; what is free for the new member is granted at once. */
+  join(request: EngineRequests["join"]["request"]): EngineRequests["join"]["answer"] {
+    const channel = this.catalog.channel(request.channel);
+    const wallMs = this.environment.clock.wallMs();
+    const selection = selectionText(request.types);
+    let member = 0;
+    try {
+      const notices = this.writer.transaction(`joining group '${request.group}'`, () => {
+        const group = this.groups.ensure(channel, request.group, selection, request.from, wallMs);
+        this.groups.seen([group], wallMs);
+        const joined = this.members.join(group, channel, this.processes.id);
+        member = joined.member;
+        return joined.notices;
+      });
+      this.members.announce(notices);
+    } catch (error) {
+      this.members.forget(member);
+      throw error;
+    }
+    this.reviewIfChanged();
+    return { member, partitions: channel.partitions };
+  }
+
+  /** Frees ranges that were asked back. */
+  release({ member, ranges }: EngineRequests["release"]["request"]): null {
+    const local = this.members.get(member);
+    const notices = this.writer.transaction("releasing ranges", () =>
+      this.members.release(local, ranges),
+    );
+    this.members.announce(notices);
+    this.reviewIfChanged();
+    return null;
+  }
+
+  /** Takes a member out of its group. */
+  leave(member: number): null {
+    const local = this.members.get(member);
+    const notices = this.writer.transaction("leaving a group", () => {
+      this.groups.seen([local.group], this.environment.clock.wallMs());
+      return this.members.leave(local);
+    });
+    this.members.announce(notices);
+    this.reviewIfChanged();
+    return null;
+  }
+
+  /** Says what was lost and what is asked back, and takes what became free. */
+  reviewIfChanged(): void {
+    if (!this.members.changed()) return;
+    for (const group of this.members.localGroups()) {
+      this.members.review(group);
+      if (!this.members.hasFree(group)) continue;
+      const notices = this.writer.transaction("taking free ranges", () => {
+        this.members.raiseVersion();
+        return this.members.takeFree(group);
+      });
+      this.members.announce(notices);
+    }
+  }
+
+  /** Leaves all groups and closes the connection, whatever happens on the way. */
+  close(): void {
+    try {
+      this.writer.transaction("closing", () => {
+        this.groups.seen(this.members.localGroups(), this.environment.clock.wallMs());
+        for (const member of this.members.local.values()) this.members.leave(member);
+        this.processes.leave();
+      });
+    } catch (error) {
+      // The others notice the silence; what was acknowledged is stored either way.
+      if (!(error instanceof SpillwayError)) throw error;
+    } finally {
+      this.writer.close();
+    }
+  }
+}
+
+function openWriter(environment: CoreEnvironment, options: EngineOptions): Writer {
+  const { clock, random, onWaiting = () => undefined } = environment;
+  const { directory, busyTimeoutMs } = options;
+  const connectionOptions = { clock, durability: options.durability, busyTimeoutMs };
+  const connection = openConnection(directory, "writer", connectionOptions);
+  try {
+    if (!hasSchema(connection)) {
+      retryWhileBusy(`creating the journal in ${directory}`, connectionOptions, () => {
+        connection.exec("BEGIN IMMEDIATE");
+        try {
+          // Another process may have been first; then there is nothing left to do.
+          if (!hasSchema(connection)) createSchema(connection, newId(clock, random));
+          connection.exec("COMMIT");
+        } catch (error) {
+          connection.exec("ROLLBACK");
+          throw error;
+        }
+      });
+    }
+    return new Writer(connection, { clock, random, busyTimeoutMs, onWaiting });
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
+}

@@ -1,0 +1,179 @@
+// What an open journal does by itself: beats, observes the others, takes over, moves due timers, looks
+// for other processes' commits, watches the write-ahead log. Each step has its own interval on the
+// monotonic clock. Always true: a step that fails is reported and tried again, and stops no other one.
+import { statSync } from "node:fs";
+import { SpillwayError } from "../../../errors/spillway-error.ts";
+import { walPath } from "./directory.ts";
+import type { Journal } from "./journal.ts";
+import { assembleBatch } from "./format.ts";
+import { compressedFor } from "./append.ts";
+
+/** Longest time between two looks at other processes' commits. */
+export const pollMsMax = 200;
+/** A group counts as living this often while it has members. */
+const seenIntervalMs = 3_600_000;
+/** How often the write-ahead log is looked at while publishers wait for it. */
+const walRetryMs = 50;
+/** Share of walBytesMax at which appends stop, so that what is under way still fits. */
+const walStopShare = 0.75;
+/** Share of walBytesMax below which appends go on. */
+const walGoShare = 0.5;
+
+/** See the head of this file. */
+export class Maintenance {
+  readonly #journal: Journal;
+  readonly #beatMs: number;
+  readonly #pollMs: number;
+  #beatAtMs: number;
+  #pollAtMs: number;
+  #seenAtMs: number;
+  #progress: number;
+  #progressAtMs: number;
+  #busy = false;
+
+  constructor(journal: Journal) {
+    this.#journal = journal;
+    const { leaseMs } = journal.options;
+    const nowMs = journal.environment.clock.monotonicMs();
+    this.#beatMs = leaseMs / 3;
+    this.#pollMs = Math.min(pollMsMax, leaseMs / 6);
+    this.#beatAtMs = nowMs + this.#beatMs;
+    this.#pollAtMs = nowMs;
+    this.#seenAtMs = nowMs + seenIntervalMs;
+    this.#progress = journal.environment.progress();
+    this.#progressAtMs = nowMs;
+  }
+
+  /** The next tick() looks at other processes' commits, whenever it was due. */
+  rung(): void {
+    this.#pollAtMs = this.#journal.environment.clock.monotonicMs();
+  }
+
+  /** Does what is due; returns the milliseconds until something is due again. */
+  tick(): number {
+    const journal = this.#journal;
+    const { clock } = journal.environment;
+    const nowMs = clock.monotonicMs();
+    if (journal.writer.failure !== undefined) return pollMsMax;
+    this.#busy = false;
+    this.watchWal();
+    if (nowMs >= this.#beatAtMs) {
+      this.#beatAtMs = nowMs + this.#beatMs;
+      this.#attempt(() => this.#beat(nowMs));
+    }
+    if (nowMs >= this.#pollAtMs) {
+      this.#pollAtMs = nowMs + this.#pollMs;
+      this.#attempt(() => this.#poll());
+    }
+    this.#attempt(() => this.#fireTimers());
+    if (!this.#busy) journal.health.clear("busy");
+    return this.waitMs();
+  }
+
+  /** Milliseconds until tick() has something to do. */
+  waitMs(): number {
+    const { environment, health, timers, writer } = this.#journal;
+    const nowMs = environment.clock.monotonicMs();
+    const waits = [this.#beatAtMs - nowMs, this.#pollAtMs - nowMs];
+    if (health.appendsStopped) waits.push(walRetryMs);
+    const dueAtMs = writer.failure === undefined ? timers.nextDueAtMs() : undefined;
+    if (dueAtMs !== undefined && !this.#busy) waits.push(dueAtMs - environment.clock.wallMs());
+    return Math.max(0, Math.min(...waits));
+  }
+
+  /** Compares the write-ahead log's size with its bound; stops and restarts appends. */
+  watchWal(): void {
+    const { options, health, writer } = this.#journal;
+    const path = walPath(options.directory);
+    const bytes = (): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+    if (!health.appendsStopped) {
+      const size = bytes();
+      if (size <= options.walBytesMax * walStopShare) return;
+      health.report(
+        "wal",
+        `the write-ahead log has ${size} bytes: a reader in some process stays open; publishers ` +
+          `wait, so that it stays below ${options.walBytesMax}`,
+      );
+    }
+    // Succeeds as soon as nobody reads old pages any more, and cuts the file.
+    this.#attempt(() => writer.one("PRAGMA wal_checkpoint(TRUNCATE)"));
+    if (bytes() < options.walBytesMax * walGoShare) health.clear("wal");
+  }
+
+  #beat(nowMs: number): void {
+    const { environment, groups, members, options, processes, writer } = this.#journal;
+    const progress = environment.progress();
+    if (progress !== this.#progress) {
+      this.#progress = progress;
+      this.#progressAtMs = nowMs;
+    }
+    // Main hangs: whoever waits for its work gets it.
+    if (nowMs - this.#progressAtMs >= options.maxBlockedMs) return;
+    const alive = writer.transaction("beating", () => {
+      if (nowMs >= this.#seenAtMs) {
+        groups.seen(members.localGroups(), environment.clock.wallMs());
+        this.#seenAtMs = nowMs + seenIntervalMs;
+      }
+      if (processes.beat()) return true;
+      processes.registerAgain();
+      members.rejoin(processes.id);
+      return false;
+    });
+    if (alive) return;
+    for (const member of members.local.values()) members.lose(member, [...member.held.keys()]);
+    this.#journal.reviewIfChanged();
+  }
+
+  #poll(): void {
+    const { catalog, ends, processes, writer } = this.#journal;
+    if (writer.othersCommitted()) {
+      catalog.forget();
+      ends.lookAtAll();
+    }
+    this.#journal.reviewIfChanged();
+    const dead = processes.observe();
+    if (dead.length === 0) return;
+    this.#takeOver(dead);
+    this.#journal.reviewIfChanged();
+  }
+
+  #takeOver(dead: ReturnType<Journal["processes"]["observe"]>): void {
+    const { members, processes, writer } = this.#journal;
+    writer.transaction("removing dead processes", () => {
+      for (const process of dead) {
+        if (processes.remove(process)) members.removeProcess(process.id);
+      }
+    });
+  }
+
+  #fireTimers(): void {
+    const { appender, catalog, ends, environment, timers, writer } = this.#journal;
+    const wallMs = environment.clock.wallMs();
+    const dueAtMs = timers.nextDueAtMs();
+    if (dueAtMs === undefined || dueAtMs > wallMs) return;
+    writer.transaction("moving delayed messages", () => {
+      const channels = new Map(catalog.channels().map((channel) => [channel.id, channel]));
+      for (const { channel: id, lane, records, given } of timers.takeDue(wallMs)) {
+        const channel = channels.get(id);
+        if (channel === undefined) continue;
+        const blob = compressedFor(channel, assembleBatch(records));
+        appender.store(catalog.head(channel, lane), blob, records.length, given, wallMs);
+      }
+    });
+    ends.tell(catalog.moved);
+  }
+
+  /** A failure is for the health notice; the step runs again at its next turn. */
+  #attempt(step: () => void): void {
+    const { health, writer } = this.#journal;
+    try {
+      step();
+    } catch (error) {
+      if (!(error instanceof SpillwayError)) throw error;
+      this.#busy = true;
+      if (writer.failure !== undefined) health.report("io", error.message);
+      else if (error.code === "JOURNAL_BUSY") health.report("busy", error.message);
+      else health.report("damage", error.message);
+    }
+  }
+}

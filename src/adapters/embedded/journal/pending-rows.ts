@@ -1,0 +1,163 @@
+// Cursor, open and state rows that the running transaction changes, gathered so that each is written
+// once, however many units change it. Always true: state versions asked for here include what earlier
+// units of the same transaction wrote; flush() leaves nothing behind.
+import { cursorCrc, openCrc, stateCrc } from "./row-checksums.ts";
+import type { Writer, WriterCache } from "./writer.ts";
+
+interface Cursor {
+  readonly group: number;
+  readonly log: number;
+  readonly range: number;
+  position: number;
+}
+
+interface Open {
+  readonly group: number;
+  readonly log: number;
+  readonly range: number;
+  readonly base: number;
+  entries: Uint8Array | null;
+}
+
+interface State {
+  readonly group: number;
+  readonly table: string;
+  readonly key: string;
+  version: number;
+  value: string | null;
+}
+
+const rangesMax = 1_024;
+const logsMax = 1_048_576;
+
+/** See the head of this file. */
+export class PendingRows implements WriterCache {
+  readonly #writer: Writer;
+  readonly #cursors = new Map<number, Cursor>();
+  readonly #open = new Map<string, Open>();
+  readonly #state = new Map<string, State>();
+
+  constructor(writer: Writer) {
+    this.#writer = writer;
+    writer.attach(this);
+  }
+
+  rolledBack(): void {
+    this.#cursors.clear();
+    this.#open.clear();
+    this.#state.clear();
+  }
+
+  /** Moves a cursor. */
+  moveCursor(group: number, log: number, range: number, position: number): void {
+    const key = (group * logsMax + log) * rangesMax + range;
+    const known = this.#cursors.get(key);
+    if (known === undefined) this.#cursors.set(key, { group, log, range, position });
+    else known.position = position;
+  }
+
+  /** Replaces the open list of a batch and range; null removes it. */
+  setOpen(
+    group: number,
+    log: number,
+    range: number,
+    base: number,
+    entries: Uint8Array | null,
+  ): void {
+    const key = `${group}:${log}:${range}:${base}`;
+    const known = this.#open.get(key);
+    if (known === undefined) this.#open.set(key, { group, log, range, base, entries });
+    else known.entries = entries;
+  }
+
+  /** The version of a state row as of this moment in the transaction; 0 where there is none. */
+  stateVersion(group: number, table: string, key: string): number {
+    const pending = this.#state.get(stateKey(group, table, key));
+    if (pending !== undefined) return pending.value === null ? 0 : pending.version;
+    const row = this.#writer.one<{ version: number }>(
+      "SELECT version FROM state WHERE grp = ? AND name = ? AND key = ?",
+      group,
+      table,
+      key,
+    );
+    return row?.version ?? 0;
+  }
+
+  /** Writes a state row; null deletes it. */
+  setState(group: number, table: string, key: string, version: number, value: string | null): void {
+    const pending = this.#state.get(stateKey(group, table, key));
+    if (pending === undefined) {
+      this.#state.set(stateKey(group, table, key), { group, table, key, version, value });
+    } else {
+      pending.version = version;
+      pending.value = value;
+    }
+  }
+
+  flush(): void {
+    for (const { group, log, range, position } of this.#cursors.values()) {
+      this.#writer.run(
+        "INSERT INTO cursor (grp, log, range, position, crc) VALUES (?, ?, ?, ?, ?) " +
+          "ON CONFLICT DO UPDATE SET position = excluded.position, crc = excluded.crc",
+        group,
+        log,
+        range,
+        position,
+        cursorCrc(group, log, range, position),
+      );
+    }
+    for (const row of this.#open.values()) this.#writeOpen(row);
+    for (const row of this.#state.values()) this.#writeState(row);
+    this.rolledBack();
+  }
+
+  #writeOpen({ group, log, range, base, entries }: Open): void {
+    if (entries === null) {
+      this.#writer.run(
+        "DELETE FROM open WHERE grp = ? AND log = ? AND range = ? AND base = ?",
+        group,
+        log,
+        range,
+        base,
+      );
+      return;
+    }
+    this.#writer.run(
+      "INSERT INTO open (grp, log, range, base, entries, crc) VALUES (?, ?, ?, ?, ?, ?) " +
+        "ON CONFLICT DO UPDATE SET entries = excluded.entries, crc = excluded.crc",
+      group,
+      log,
+      range,
+      base,
+      entries,
+      openCrc(group, log, range, base, entries),
+    );
+  }
+
+  #writeState({ group, table, key, version, value }: State): void {
+    if (value === null) {
+      this.#writer.run(
+        "DELETE FROM state WHERE grp = ? AND name = ? AND key = ?",
+        group,
+        table,
+        key,
+      );
+      return;
+    }
+    this.#writer.run(
+      "INSERT INTO state (grp, name, key, version, value, crc) VALUES (?, ?, ?, ?, ?, ?) " +
+        "ON CONFLICT DO UPDATE SET " +
+        "version = excluded.version, value = excluded.value, crc = excluded.crc",
+      group,
+      table,
+      key,
+      version,
+      value,
+      stateCrc(group, table, key, version, value),
+    );
+  }
+}
+
+function stateKey(group: number, table: string, key: string): string {
+  return `${group}\u0000${table}\u0000${key}`;
+}

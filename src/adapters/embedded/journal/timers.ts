@@ -1,0 +1,133 @@
+// Delayed messages: one row each until they are due by wall time, then moved into their log, merged
+// into batches. Any process may move them; the transaction decides which one does. Always true: a
+// message is either a timer or in its log, never both; at most `timersAtOnce` move per transaction.
+import type { ErrorCode } from "../../../errors/error-codes.ts";
+import type { Channel } from "./catalog.ts";
+import type { AppendException, Deduper } from "./dedupe.ts";
+import { assembleBatch, type BatchRecord, checkRowCrc, recordFlags, viewOf } from "./format.ts";
+import { timerCrc } from "./row-checksums.ts";
+import type { Writer } from "./writer.ts";
+
+/** Most timers that one transaction moves. */
+export const timersAtOnce = 1_000;
+/** A merged batch takes no further message above this size. */
+const mergedBytesMax = 262_144;
+/** Times of one batch lie within what its time column can say. */
+const timeSpanMsMax = 2_147_483_647;
+
+/** Messages that are due, of one log, as one batch. */
+export interface DueBatch {
+  readonly channel: number;
+  readonly lane: number;
+  readonly records: BatchRecord[];
+  given: boolean;
+  bytes: number;
+}
+
+interface TimerRow {
+  id: number;
+  channel: number;
+  lane: number;
+  due_at: number;
+  accepted_at: number;
+  given: number;
+  crc: number;
+  data: Uint8Array;
+}
+
+/** See the head of this file. */
+export class Timers {
+  readonly #writer: Writer;
+  readonly #deduper: Deduper;
+
+  constructor(writer: Writer, deduper: Deduper) {
+    this.#writer = writer;
+    this.#deduper = deduper;
+  }
+
+  /** Keeps the messages of a batch until each is due; inside a transaction. */
+  accept(
+    channel: Channel,
+    lane: number,
+    blob: Uint8Array,
+    dueAtMs: readonly number[],
+    nowMs: number,
+  ): AppendException[] {
+    const view = viewOf(blob);
+    const exceptions: AppendException[] = [];
+    for (let index = 0; index < view.count; index++) {
+      const given = (view.flagsAt(index) & recordFlags.givenId) !== 0;
+      const found: number | ErrorCode | undefined = given
+        ? this.#deduper.checkTimer(channel, view, index, nowMs)
+        : undefined;
+      if (found !== undefined) {
+        exceptions.push([index, found]);
+        continue;
+      }
+      const data = assembleBatch([{ view, index }]);
+      const due = dueAtMs[index] ?? nowMs;
+      const timer = this.#writer.insert(
+        "INSERT INTO timer (channel, lane, due_at, accepted_at, given, crc, data) " +
+          "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        channel.id,
+        lane,
+        due,
+        nowMs,
+        given ? 1 : 0,
+        timerCrc(channel.id, lane, due, nowMs, data),
+        data,
+      );
+      if (given) this.#deduper.rememberTimer(channel, timer, nowMs);
+    }
+    return exceptions;
+  }
+
+  /** Wall time at which the next timer is due, or undefined when there is none. */
+  nextDueAtMs(): number | undefined {
+    const row = this.#writer.one<{ due: number | null }>("SELECT min(due_at) AS due FROM timer");
+    return row?.due ?? undefined;
+  }
+
+  /** Delayed messages by channel id. */
+  counts(): Map<number, number> {
+    const rows = this.#writer.all<{ channel: number; timers: number }>(
+      "SELECT channel, count(*) AS timers FROM timer GROUP BY channel",
+    );
+    return new Map(rows.map(({ channel, timers }) => [channel, timers]));
+  }
+
+  /** Takes what is due out of the table, in order of due time; inside a transaction. */
+  takeDue(nowMs: number): DueBatch[] {
+    const rows = this.#writer.all<TimerRow>(
+      `SELECT * FROM timer WHERE due_at <= ? ORDER BY due_at, id LIMIT ${timersAtOnce}`,
+      nowMs,
+    );
+    const open = new Map<string, DueBatch>();
+    const batches: DueBatch[] = [];
+    for (const row of rows) {
+      const { channel, lane, due_at: dueAtMs, accepted_at: acceptedAtMs, data } = row;
+      checkRowCrc("a timer", row.crc, [channel, lane, dueAtMs, acceptedAtMs], data);
+      const record: BatchRecord = { view: viewOf(data), index: 0 };
+      const key = `${channel}:${lane}`;
+      let batch = open.get(key);
+      if (batch === undefined || !fits(batch, record)) {
+        batch = { channel, lane, records: [], given: false, bytes: 0 };
+        open.set(key, batch);
+        batches.push(batch);
+      }
+      batch.records.push(record);
+      batch.bytes += data.byteLength;
+      if (row.given === 1) batch.given = true;
+      this.#writer.run("DELETE FROM timer WHERE id = ?", row.id);
+    }
+    return batches;
+  }
+}
+
+function fits(batch: DueBatch, record: BatchRecord): boolean {
+  const first = batch.records[0] as BatchRecord;
+  return (
+    batch.bytes + record.view.layout.totalBytes <= mergedBytesMax &&
+    Math.abs(record.view.timeAt(0) - first.view.timeAt(0)) < timeSpanMsMax
+  );
+}

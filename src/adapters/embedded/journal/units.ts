@@ -1,0 +1,205 @@
+// Commit units: a list of them in one transaction, each applied or refused as a whole. Checks come
+// before a unit's first write. Always true: after a refused unit, units of the same member and
+// generation are refused; after a transaction that failed as a whole, those of all its members are.
+import { SpillwayError } from "../../../errors/spillway-error.ts";
+import type { Appender, PreparedAppend } from "./append.ts";
+import { type Catalog, laneOf } from "./catalog.ts";
+import type { EngineUnit, EngineUnitResult } from "./engine.ts";
+import type { LocalMember, Members } from "./members.ts";
+import type { PendingRows } from "./pending-rows.ts";
+import type { Writer } from "./writer.ts";
+
+/** Most units of one transaction: state versions tell the units of a transaction apart. */
+export const unitsMax = 1_024;
+/** How many committed units of a member later versions −n may refer to. */
+export const recentUnitsMax = 4_096;
+
+type Refusal = Exclude<EngineUnitResult, { kind: "committed" }>;
+
+/** See the head of this file. */
+export class Units {
+  readonly #writer: Writer;
+  readonly #catalog: Catalog;
+  readonly #pending: PendingRows;
+  readonly #members: Members;
+  readonly #appender: Appender;
+
+  constructor(parts: {
+    readonly writer: Writer;
+    readonly catalog: Catalog;
+    readonly pending: PendingRows;
+    readonly members: Members;
+    readonly appender: Appender;
+  }) {
+    this.#writer = parts.writer;
+    this.#catalog = parts.catalog;
+    this.#pending = parts.pending;
+    this.#members = parts.members;
+    this.#appender = parts.appender;
+  }
+
+  /** Applies units in order; "lost" notices of failed fences go out before it returns. */
+  transact(units: readonly EngineUnit[]): EngineUnitResult[] {
+    if (units.length > unitsMax) {
+      throw new SpillwayError(
+        "INVALID_ARGUMENT",
+        `${units.length} units in one transaction: send at most ${unitsMax}`,
+      );
+    }
+    const lost = new Map<LocalMember, Set<number>>();
+    try {
+      units.forEach(assertFenced);
+      const prepared = units.map((unit) => {
+        return unit.appends.map((append) => this.#appender.prepare(append));
+      });
+      return this.#writer.transaction("committing", () =>
+        units.map((unit, index) => {
+          return this.#unit(unit, index, prepared[index] as PreparedAppend[], lost);
+        }),
+      );
+    } catch (error) {
+      for (const unit of units) this.#poisonFailed(unit);
+      throw error;
+    } finally {
+      for (const [member, ranges] of lost) this.#members.lose(member, [...ranges]);
+    }
+  }
+
+  #unit(
+    unit: EngineUnit,
+    index: number,
+    prepared: readonly PreparedAppend[],
+    lost: Map<LocalMember, Set<number>>,
+  ): EngineUnitResult {
+    const version = this.#writer.commitNumber * unitsMax + index;
+    if (unit.member === 0) {
+      return { kind: "committed", appended: this.#append(prepared), version };
+    }
+    const member = this.#members.local.get(unit.member);
+    if (member === undefined) return { kind: "fenced" };
+    const refusal = this.#refusal(unit, member, lost);
+    if (refusal !== undefined) {
+      member.poisonedGeneration = Math.max(member.poisonedGeneration, unit.generation);
+      return refusal;
+    }
+    const appended = this.#append(prepared);
+    this.#settle(unit, member);
+    this.#remember(unit, member, version, this.#writeState(unit, member, version));
+    return { kind: "committed", appended, version };
+  }
+
+  #append(prepared: readonly PreparedAppend[]): ReturnType<Appender["apply"]>[] {
+    return prepared.map((append) => this.#appender.apply(append));
+  }
+
+  /** Why a unit cannot be applied, or undefined. */
+  #refusal(
+    unit: EngineUnit,
+    member: LocalMember,
+    lost: Map<LocalMember, Set<number>>,
+  ): Refusal | undefined {
+    if (unit.generation <= member.poisonedGeneration) return { kind: "poisoned" };
+    let fenced = false;
+    for (const { range, epoch } of unit.fences) {
+      const lease = this.#writer.one<{ epoch: number; member: number }>(
+        "SELECT epoch, member FROM lease WHERE grp = ? AND range = ?",
+        member.group,
+        range,
+      );
+      if (lease !== undefined && lease.epoch === epoch && lease.member === member.id) continue;
+      fenced = true;
+      // A range that was lost and regained is held under another epoch: that one is not lost.
+      if (member.held.get(range) !== epoch) continue;
+      const ranges = lost.get(member);
+      if (ranges === undefined) lost.set(member, new Set([range]));
+      else ranges.add(range);
+    }
+    if (fenced) return { kind: "fenced" };
+    for (const { table, key, expected } of unit.state) {
+      const actual = this.#pending.stateVersion(member.group, table, key);
+      if (!matches(member, expected, actual, table, key)) return { kind: "conflict", table, key };
+    }
+    return undefined;
+  }
+
+  #settle(unit: EngineUnit, member: LocalMember): void {
+    if (unit.cursors.length === 0 && unit.open.length === 0) return;
+    const channel = this.#catalog.channel(member.channelName);
+    for (const { priority, range, position } of unit.cursors) {
+      const log = this.#catalog.head(channel, laneOf(priority)).id;
+      this.#pending.moveCursor(member.group, log, range, position);
+    }
+    for (const { priority, range, base, entries } of unit.open) {
+      const log = this.#catalog.head(channel, laneOf(priority)).id;
+      this.#pending.setOpen(member.group, log, range, base, entries);
+    }
+  }
+
+  /** Writes what changes; returns the rows that are gone. */
+  #writeState(unit: EngineUnit, member: LocalMember, version: number): Set<string> | undefined {
+    let deleted: Set<string> | undefined;
+    for (const { table, key, value } of unit.state) {
+      if (value === undefined) continue;
+      this.#pending.setState(member.group, table, key, version, value);
+      if (value === null) (deleted ??= new Set()).add(rowName(table, key));
+    }
+    return deleted;
+  }
+
+  #remember(
+    unit: EngineUnit,
+    member: LocalMember,
+    version: number,
+    deleted: Set<string> | undefined,
+  ): void {
+    if (unit.sequence <= 0) return;
+    const { recent } = member;
+    recent.set(unit.sequence, { version, deleted });
+    if (recent.size <= recentUnitsMax) return;
+    for (const oldest of recent.keys()) {
+      recent.delete(oldest);
+      return;
+    }
+  }
+
+  /** What this unit would have committed did not happen: later units presume it and must not. */
+  #poisonFailed(unit: EngineUnit): void {
+    const member = this.#members.local.get(unit.member);
+    if (member === undefined) return;
+    member.poisonedGeneration = Math.max(member.poisonedGeneration, unit.generation);
+    member.recent.delete(unit.sequence);
+  }
+}
+
+/** Whether the row is as the unit saw it: a committed version, or −n for its own n-th unit's. */
+function matches(
+  member: LocalMember,
+  expected: number,
+  actual: number,
+  table: string,
+  key: string,
+): boolean {
+  if (expected >= 0) return expected === actual;
+  const unit = member.recent.get(-expected);
+  if (unit === undefined) return false;
+  if (actual === 0) return unit.deleted?.has(rowName(table, key)) ?? false;
+  return actual === unit.version;
+}
+
+function rowName(table: string, key: string): string {
+  return `${table}\u0000${key}`;
+}
+
+/** What a unit settles must be proved to be its member's. */
+function assertFenced(unit: EngineUnit): void {
+  const plain = unit.cursors.length === 0 && unit.open.length === 0 && unit.state.length === 0;
+  if (plain) return;
+  const fenced = new Set(unit.fences.map((fence) => fence.range));
+  const rows = [...unit.cursors, ...unit.open];
+  const bare = rows.find((row) => !fenced.has(row.range));
+  if (unit.member !== 0 && bare === undefined) return;
+  throw new SpillwayError(
+    "INVALID_ARGUMENT",
+    `a unit of member ${unit.member} settles range ${bare?.range ?? "(none)"} without a fence`,
+  );
+}

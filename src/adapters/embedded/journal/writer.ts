@@ -1,0 +1,189 @@
+// The writing connection of this process: prepared statements, and transactions with a busy loop of
+// their own. Knows nothing of what is written. Always true: a transaction is one synchronous run of
+// BEGIN IMMEDIATE … COMMIT, raises the commit number by one, and leaves nothing when it throws.
+import type { SQLInputValue, StatementSync } from "node:sqlite";
+import { SpillwayError } from "../../../errors/spillway-error.ts";
+import type { Clock } from "../../../kernel/clock.ts";
+import { pauseThread } from "../../../kernel/pause.ts";
+import type { Random } from "../../../kernel/random.ts";
+import type { Connection } from "./connection.ts";
+import { metaCrc } from "./row-checksums.ts";
+import { readMeta } from "./schema.ts";
+import { busyFailure, isBusy, isFatal, writeFailure } from "./sqlite-errors.ts";
+
+/** What the writer needs from its surroundings. */
+export interface WriterEnvironment {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly busyTimeoutMs: number;
+  /** Called now and then while the write lock is awaited. */
+  readonly onWaiting: () => void;
+}
+
+/** Somebody who keeps in memory what the database says. */
+export interface WriterCache {
+  /** A transaction began; `foreign`: others committed since the last one of this connection. */
+  begun?(foreign: boolean): void;
+  /** The last step before COMMIT: write what was gathered. */
+  flush?(): void;
+  /** The transaction left nothing behind: what was kept of it is void. */
+  rolledBack(): void;
+}
+
+const pauseMsMin = 0.05;
+const pauseMsSpread = 0.1;
+const pauseForOthersMs = 0.15;
+const waitingSignalMs = 10;
+
+/** See the head of this file. */
+export class Writer {
+  readonly connection: Connection;
+  /** The number of the running transaction, or of the last one. */
+  commitNumber: number;
+  /** Why nothing more can be written: set once the disk or the file proved unsound. */
+  failure: SpillwayError | undefined;
+  /** Whether another process said that it waits for the write lock. */
+  othersWait = false;
+  readonly #environment: WriterEnvironment;
+  readonly #statements = new Map<string, StatementSync>();
+  readonly #caches: WriterCache[] = [];
+  #dataVersion: unknown;
+  #commits = 0;
+
+  constructor(connection: Connection, environment: WriterEnvironment) {
+    this.connection = connection;
+    this.#environment = environment;
+    this.commitNumber = Number(readMeta(connection, "commit"));
+  }
+
+  /** How many transactions of this connection committed. */
+  get commits(): number {
+    return this.#commits;
+  }
+
+  /** Tells `cache` of begun and rolled back transactions, in the order of the calls. */
+  attach(cache: WriterCache): void {
+    this.#caches.push(cache);
+  }
+
+  /** The first row, or undefined. */
+  one<Row>(sql: string, ...values: SQLInputValue[]): Row | undefined {
+    return this.#prepare(sql).get(...values) as Row | undefined;
+  }
+
+  /** All rows; the statement bounds their number. */
+  all<Row>(sql: string, ...values: SQLInputValue[]): Row[] {
+    return this.#prepare(sql).all(...values) as Row[];
+  }
+
+  /** Runs a statement; returns how many rows it changed. */
+  run(sql: string, ...values: SQLInputValue[]): number {
+    return Number(this.#prepare(sql).run(...values).changes);
+  }
+
+  /** Runs an insert; returns the new row's id. */
+  insert(sql: string, ...values: SQLInputValue[]): number {
+    return Number(this.#prepare(sql).run(...values).lastInsertRowid);
+  }
+
+  /** Whether another connection committed since the last call. */
+  othersCommitted(): boolean {
+    const version = this.one<{ data_version: number }>("PRAGMA data_version")?.data_version;
+    const changed = version !== this.#dataVersion;
+    this.#dataVersion = version;
+    return changed;
+  }
+
+  /**
+   * Runs `action` in one write transaction; `what` names it in errors. What `action` throws rolls
+   * everything back. Throws JOURNAL_BUSY, JOURNAL_IO, JOURNAL_DAMAGED.
+   */
+  transaction<Result>(what: string, action: () => Result): Result {
+    if (this.failure !== undefined) throw this.failure;
+    const before = this.commitNumber;
+    let began = false;
+    try {
+      this.#begin(what);
+      began = true;
+      this.commitNumber = Number(readMeta(this.connection, "commit")) + 1;
+      for (const cache of this.#caches) cache.begun?.(this.commitNumber !== before + 1);
+      const result = action();
+      for (const cache of this.#caches) cache.flush?.();
+      const value = String(this.commitNumber);
+      const crc = metaCrc("commit", value);
+      this.run("UPDATE meta SET value = ?, crc = ? WHERE name = 'commit'", value, crc);
+      this.connection.exec("COMMIT");
+      this.#commits++;
+      this.#pauseForOthers();
+      return result;
+    } catch (error) {
+      this.commitNumber = before;
+      if (began) this.#rollBack();
+      throw this.#failed(what, error);
+    }
+  }
+
+  /** Closes the connection; nothing can be written any more. */
+  close(): void {
+    this.failure ??= new SpillwayError("CLOSED", "the journal is closed");
+    this.#statements.clear();
+    if (this.connection.isOpen) this.connection.close();
+  }
+
+  #prepare(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.connection.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+
+  #begin(what: string): void {
+    const { clock, random, busyTimeoutMs, onWaiting } = this.#environment;
+    // Attempts are counted as well: a simulated clock does not move while this thread waits.
+    const attemptsMax = Math.ceil(busyTimeoutMs / pauseMsMin) + 1;
+    let startedAtMs = -1;
+    let signalAtMs = 0;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        this.connection.exec("BEGIN IMMEDIATE");
+        return;
+      } catch (error) {
+        if (!isBusy(error)) throw error;
+        const nowMs = clock.monotonicMs();
+        if (startedAtMs < 0) startedAtMs = nowMs;
+        if (attempt >= attemptsMax || nowMs - startedAtMs >= busyTimeoutMs) {
+          throw busyFailure(what, error);
+        }
+        if (nowMs >= signalAtMs) {
+          signalAtMs = nowMs + waitingSignalMs;
+          onWaiting();
+        }
+        pauseThread(pauseMsMin + random.float() * pauseMsSpread);
+      }
+    }
+  }
+
+  #pauseForOthers(): void {
+    if (!this.othersWait) return;
+    this.othersWait = false;
+    pauseThread(pauseForOthersMs);
+  }
+
+  #rollBack(): void {
+    try {
+      if (this.connection.isTransaction) this.connection.exec("ROLLBACK");
+    } catch (error) {
+      this.failure = writeFailure("rolling back a transaction", error);
+    }
+    for (const cache of this.#caches) cache.rolledBack();
+  }
+
+  #failed(what: string, error: unknown): SpillwayError {
+    const failure = writeFailure(what, error);
+    // After an I/O error nobody knows what the file holds: this connection writes nothing more.
+    if (isFatal(error)) this.failure = failure;
+    return failure;
+  }
+}
