@@ -55,7 +55,7 @@ const wrong: readonly (readonly [string[], RegExp])[] = [
   [["tail", "--qqq"], /tail has no flag --qqq\n/],
   [["tail"], /tail needs --channel CHANNEL/],
   [["tail", "--channel"], /--channel needs a value: CHANNEL/],
-  [["tail", "--channel", "--json"], /--channel needs a value: CHANNEL/],
+  [["tail", "--channel", "--follow"], /--channel needs a value: CHANNEL/],
   [["tail", "--channel="], /--channel needs a value: CHANNEL/],
   [["tail", "-c", "a", "-c", "b"], /-c is given twice/],
   [["tail", "-c", "a", "--follow=yes"], /--follow takes no value, and 'yes' was given/],

@@ -56,18 +56,22 @@ export interface RunningCli {
   seen(pattern: RegExp): Promise<string>;
 }
 
-/** Starts `spillway WORDS` from the sources. */
-export function startCli(words: readonly string[], input?: string): RunningCli {
+/** Starts `spillway WORDS` from the sources; `input` is standard input, null keeps it open. */
+export function startCli(
+  words: readonly string[],
+  input?: string | null,
+  environment: NodeJS.ProcessEnv = {},
+): RunningCli {
   const flags = ["--conditions=spillway:source", "--no-warnings"];
   const child = spawn(process.execPath, [...flags, main, ...words], {
     stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
-    env: { ...process.env, NO_COLOR: "1", NODE_TEST_CONTEXT: undefined },
+    env: { ...process.env, NO_COLOR: "1", NODE_TEST_CONTEXT: undefined, ...environment },
   });
   let stdout = "";
   let stderr = "";
   child.stdout?.setEncoding("utf8").on("data", (text: string) => (stdout += text));
   child.stderr?.setEncoding("utf8").on("data", (text: string) => (stderr += text));
-  child.stdin?.end(input);
+  if (input !== null) child.stdin?.end(input);
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once("error", reject);
     child.once("close", (code, signal) => resolve({ code, signal, stdout, stderr }));

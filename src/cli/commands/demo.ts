@@ -44,7 +44,7 @@ export const demoCommand: Command = {
       min: 0.1,
       max: 1_000_000,
       placeholder: "COUNT",
-      summary: "deliveries a second (default: some 14 s in all on a terminal, else no limit)",
+      summary: "deliveries a second (default: all within 14 s on a terminal, else no limit)",
     },
     directory: {
       type: "string",
@@ -125,7 +125,8 @@ async function playWebhooks(call: CommandCall, directory: string, kept: boolean)
   if (json) {
     const context = { loops, seed, directory: kept ? directory : undefined };
     stdout.write(`${ledgerAsJson(result, context)}\n`);
-  } else stdout.write(`\n${renderLedger(result, stdout.style).join("\n")}\n`);
+  } else
+    stdout.write(`\n${renderLedger(result, stdout.columns ?? 100, stdout.style).join("\n")}\n`);
   return result.balanced ? exitCodes.success : exitCodes.failure;
 }
 

@@ -8,9 +8,9 @@ import { renderTable } from "../terminal/table.ts";
 
 const columns = [
   { title: "group" },
-  { title: "sent to it", align: "right" },
+  { title: "sent", align: "right" },
   { title: "recorded", align: "right" },
-  { title: "dead letters", align: "right" },
+  { title: "dead", align: "right" },
   { title: "expired", align: "right" },
   { title: "lost", align: "right" },
   { title: "duplicated", align: "right" },
@@ -18,8 +18,15 @@ const columns = [
   { title: "retries", align: "right" },
 ] as const;
 
-/** The ledger for people. */
-export function renderLedger(result: DemoResult, style: Style): readonly string[] {
+/** Narrower than this, columns stand closer together. */
+const columnsForWideGap = 90;
+
+/** The ledger for people; "dead" counts dead letters. */
+export function renderLedger(
+  result: DemoResult,
+  screenColumns: number,
+  style: Style,
+): readonly string[] {
   const fault = (count: number): string => {
     return count === 0 ? style.green("0") : style.red(style.bold(formatCount(count)));
   };
@@ -37,7 +44,10 @@ export function renderLedger(result: DemoResult, style: Style): readonly string[
   return [
     style.bold("Ledger: what the services recorded, against what was sent"),
     "",
-    ...renderTable(columns, rows, { styleHeader: style.dim }),
+    ...renderTable(columns, rows, {
+      styleHeader: style.dim,
+      gap: screenColumns < columnsForWideGap ? " " : "  ",
+    }),
     "",
     ...remarks(result),
     verdict(result, style),

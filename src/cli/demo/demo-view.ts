@@ -84,7 +84,7 @@ const groupColumns = [
   { title: "lag", align: "right", widthMin: 8 },
   { title: "retries", align: "right" },
   { title: "redelivered", align: "right" },
-  { title: "dead letters", align: "right" },
+  { title: "dead", align: "right", widthMin: 5 },
 ] as const;
 
 function eventLines(

@@ -139,5 +139,5 @@ test("a group without members or far behind warns", () => {
 
 test("a finding is one line", () => {
   const finding: Finding = { check: "WAL", status: "warn", message: "big", remedy: "end it" };
-  assert.equal(renderFinding(finding, plainStyle), "warn  WAL           big: end it");
+  assert.equal(renderFinding(finding, plainStyle), "warn  WAL           big → end it");
 });

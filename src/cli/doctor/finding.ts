@@ -18,6 +18,6 @@ const checkWidth = 12;
 export function renderFinding(finding: Finding, style: Style): string {
   const paint = { ok: style.green, warn: style.yellow, fail: style.red }[finding.status];
   const head = `${paint(finding.status.padEnd(4))}  ${finding.check.padEnd(checkWidth)}`;
-  const remedy = finding.remedy === undefined ? "" : `: ${finding.remedy}`;
+  const remedy = finding.remedy === undefined ? "" : ` → ${finding.remedy}`;
   return `${head}  ${finding.message}${remedy}`;
 }
