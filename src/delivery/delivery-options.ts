@@ -94,6 +94,8 @@ export interface DeliveryLimits {
   readonly parkedPerKeyMax: number;
   /** Open messages at which nothing new is fetched. */
   readonly openMax: number;
+  /** Most open messages read again at once. */
+  readonly reloadMessagesMax: number;
   /** Rows of committed state kept in memory. */
   readonly stateRowsMax: number;
   /** Most state rows one handler call may touch. */
@@ -116,6 +118,7 @@ export const deliveryLimits: DeliveryLimits = {
   unitsMax: 2,
   parkedPerKeyMax: 1_000,
   openMax: 50_000,
+  reloadMessagesMax: 64,
   stateRowsMax: 10_000,
   stateRowsPerMessageMax: 1_000,
   rerunsMax: 100,

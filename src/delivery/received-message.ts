@@ -3,7 +3,6 @@
 // never changes; the data belongs to this delivery alone, so a handler that writes to it (the types
 // forbid it) harms nobody else.
 import { inspect } from "node:util";
-import type { DeepReadonly } from "../contracts/standard-schema.ts";
 import type { Message } from "../contracts/contract.ts";
 import type { MessageAttributes, Priority } from "../message/envelope.ts";
 import type { StoredBatch } from "../ports/delivery-batch.ts";
@@ -14,7 +13,7 @@ const noExtensions: Readonly<Record<string, never>> = Object.freeze({});
 export class ReceivedMessage implements Message<string, number, unknown> {
   readonly type: string;
   readonly version: number;
-  readonly data: DeepReadonly<unknown>;
+  readonly data: unknown;
   readonly #stored: StoredBatch;
   readonly #record: number;
   #attributes: MessageAttributes | undefined;
@@ -22,7 +21,7 @@ export class ReceivedMessage implements Message<string, number, unknown> {
   constructor(type: string, version: number, data: unknown, stored: StoredBatch, record: number) {
     this.type = type;
     this.version = version;
-    this.data = data as DeepReadonly<unknown>;
+    this.data = data;
     this.#stored = stored;
     this.#record = record;
   }
@@ -100,11 +99,10 @@ export class ReceivedMessage implements Message<string, number, unknown> {
     const { type, version, data, id, source, subject, timeMs, key, priority } = this;
     const { correlationId, causationId, traceparent, tracestate, expiresAtMs } = this;
     const { replyTo, tenant, extensions, channel, offset } = this;
-    return {
-      ...{ channel, priority, offset, type, version, id, source, subject, timeMs, key },
-      ...{ correlationId, causationId, traceparent, tracestate, expiresAtMs },
-      ...{ replyTo, tenant, extensions, data },
-    };
+    const place = { channel, priority, offset };
+    const envelope = { type, version, id, source, subject, timeMs, key };
+    const context = { correlationId, causationId, traceparent, tracestate, expiresAtMs };
+    return { ...place, ...envelope, ...context, replyTo, tenant, extensions, data };
   }
 
   /** What console.log shows. */

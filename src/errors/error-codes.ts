@@ -163,6 +163,12 @@ export const errorCodes = {
     "The state that a handler read was changed by others before it committed, again and again.",
     "Nothing as a rule: the handler is repeated. Spread hot state over more keys if it lasts.",
   ),
+  KEY_BLOCKED: row(
+    false,
+    "definite",
+    "Too many messages waited behind a failed one of the same key.",
+    "See the first dead letter of the key for the failure; redrive them in order once it is corrected.",
+  ),
   REJECTED: row(
     false,
     "definite",

@@ -1,0 +1,159 @@
+// A delivery on the memory transport under a virtual clock, for the tests of this folder: publishes,
+// subscribes with any options, and reads what companion channels hold.
+import assert from "node:assert/strict";
+import { AsyncLocalStorage } from "node:async_hooks";
+import { z } from "zod";
+import { memory } from "../adapters/memory/index.ts";
+import type { AnyContract, MessageOptions } from "../contracts/contract.ts";
+import { defineEvent } from "../contracts/event.ts";
+import { seededRandom } from "../kernel/random.ts";
+import { jsonCodec } from "../message/codec.ts";
+import { type Envelope, envelopeAt } from "../message/envelope.ts";
+import type { StateStore } from "../ports/state-store.ts";
+import type { Consumer, Transport } from "../ports/transport.ts";
+import { GroupCounters } from "../telemetry/counters.ts";
+import { VirtualClock } from "../testing/virtual-clock.ts";
+import { Delivery } from "./delivery.ts";
+import { type DeliveryOptions, type HandlerScope, retryDefaults } from "./delivery-options.ts";
+import type { Handler } from "./handler-context.ts";
+import { OutgoingEncoder } from "./outgoing-encoder.ts";
+import { OutgoingPacker } from "./outgoing-packer.ts";
+
+/** A keyed event; most tests need no other. */
+export const Placed = defineEvent("order.placed", {
+  data: z.object({ key: z.string(), n: z.number() }),
+  key: (order) => order.key,
+});
+
+/** An event without a key. */
+export const Noted = defineEvent("order.noted", { data: z.object({ n: z.number() }) });
+
+/** What a started subscription gives a test. */
+export interface Started {
+  readonly delivery: Delivery;
+  readonly counters: GroupCounters;
+  readonly consumer: Consumer;
+}
+
+/** The transport, the clock and everything published and subscribed in one test. */
+export class World {
+  readonly clock = new VirtualClock();
+  readonly random = seededRandom(4_711);
+  readonly transport: Transport = memory();
+  readonly insideHandler = new AsyncLocalStorage<HandlerScope>();
+  readonly encoder: OutgoingEncoder;
+  readonly #deliveries: Delivery[] = [];
+
+  constructor() {
+    this.encoder = new OutgoingEncoder({
+      clock: this.clock,
+      random: this.random,
+      source: "test",
+      codec: jsonCodec,
+      messageBytesMax: 1_048_576,
+      routeOf: (contract) => ({
+        channel: contract === Placed || contract === Noted ? "orders" : contract.type,
+        priorityOf: undefined,
+      }),
+    });
+  }
+
+  /** Opens the transport and declares "orders", its companions and further channels. */
+  static async open(...channels: readonly string[]): Promise<World> {
+    const world = new World();
+    await world.transport.open({ clock: world.clock, random: world.random, name: "test" });
+    for (const name of ["orders", "orders.dead-letters", "orders.invalid", ...channels]) {
+      await world.transport.declare({ name, partitions: 8, retention: {}, compression: "none" });
+    }
+    return world;
+  }
+
+  /** Stores messages; data for Placed, unless another contract is given. */
+  async publish(
+    data: readonly unknown[],
+    contract: AnyContract = Placed,
+    options?: MessageOptions,
+  ): Promise<void> {
+    const packer = new OutgoingPacker(this.random);
+    for (const each of data) {
+      const encoded = this.encoder.encode(contract, each, options, undefined);
+      packer.add(await encoded);
+    }
+    await this.transport.append(packer.batches);
+  }
+
+  /** Publishes one Placed for each letter of `keys`: n counts from 0. */
+  async publishKeys(keys: string): Promise<void> {
+    await this.publish(Array.from(keys, (key, n) => ({ key, n })));
+  }
+
+  /** Joins group "g" of "orders" and starts. */
+  async subscribe(
+    handler: Handler,
+    options: Partial<DeliveryOptions> = {},
+    parts: { readonly state?: StateStore; wrap?(consumer: Consumer): Consumer } = {},
+  ): Promise<Started> {
+    const group = options.group ?? "g";
+    const channel = options.channel ?? "orders";
+    const joined = await this.transport.consume({
+      channel,
+      group,
+      from: "earliest",
+      types: undefined,
+    });
+    const consumer = parts.wrap?.(joined) ?? joined;
+    const counters = new GroupCounters();
+    const { clock, random, encoder, insideHandler } = this;
+    const state = parts.state ?? this.transport.state;
+    const delivery = new Delivery(
+      { clock, random, consumer, state, encoder, codec: jsonCodec, counters, insideHandler },
+      {
+        ...{ channel, group, contracts: [Placed, Noted], whole: true, order: "key" },
+        ...{ concurrency: 16, delivery: "at-least-once", retry: retryDefaults },
+        ...{ timeoutMs: 60_000, state: {}, middleware: [] },
+        ...options,
+      },
+      handler,
+    );
+    delivery.start();
+    this.#deliveries.push(delivery);
+    return { delivery, counters, consumer };
+  }
+
+  /** Everything a channel holds. */
+  async read(channel: string): Promise<Envelope[]> {
+    const found: Envelope[] = [];
+    for await (const batch of this.transport.read(channel, { from: "earliest" })) {
+      for (let index = 0; index < batch.count; index++) found.push(envelopeAt(batch, index));
+    }
+    return found;
+  }
+
+  /** How many messages of "orders" a group has not settled, and how many of them are open. */
+  async depth(group = "g"): Promise<{ readonly depth: number; readonly open: number }> {
+    const channels = await this.transport.stats();
+    const stats = channels
+      .find((each) => each.channel === "orders")
+      ?.groups.find((each) => each.group === group);
+    assert.ok(stats !== undefined);
+    return { depth: stats.depth, open: stats.open };
+  }
+
+  /** Ends every subscription and the transport. */
+  async close(): Promise<void> {
+    for (const delivery of this.#deliveries) {
+      await delivery.drain(this.clock.monotonicMs()).catch(() => undefined);
+    }
+    await this.transport.close();
+  }
+}
+
+/** A promise and its two ends, and whether somebody waits. */
+export class Gate {
+  readonly promise: Promise<void>;
+  open: () => void = () => undefined;
+
+  constructor() {
+    this.promise = new Promise((resolve) => (this.open = resolve));
+  }
+}

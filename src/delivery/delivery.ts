@@ -1,0 +1,280 @@
+// One running subscription: joins intake, dispatcher, handler loops and settlement, and ends them in
+// order. The parts know each other only through this file. Always true: nothing is handled that the
+// consumer does not own; after a refused unit nothing goes on before everything is put back.
+import { ContractIndex } from "../contracts/contract-index.ts";
+import { ClosedError, LeaseLostError, SpillwayError } from "../errors/spillway-error.ts";
+import { backoffMs } from "../kernel/backoff.ts";
+import { delay } from "../kernel/clock.ts";
+import { Decoder } from "./decode.ts";
+import {
+  type DeliveryEnvironment,
+  deliveryLimits,
+  type DeliveryOptions,
+} from "./delivery-options.ts";
+import { Dispatcher } from "./dispatcher.ts";
+import { Handling } from "./handling.ts";
+import type { Handler } from "./handler-context.ts";
+import type { HandlerRun } from "./handler-run.ts";
+import { Intake, transportBackoff } from "./intake.ts";
+import { OpenMessages } from "./open-messages.ts";
+import { Runners } from "./runners.ts";
+import { type DeliveryParts, type Refusal, Settler } from "./settler.ts";
+import { StateRows } from "./state-rows.ts";
+import { Window, type WindowBatch } from "./window.ts";
+
+export type {
+  DeliveryEnvironment,
+  DeliveryLevel,
+  DeliveryOptions,
+  HandlerScope,
+  RetryOptions,
+} from "./delivery-options.ts";
+export type { Handler } from "./handler-context.ts";
+
+/** A subscription at work. */
+export class Delivery {
+  /** Resolves with the error when the transport fails for good; never rejects. */
+  readonly failure: Promise<unknown>;
+  readonly #parts: DeliveryParts;
+  readonly #settler: Settler;
+  readonly #intake: Intake;
+  readonly #handling: Handling;
+  readonly #runners: Runners;
+  readonly #stop = new AbortController();
+  #fail: (error: unknown) => void = () => undefined;
+  #isRestarting = false;
+  /** Times in a row that the transport could not commit for a while. */
+  #unavailable = 0;
+  #isDraining = false;
+  #closed: Promise<void> | undefined;
+  #drained: Promise<boolean> | undefined;
+  #onQuiet: (() => void) | undefined;
+
+  constructor(environment: DeliveryEnvironment, options: DeliveryOptions, handler: Handler) {
+    this.failure = new Promise((resolve) => (this.#fail = resolve));
+    this.#parts = partsOf(environment, options, () => this.#intake.progressed());
+    this.#settler = new Settler(this.#parts, {
+      progressed: () => {
+        this.#unavailable = 0;
+        this.#progressed();
+      },
+      refused: () => this.#restartWhenQuiet(),
+      failed: (error) => this.#failed(error),
+    });
+    const index = new ContractIndex(options.contracts, options.whole);
+    const decoder = new Decoder(index, environment.codec);
+    this.#handling = new Handling(this.#parts, this.#settler, decoder, handler);
+    this.#runners = new Runners(
+      {
+        clock: environment.clock,
+        concurrency: options.concurrency,
+        timeoutMs: options.timeoutMs,
+        scope: { channel: options.channel, group: options.group },
+        insideHandler: environment.insideHandler,
+      },
+      {
+        next: () => this.#mayStart && this.#parts.dispatcher.next(),
+        prepare: (runner, before) => this.#handling.prepare(runner, before),
+        call: (run) => this.#handling.call(run),
+        finish: (run, ended, reruns) => this.#handling.finish(run, ended, reruns),
+        timedOut: (run, error) => this.#handling.timedOut(run, error),
+        idle: () => this.#idle(),
+        failed: (error) => this.#failed(error),
+      },
+    );
+    this.#intake = new Intake(this.#parts, {
+      mayFetch: () => this.#mayFetch,
+      mayReload: () => this.#settler.refusal === undefined,
+      received: (batch) => this.#received(batch),
+      reloaded: () => this.#idle(),
+      failed: (error) => this.#failed(error),
+    });
+  }
+
+  /** Begins to fetch and to handle. */
+  start(): void {
+    this.#intake.start();
+  }
+
+  /** What keeps this subscription from its work, for people; empty when all is well. */
+  get troubles(): readonly string[] {
+    const { options, limits, open } = this.#parts;
+    const name = `group '${options.group}' on channel '${options.channel}'`;
+    const troubles: string[] = [];
+    if (this.#runners.isJammed) {
+      troubles.push(
+        `${name}: ${this.#runners.abandoned} handlers did not settle within ${options.timeoutMs} ms; ` +
+          "nothing is handled until some return",
+      );
+    }
+    if (open.size >= limits.openMax) {
+      troubles.push(
+        `${name}: ${open.size} messages wait to be tried again; nothing new is fetched`,
+      );
+    }
+    if (this.#intake.trouble !== undefined) troubles.push(`${name}: ${this.#intake.trouble}`);
+    return troubles;
+  }
+
+  /**
+   * Stops fetching, lets running handlers finish, commits and closes the consumer. At `deadlineMs`
+   * (monotonic) what still runs is given up: its signal fires, and its messages are delivered again.
+   * Resolves whether everything finished in time; rejects where the consumer cannot be closed.
+   */
+  drain(deadlineMs: number): Promise<boolean> {
+    this.#drained ??= this.#drain(deadlineMs);
+    return this.#drained;
+  }
+
+  async #drain(deadlineMs: number): Promise<boolean> {
+    const { clock } = this.#parts.environment;
+    this.#isDraining = true;
+    this.#intake.stop();
+    if (!this.#isClosed) {
+      await new Promise<void>((resolve) => {
+        const cancel = clock.after(Math.max(0, deadlineMs - clock.monotonicMs()), resolve);
+        this.#onQuiet = () => {
+          cancel();
+          resolve();
+        };
+        this.#idle();
+      });
+    }
+    const isFinished = this.#isQuiet;
+    await this.#close(new ClosedError("the subscription was closed before the handler finished"));
+    return isFinished;
+  }
+
+  #close(reason: SpillwayError): Promise<void> {
+    if (this.#closed !== undefined) return this.#closed;
+    this.#closed = this.#parts.environment.consumer.close();
+    this.#stop.abort(reason);
+    this.#intake.stop();
+    this.#handling.close();
+    this.#runners.abort(reason, () => false);
+    this.#runners.close();
+    this.#parts.open.close();
+    this.#onQuiet?.();
+    return this.#closed;
+  }
+
+  get #isClosed(): boolean {
+    return this.#closed !== undefined;
+  }
+
+  get #mayStart(): boolean {
+    if (this.#isClosed || this.#settler.refusal !== undefined || this.#settler.isFull) return false;
+    return !this.#isDraining || this.#isAtMostOnce;
+  }
+
+  get #mayFetch(): boolean {
+    const { open, limits } = this.#parts;
+    if (this.#settler.refusal !== undefined || this.#runners.isJammed) return false;
+    return open.size < limits.openMax;
+  }
+
+  /** What is acknowledged already must still be handled. */
+  get #isAtMostOnce(): boolean {
+    return this.#parts.options.delivery === "at-most-once";
+  }
+
+  /** Whether nothing is under way. */
+  get #isQuiet(): boolean {
+    if (this.#runners.active > 0 || this.#intake.isReloading || !this.#settler.isIdle) return false;
+    return !this.#isAtMostOnce || this.#parts.window.messages === 0;
+  }
+
+  #received(batch: WindowBatch): void {
+    if (this.#isAtMostOnce) this.#settler.claim(batch);
+    else this.#parts.dispatcher.add(batch);
+    this.#runners.pump();
+  }
+
+  /** A loop or a reload ended: commit what is there, go on with what may go on. */
+  #idle(): void {
+    if (this.#isClosed) return;
+    if (this.#runners.active === 0) this.#settler.flush();
+    this.#restartWhenQuiet();
+    this.#progressed();
+  }
+
+  #progressed(): void {
+    if (this.#isClosed) return;
+    this.#runners.pump();
+    this.#intake.progressed();
+    if (this.#isDraining && this.#isQuiet) this.#onQuiet?.();
+  }
+
+  /** After a refusal: once no handler, commit or reload is under way, everything is put back. */
+  #restartWhenQuiet(): void {
+    const { refusal } = this.#settler;
+    if (refusal === undefined || this.#isClosed || this.#isRestarting) return;
+    if (!this.#isAtMostOnce) {
+      this.#runners.abort(refusalError(refusal), (run) => this.#isLost(run));
+      if (this.#runners.active > 0) return;
+    }
+    if (!this.#settler.isWaiting || this.#intake.isReloading) return;
+    this.#isRestarting = true;
+    void this.#restart(refusal === "unavailable");
+  }
+
+  async #restart(isUnavailable: boolean): Promise<void> {
+    if (isUnavailable) await this.#pause();
+    this.#isRestarting = false;
+    if (this.#isClosed) return;
+    this.#settler.restart();
+    this.#progressed();
+  }
+
+  /** Waits until the transport may be able to commit again, or the subscription is closed. */
+  async #pause(): Promise<void> {
+    const { clock, random } = this.#parts.environment;
+    const waitMs = backoffMs(++this.#unavailable, transportBackoff, random);
+    await delay(clock, waitMs, this.#stop.signal).catch(() => undefined);
+  }
+
+  #isLost({ batch, position }: HandlerRun): boolean {
+    return !this.#parts.environment.consumer.owns(batch.delivery, batch.recordAt(position));
+  }
+
+  #failed(cause: unknown): void {
+    if (this.#isClosed) return;
+    this.#fail(cause);
+    const reason = new ClosedError("the subscription ended because its transport failed", {
+      cause,
+    });
+    // Its own failure to close says nothing new.
+    this.#close(reason).then(undefined, () => undefined);
+  }
+}
+
+/** What the signals of handlers say whose call is void, because units before theirs were refused. */
+function refusalError(refusal: Refusal): SpillwayError {
+  if (refusal === "fenced") {
+    return new LeaseLostError("keys were taken over by another consumer; this call is void");
+  }
+  return refusal === "conflict"
+    ? new SpillwayError("STATE_CONFLICT", "state changed meanwhile; this call is void and repeated")
+    : new SpillwayError("TRANSPORT_FAILED", "a commit failed; this call is void and repeated");
+}
+
+function partsOf(
+  environment: DeliveryEnvironment,
+  options: DeliveryOptions,
+  onReleased: () => void,
+): DeliveryParts {
+  const limits = { ...deliveryLimits, ...options.limits };
+  const dispatcher = new Dispatcher(options.order);
+  const open = new OpenMessages({
+    clock: environment.clock,
+    parkedPerKeyMax: limits.parkedPerKeyMax,
+    onReleased,
+    putBack: (places) => dispatcher.putBack(places),
+  });
+  const { channel, group, delivery } = options;
+  const hasState = delivery === "effectively-once" && environment.state !== undefined;
+  const rows = hasState
+    ? new StateRows(environment.state, { channel, group }, limits.stateRowsMax)
+    : undefined;
+  return { environment, options, limits, window: new Window(), dispatcher, open, rows };
+}

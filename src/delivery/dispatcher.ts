@@ -1,0 +1,124 @@
+// Which message is started next. With order by key, a message is held back while an earlier one of
+// its key slot runs; slots are compared because that costs a number instead of a text. Knows nothing
+// of handlers or outcomes. Always true: messages of one slot are given out one at a time, in the
+// order in which they came.
+import type { WindowBatch, WindowPlace } from "./window.ts";
+
+/** Gives out the messages of one subscription. */
+export class Dispatcher {
+  /** The message that next() found. */
+  batch!: WindowBatch;
+  position = 0;
+  readonly #bySlot: boolean;
+  /** A slot is present while one of its messages is out; then come those that wait for it. */
+  #slots = new Map<number, WindowPlace[] | undefined>();
+  /** Their slot is free for them: nobody else may start before. */
+  #ready: WindowPlace[] = [];
+  /** Put back after a refused unit, in order. */
+  #again: WindowPlace[] = [];
+  #againAt = 0;
+  /** Batches of messages that were open: first, because they have waited. */
+  #urgent: WindowBatch[] = [];
+  #fresh: WindowBatch[] = [];
+
+  constructor(order: "key" | "none") {
+    this.#bySlot = order === "key";
+  }
+
+  /** Adds a batch behind all others. */
+  add(batch: WindowBatch): void {
+    this.#fresh.push(batch);
+  }
+
+  /** Adds a batch of messages that are due again. */
+  addUrgent(batch: WindowBatch): void {
+    this.#urgent.push(batch);
+  }
+
+  /** Finds the next message and puts it into `batch` and `position`; its slot is taken. */
+  next(): boolean {
+    if (this.#ready.length > 0) {
+      const { batch, position } = this.#ready.shift() as WindowPlace;
+      return this.#give(batch, position);
+    }
+    while (this.#againAt < this.#again.length) {
+      const { batch, position } = this.#again[this.#againAt++] as WindowPlace;
+      if (this.#claim(batch, position)) return true;
+    }
+    if (this.#againAt > 0) this.#startAgain([]);
+    return this.#nextOf(this.#urgent) || this.#nextOf(this.#fresh);
+  }
+
+  #nextOf(batches: WindowBatch[]): boolean {
+    for (;;) {
+      const batch = batches[0];
+      if (batch === undefined) return false;
+      while (batch.cursor < batch.size) {
+        const position = batch.cursor++;
+        if (this.#claim(batch, position)) return true;
+      }
+      batches.shift();
+    }
+  }
+
+  /** Gives the message out, or lets it wait for its slot. */
+  #claim(batch: WindowBatch, position: number): boolean {
+    if (!this.#bySlot) return this.#give(batch, position);
+    const slot = slotOf(batch, position);
+    const waiting = this.#slots.get(slot);
+    if (waiting !== undefined) waiting.push({ batch, position });
+    else if (this.#slots.has(slot)) this.#slots.set(slot, [{ batch, position }]);
+    else {
+      this.#slots.set(slot, undefined);
+      return this.#give(batch, position);
+    }
+    return false;
+  }
+
+  #give(batch: WindowBatch, position: number): boolean {
+    this.batch = batch;
+    this.position = position;
+    return true;
+  }
+
+  /** The message is out no more; the next one of its slot may start. */
+  free(batch: WindowBatch, position: number): void {
+    if (!this.#bySlot) return;
+    const slot = slotOf(batch, position);
+    const waiting = this.#slots.get(slot);
+    const next = waiting?.shift();
+    if (next === undefined) this.#slots.delete(slot);
+    else this.#ready.push(next);
+  }
+
+  /** Gives messages of one slot out again, before all others of that slot that wait. */
+  putBack(places: readonly WindowPlace[]): void {
+    const [first, ...others] = places;
+    if (first === undefined) return;
+    const slot = slotOf(first.batch, first.position);
+    if (this.#slots.has(slot)) {
+      this.#slots.set(slot, [...places, ...(this.#slots.get(slot) ?? [])]);
+      return;
+    }
+    this.#slots.set(slot, others);
+    this.#ready.push(first);
+  }
+
+  /** Forgets what is out and what waits, and starts over with these messages, in this order. */
+  restart(places: WindowPlace[]): void {
+    this.#slots = new Map();
+    this.#ready = [];
+    this.#urgent = [];
+    this.#fresh = [];
+    this.#startAgain(places);
+  }
+
+  #startAgain(places: WindowPlace[]): void {
+    this.#again = places;
+    this.#againAt = 0;
+  }
+}
+
+function slotOf(batch: WindowBatch, position: number): number {
+  return batch.stored.slotAt(batch.recordAt(position));
+}

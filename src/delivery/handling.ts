@@ -1,0 +1,236 @@
+// One message from the window to its outcome: is it ours, wanted, still valid, its turn? Then decode,
+// call, gather, conclude. Knows nothing of fetching. Always true: a call that began before the last
+// refusal, or was abandoned, changes nothing.
+import { SpillwayError } from "../errors/spillway-error.ts";
+import { type Decoder, InvalidMessage, type Decoded } from "./decode.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import { type Failure, failureOf } from "./failure.ts";
+import type { ConsumeMiddleware, Handler } from "./handler-context.ts";
+import { callThrough, messagesOf } from "./handler-result.ts";
+import { HandlerRun, type RunScope } from "./handler-run.ts";
+import type { OpenMessage } from "./key-lines.ts";
+import type { EncodedMessage } from "./outgoing-encoder.ts";
+import { Outcomes } from "./outcomes.ts";
+import type { Ended, Prepared, Runner } from "./runners.ts";
+import type { DeliveryParts, Settler } from "./settler.ts";
+import type { WindowBatch } from "./window.ts";
+
+/** Handles the messages of one subscription. */
+export class Handling {
+  readonly #parts: DeliveryParts;
+  readonly #settler: Settler;
+  readonly #outcomes: Outcomes;
+  readonly #decoder: Decoder;
+  readonly #handler: Handler;
+  readonly #middleware: readonly ConsumeMiddleware[];
+  readonly #scope: RunScope;
+  readonly #dispatcher: Dispatcher;
+  readonly #claimsFirst: boolean;
+  #isClosed = false;
+
+  constructor(parts: DeliveryParts, settler: Settler, decoder: Decoder, handler: Handler) {
+    const { environment, options, limits } = parts;
+    this.#parts = parts;
+    this.#settler = settler;
+    this.#outcomes = new Outcomes(parts, settler);
+    this.#decoder = decoder;
+    this.#handler = handler;
+    this.#middleware = options.middleware;
+    this.#dispatcher = parts.dispatcher;
+    this.#claimsFirst = options.delivery === "at-most-once";
+    this.#scope = {
+      group: options.group,
+      clock: environment.clock,
+      random: environment.random,
+      encoder: environment.encoder,
+      schemas: options.state,
+      rows: parts.rows,
+      stateRowsMax: limits.stateRowsPerMessageMax,
+      publishesMax: limits.publishesPerMessageMax,
+    };
+  }
+
+  /** Whatever still runs changes nothing any more. */
+  close(): void {
+    this.#isClosed = true;
+  }
+
+  /** See RunnerHost. */
+  prepare(runner: Runner, before: HandlerRun | undefined): Prepared | Promise<Prepared> {
+    const batch = before?.batch ?? this.#dispatcher.batch;
+    const position = before?.position ?? this.#dispatcher.position;
+    const open = batch.open?.get(position);
+    if (before === undefined && !this.#isToBeRun(batch, position, open)) return undefined;
+    const run = new HandlerRun(this.#scope, batch, position, open, this.#settler.generation);
+    runner.run = run;
+    const decoded = this.#decoder.decode(batch.stored, batch.recordAt(position));
+    if (decoded instanceof Promise) return decoded.then((each) => this.#decoded(run, each));
+    return this.#decoded(run, decoded);
+  }
+
+  #decoded(run: HandlerRun, decoded: Decoded): Prepared {
+    if (this.#isVoid(run)) return run.isAbandoned ? run : undefined;
+    if (decoded instanceof InvalidMessage) {
+      this.#outcomes.invalid(run, decoded);
+      this.#end(run);
+      return undefined;
+    }
+    if (decoded !== undefined) run.message = decoded;
+    return run;
+  }
+
+  /** Settles what needs no handler; true: the handler is to be called. */
+  #isToBeRun(batch: WindowBatch, position: number, open: OpenMessage | undefined): boolean {
+    const { environment, window } = this.#parts;
+    const { stored, delivery } = batch;
+    const record = batch.recordAt(position);
+    window.take(batch, position);
+    if (!this.#claimsFirst && !environment.consumer.owns(delivery, record)) {
+      environment.consumer.release(delivery, record);
+      if (open !== undefined) this.#parts.open.lost(open);
+      return this.#leave(batch, position);
+    }
+    if (this.#decoder.skips(stored, record)) {
+      this.#settler.ack(batch, position, open);
+      return this.#free(batch, position);
+    }
+    const { expiresAtMs } = stored.attributesAt(record);
+    if (expiresAtMs !== undefined && expiresAtMs <= environment.clock.wallMs()) {
+      this.#outcomes.expire({ batch, position, open });
+      return this.#free(batch, position);
+    }
+    if (open === undefined && this.#parts.open.isQuiet) return true;
+    return this.#isItsTurn(batch, position, open);
+  }
+
+  #isItsTurn(batch: WindowBatch, position: number, open: OpenMessage | undefined): boolean {
+    const place = this.#outcomes.placeOf(batch, position);
+    const subject = { batch, position, open };
+    const admission = this.#parts.open.admit(open, place, subject);
+    if (admission === "run") {
+      if (open !== undefined) this.#parts.environment.counters.redelivered++;
+      return true;
+    }
+    if (admission === "stale") {
+      if (open !== undefined) this.#parts.open.leave(open);
+      return this.#leave(batch, position);
+    }
+    if (admission === "park") this.#outcomes.park(subject);
+    else if (admission === "wait" && open !== undefined) this.#outcomes.wait(subject, open);
+    else if (admission === "doomed") {
+      const { parkedPerKeyMax } = this.#parts.limits;
+      const reason = `more than ${parkedPerKeyMax} messages waited behind a failed one of this key`;
+      const attempts = open?.attempt ?? 0;
+      this.#outcomes.deadLetter(subject, { code: "KEY_BLOCKED", reason, attempts });
+    }
+    return this.#free(batch, position);
+  }
+
+  /** Calls the handler. */
+  call(run: HandlerRun): unknown {
+    if (this.#middleware.length === 0) return this.#handler(run.message, run);
+    return callThrough(this.#middleware, this.#handler, run);
+  }
+
+  /** See RunnerHost. */
+  finish(run: HandlerRun, ended: Ended, reruns: number): boolean | Promise<boolean> {
+    if (ended.kind === "threw") return this.#conclude(run, failureOf(ended.error), reruns);
+    if (ended.result === undefined && run.pending === undefined) {
+      return this.#conclude(run, undefined, reruns);
+    }
+    let gathered: void | Promise<void>;
+    try {
+      gathered = this.#gather(run, ended.result);
+    } catch (error) {
+      return this.#conclude(run, failureOf(error), reruns);
+    }
+    if (gathered === undefined) return this.#conclude(run, undefined, reruns);
+    return gathered.then(
+      () => this.#conclude(run, undefined, reruns),
+      (error: unknown) => this.#conclude(run, failureOf(error), reruns),
+    );
+  }
+
+  /** Encodes what was returned, and waits for what the handler did not wait for. */
+  #gather(run: HandlerRun, result: unknown): void | Promise<void> {
+    const { encoder } = this.#scope;
+    const messages = result === undefined ? [] : messagesOf(result, run.message.type);
+    const encoded = messages.map((each) =>
+      encoder.encode(each.contract, each.data, each.options, run.message),
+    );
+    if (run.pending !== undefined || encoded.some((each) => each instanceof Promise)) {
+      return this.#gatherLater(run, encoded);
+    }
+    for (const each of encoded) run.add(each as EncodedMessage);
+  }
+
+  async #gatherLater(
+    run: HandlerRun,
+    encoded: readonly (EncodedMessage | Promise<EncodedMessage>)[],
+  ): Promise<void> {
+    const all = Promise.all(encoded.map(async (each) => each));
+    all.catch(() => undefined);
+    for (let index = 0; index < (run.pending?.length ?? 0); index++) await run.pending?.[index];
+    for (const each of await all) run.add(each);
+  }
+
+  #conclude(run: HandlerRun, failure: Failure | undefined, reruns: number): boolean {
+    if (this.#isVoid(run)) {
+      run.end();
+      return false;
+    }
+    let outcome = failure;
+    if (run.view?.isStale === true) {
+      this.#parts.environment.counters.conflicts++;
+      if (reruns < this.#parts.limits.rerunsMax) {
+        run.end();
+        return true;
+      }
+      outcome = failureOf(stateConflict(run, reruns));
+    }
+    if (outcome === undefined) this.#outcomes.succeed(run);
+    else this.#outcomes.fail(run, outcome);
+    this.#end(run);
+    return false;
+  }
+
+  /** The handler did not settle in time. */
+  timedOut(run: HandlerRun, error: SpillwayError): void {
+    if (this.#isClosed || this.#isOutdated(run)) return run.end();
+    this.#parts.environment.counters.handlerTimeouts++;
+    this.#outcomes.fail(run, failureOf(error));
+    this.#end(run);
+  }
+
+  #isVoid(run: HandlerRun): boolean {
+    return this.#isClosed || run.isAbandoned || this.#isOutdated(run);
+  }
+
+  #isOutdated(run: HandlerRun): boolean {
+    return run.generation !== this.#settler.generation && !this.#claimsFirst;
+  }
+
+  #end(run: HandlerRun): void {
+    run.end();
+    this.#free(run.batch, run.position);
+  }
+
+  /** The message leaves the window without being settled here. */
+  #leave(batch: WindowBatch, position: number): false {
+    this.#parts.window.done(batch, position);
+    return this.#free(batch, position);
+  }
+
+  #free(batch: WindowBatch, position: number): false {
+    this.#dispatcher.free(batch, position);
+    return false;
+  }
+}
+
+function stateConflict(run: HandlerRun, reruns: number): SpillwayError {
+  return new SpillwayError(
+    "STATE_CONFLICT",
+    `the state that the handler of '${run.message.type}' read was changed by others in each of ` +
+      `${reruns + 1} calls: spread hot state over more keys`,
+  );
+}

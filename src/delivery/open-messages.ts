@@ -1,0 +1,292 @@
+// Every message of a subscription that is open: failed and waiting for its next try, or parked behind
+// a failed one of its key. Keeps offsets and keys, no payloads. Knows nothing of handlers or commits.
+// Always true: what is committed as open is in #committed with its last committed entry, so that a
+// refused unit can be forgotten; messages of one key are released in order of their offsets.
+import type { Clock } from "../kernel/clock.ts";
+import { priorities } from "../message/envelope.ts";
+import type { OpenEntry } from "../ports/delivery-batch.ts";
+import { DueQueue } from "./due-queue.ts";
+import { byPosition, KeyLine, OpenMessage, positionOf } from "./key-lines.ts";
+import type { WindowPlace } from "./window.ts";
+
+/** Parked messages of one key that are released together: if one fails, the others park again. */
+const releasedPerKeyMax = 64;
+
+/**
+ * What becomes of a message that is about to start: "run" it; "park" it behind its key; "wait": it is
+ * not due yet; "hold" it in the window; "doomed": to the dead letters; "stale": it was delivered anew.
+ */
+export type Admission = "run" | "park" | "wait" | "hold" | "doomed" | "stale";
+
+/** Where a message stands; `key` only where order is by key. */
+export interface OpenPlace {
+  readonly lane: number;
+  readonly offset: number;
+  readonly key: string | undefined;
+}
+
+/** What open messages are lent, and whom they tell. */
+export interface OpenMessagesOptions {
+  readonly clock: Clock;
+  readonly parkedPerKeyMax: number;
+  /** Messages were released: takeReleased() has some. */
+  onReleased(): void;
+  /** Held messages are to be given out again. */
+  putBack(places: readonly WindowPlace[]): void;
+}
+
+/** The open messages of one subscription. */
+export class OpenMessages {
+  readonly #options: OpenMessagesOptions;
+  readonly #committed = new Map<number, OpenMessage>();
+  /** Both by lane. */
+  readonly #lines: readonly Map<string, KeyLine>[] = priorities.map(() => new Map());
+  readonly #released: readonly OpenMessage[][] = priorities.map(() => []);
+  readonly #due: DueQueue<OpenMessage>;
+  #uncommitted = 0;
+  #lineCount = 0;
+
+  constructor(options: OpenMessagesOptions) {
+    this.#options = options;
+    this.#due = new DueQueue(options.clock, (message) => this.#onDue(message));
+  }
+
+  /** Open messages, committed or about to be. */
+  get size(): number {
+    return this.#committed.size + this.#uncommitted;
+  }
+
+  /** Whether no message needs a look at its key. */
+  get isQuiet(): boolean {
+    return this.#lineCount === 0;
+  }
+
+  /** Whether a released message waits to be read again. */
+  get hasReleased(): boolean {
+    return this.#released.some((messages) => messages.length > 0);
+  }
+
+  /** Takes over an open message of a delivery; a known one of the same place is replaced. */
+  recover(place: OpenPlace, entry: OpenEntry): OpenMessage {
+    const message = new OpenMessage(place, entry);
+    message.isCommitted = true;
+    const at = positionOf(place.lane, place.offset);
+    const known = this.#committed.get(at);
+    this.#committed.set(at, message);
+    const line = known === undefined ? undefined : this.#lineOf(known);
+    if (line !== undefined && line.failed === known) {
+      line.failed = undefined;
+      this.#advance(line);
+    }
+    return message;
+  }
+
+  /** What to do with a message of the window that is about to start. */
+  admit(entry: OpenMessage | undefined, place: OpenPlace, window: WindowPlace): Admission {
+    if (entry !== undefined && !this.#isCurrent(entry)) return "stale";
+    const line = this.#lineOf(place);
+    const isEarly = (): boolean =>
+      entry?.isReleased === false && entry.dueAtMs > this.#options.clock.wallMs();
+    if (line === undefined) return isEarly() ? "wait" : "run";
+    if (entry?.isReleased === true) {
+      if (line.isDoomed) return "doomed";
+      return line.failed === undefined ? "run" : "park";
+    }
+    if (entry !== undefined) return line.failed === entry ? "wait" : "park";
+    if (line.failed !== undefined) {
+      if (line.parked.length < this.#options.parkedPerKeyMax) return "park";
+      this.#doom(line);
+    }
+    line.held.push(window);
+    return "hold";
+  }
+
+  /** A message failed, or is not due yet. `before` is its open entry so far, if it had one. */
+  fail(place: OpenPlace, entry: OpenEntry, before: OpenMessage | undefined): OpenMessage {
+    const message = this.#open(place, entry);
+    if (place.key === undefined) return message;
+    const line = this.#lineOf(place) ?? this.#addLine(place.lane, place.key);
+    if (before?.isReleased === true) line.outstanding--;
+    if (line.failed !== undefined && line.failed !== before) line.park(message);
+    else line.failed = message;
+    this.#putBackHeld(line);
+    return message;
+  }
+
+  /** A message waits behind its key. */
+  park(place: OpenPlace, entry: OpenEntry, before: OpenMessage | undefined): OpenMessage {
+    const message = this.#open(place, entry);
+    const line = this.#lineOf(place) ?? this.#addLine(place.lane, place.key ?? "");
+    if (before?.isReleased === true) line.outstanding--;
+    line.park(message);
+    return message;
+  }
+
+  /** A released message is settled for good, or is not ours any more. */
+  leave(message: OpenMessage): void {
+    const line = message.isReleased ? this.#lineOf(message) : undefined;
+    if (line === undefined) return;
+    line.outstanding--;
+    this.#advance(line);
+  }
+
+  /** The commit of fail() or park() took effect. */
+  confirm(message: OpenMessage): void {
+    this.#uncommitted--;
+    message.isCommitted = true;
+    this.#committed.set(positionOf(message.lane, message.offset), message);
+    const line = this.#lineOf(message);
+    if (message.key === undefined || line?.failed === message)
+      this.#due.add(message, message.dueAtMs);
+    else if (line !== undefined) this.#advance(line);
+  }
+
+  /** The message at this place is settled for good, or belongs to somebody else now. */
+  forget(lane: number, offset: number): void {
+    if (this.#committed.size > 0) this.#committed.delete(positionOf(lane, offset));
+  }
+
+  /** A released message that could not be read again: it is not ours any more. */
+  lost(message: OpenMessage): void {
+    if (this.#isCurrent(message)) this.forget(message.lane, message.offset);
+    this.leave(message);
+  }
+
+  /** Up to `max` released messages of one log, by offset. */
+  takeReleased(max: number): OpenMessage[] {
+    const messages = this.#released.find((each) => each.length > 0) ?? [];
+    const taken = messages.splice(0, max);
+    for (const message of taken) if (!this.#isCurrent(message)) this.leave(message);
+    return taken.filter((message) => this.#isCurrent(message)).sort(byPosition);
+  }
+
+  /** Messages of takeReleased() could not be read now: they are taken later. */
+  releaseAgain(messages: readonly OpenMessage[]): void {
+    for (const message of messages) this.#released[message.lane]?.push(message);
+  }
+
+  /**
+   * Forgets everything that is not committed. `inWindow`: the committed ones whose payload is in the
+   * window, which start again from there.
+   */
+  rebuild(inWindow: ReadonlySet<OpenMessage>): void {
+    for (const lines of this.#lines) lines.clear();
+    this.#lineCount = 0;
+    this.#due.clear();
+    for (const messages of this.#released) messages.length = 0;
+    this.#uncommitted = 0;
+    for (const message of [...this.#committed.values()].sort(byPosition)) {
+      this.#replace(message, inWindow.has(message));
+    }
+    const lines = this.#lines.flatMap((each) => Array.from(each.values()));
+    for (const line of lines) this.#advance(line);
+  }
+
+  /** Stops the timer. */
+  close(): void {
+    this.#due.clear();
+  }
+
+  #replace(message: OpenMessage, isInWindow: boolean): void {
+    const isDue = message.isReleased || message.dueAtMs <= this.#options.clock.wallMs();
+    message.isReleased = isInWindow && isDue;
+    if (message.key === undefined) {
+      if (!isInWindow) this.#due.add(message, message.dueAtMs);
+      return;
+    }
+    const line = this.#lineOf(message) ?? this.#addLine(message.lane, message.key);
+    const isFirst = line.failed === undefined && line.parked.length === 0;
+    if (isInWindow && isDue && isFirst) line.outstanding++;
+    else if (isFirst && line.outstanding === 0 && message.reason === "retry") {
+      line.failed = message;
+      if (!isInWindow) this.#due.add(message, message.dueAtMs);
+    } else {
+      message.isReleased = false;
+      if (!isInWindow) line.park(message);
+    }
+  }
+
+  #open(place: OpenPlace, entry: OpenEntry): OpenMessage {
+    this.#uncommitted++;
+    return new OpenMessage(place, entry);
+  }
+
+  #isCurrent(message: OpenMessage): boolean {
+    return this.#committed.get(positionOf(message.lane, message.offset)) === message;
+  }
+
+  #lineOf(place: { readonly lane: number; readonly key: string | undefined }): KeyLine | undefined {
+    if (place.key === undefined) return undefined;
+    return this.#lines[place.lane]?.get(place.key);
+  }
+
+  #addLine(lane: number, key: string): KeyLine {
+    const line = new KeyLine(lane, key);
+    this.#lines[lane]?.set(key, line);
+    this.#lineCount++;
+    return line;
+  }
+
+  /** Releases what may follow now; ends the line when nothing is left of it. */
+  #advance(line: KeyLine): void {
+    if (line.failed !== undefined || line.outstanding > 0) return;
+    const nowMs = this.#options.clock.wallMs();
+    for (;;) {
+      const first = line.parked[0];
+      if (first === undefined) break;
+      // Not committed yet: it cannot be read again. confirm() comes back here.
+      if (!first.isCommitted) return;
+      if (!this.#isCurrent(first)) {
+        // Delivered anew meanwhile: that delivery counts.
+        line.parked.shift();
+        continue;
+      }
+      if (first.reason === "retry" && first.dueAtMs > nowMs && !line.isDoomed) {
+        if (line.outstanding > 0) return;
+        line.parked.shift();
+        line.failed = first;
+        return this.#due.add(first, first.dueAtMs);
+      }
+      if (line.outstanding === releasedPerKeyMax) return;
+      line.parked.shift();
+      line.outstanding++;
+      this.#release(first);
+    }
+    if (line.outstanding > 0) return;
+    this.#lines[line.lane]?.delete(line.key);
+    this.#lineCount--;
+    this.#putBackHeld(line);
+  }
+
+  #putBackHeld(line: KeyLine): void {
+    if (line.held.length === 0) return;
+    const { held } = line;
+    line.held = [];
+    this.#options.putBack(held);
+  }
+
+  /** Too many wait behind the failed message: it and they go to the dead letters, in order. */
+  #doom(line: KeyLine): void {
+    line.isDoomed = true;
+    if (line.failed !== undefined) line.parked.unshift(line.failed);
+    line.failed = undefined;
+    this.#advance(line);
+  }
+
+  #release(message: OpenMessage): void {
+    message.isReleased = true;
+    this.#released[message.lane]?.push(message);
+    this.#options.onReleased();
+  }
+
+  #onDue(message: OpenMessage): void {
+    if (message.isReleased || !this.#isCurrent(message)) return;
+    const line = this.#lineOf(message);
+    if (message.key !== undefined) {
+      if (line?.failed !== message) return;
+      line.failed = undefined;
+      line.outstanding++;
+    }
+    this.#release(message);
+  }
+}

@@ -1,0 +1,211 @@
+// The loops that call handlers: up to `concurrency` of them, each taking the next message when it is
+// done with one, so that no timer and no closure is made per message. One timer looks after handlers
+// that do not settle. Knows nothing of outcomes. Always true: an abandoned handler's late result is
+// ignored; when `concurrency` handlers are abandoned, no further one is called until some return.
+import type { AsyncLocalStorage } from "node:async_hooks";
+import { SpillwayError } from "../errors/spillway-error.ts";
+import type { CancelTimer, Clock } from "../kernel/clock.ts";
+import type { HandlerScope } from "./delivery-options.ts";
+import type { HandlerRun } from "./handler-run.ts";
+
+/** One loop, and the call it is busy with. */
+export interface Runner {
+  run: HandlerRun | undefined;
+  /** Whether it counts as abandoned until its handler returns. */
+  isAbandoned: boolean;
+}
+
+/** What the loops ask and tell. */
+export interface RunnerHost {
+  /** Finds the next message that may start; false: there is none. */
+  next(): boolean;
+  /**
+   * Prepares a call and makes it the runner's: for the message found, or once more for that of
+   * `before`. Undefined: the message was settled without a call.
+   */
+  prepare(runner: Runner, before: HandlerRun | undefined): Prepared | Promise<Prepared>;
+  /** Calls the handler. */
+  call(run: HandlerRun): unknown;
+  /** The handler settled; true: its call was in vain and is to be repeated. */
+  finish(run: HandlerRun, ended: Ended, reruns: number): boolean | Promise<boolean>;
+  /** The handler did not settle in time. */
+  timedOut(run: HandlerRun, error: SpillwayError): void;
+  /** A loop ended: it found nothing to start, or its handler had been abandoned. */
+  idle(): void;
+  /** Something failed that is no handler's fault. */
+  failed(error: unknown): void;
+}
+
+/** A call that may be made. */
+export type Prepared = HandlerRun | undefined;
+
+/** How a handler call ended. */
+export type Ended =
+  | { readonly kind: "returned"; readonly result: unknown }
+  | { readonly kind: "threw"; readonly error: unknown };
+
+/** What the loops are made of. */
+export interface RunnersOptions {
+  readonly clock: Clock;
+  readonly concurrency: number;
+  readonly timeoutMs: number;
+  readonly scope: HandlerScope;
+  readonly insideHandler: AsyncLocalStorage<HandlerScope>;
+}
+
+/** Nothing returned is the usual case: one object serves all. */
+const returnedNothing: Ended = { kind: "returned", result: undefined };
+
+/** The handler loops of one subscription. */
+export class Runners {
+  readonly #options: RunnersOptions;
+  readonly #host: RunnerHost;
+  readonly #runners = new Set<Runner>();
+  /** Handlers that were given up and have not returned. */
+  abandoned = 0;
+  #cancelSweep: CancelTimer | undefined;
+
+  constructor(options: RunnersOptions, host: RunnerHost) {
+    this.#options = options;
+    this.#host = host;
+  }
+
+  /** Loops that are at work. */
+  get active(): number {
+    return this.#runners.size;
+  }
+
+  /** Whether so many handlers hang that no further one is called. */
+  get isJammed(): boolean {
+    return this.abandoned >= this.#options.concurrency;
+  }
+
+  /** Starts loops while there is something to start. */
+  pump(): void {
+    while (this.#runners.size < this.#options.concurrency && this.#mayStart()) {
+      const runner: Runner = { run: undefined, isAbandoned: false };
+      this.#runners.add(runner);
+      const { insideHandler, scope } = this.#options;
+      void insideHandler.run(scope, () => this.#loop(runner));
+    }
+  }
+
+  /**
+   * Aborts the signals of all running handlers. Those that `isLost` names are not waited for: their
+   * messages are somebody else's, so that they can neither be settled nor called again here.
+   */
+  abort(reason: unknown, isLost: (run: HandlerRun) => boolean): void {
+    for (const runner of Array.from(this.#runners)) {
+      const { run } = runner;
+      if (run === undefined) continue;
+      run.abort(reason);
+      if (!isLost(run)) continue;
+      this.#runners.delete(runner);
+      run.isAbandoned = true;
+      run.end();
+    }
+  }
+
+  /** Stops the timer. */
+  close(): void {
+    this.#cancelSweep?.();
+    this.#cancelSweep = undefined;
+  }
+
+  #mayStart(): boolean {
+    return !this.isJammed && this.#host.next();
+  }
+
+  async #loop(runner: Runner): Promise<void> {
+    const host = this.#host;
+    try {
+      do {
+        if (this.#cancelSweep === undefined) this.#armSweep(this.#options.timeoutMs);
+        let before: HandlerRun | undefined;
+        for (let reruns = 0; ; reruns++) {
+          const prepared = host.prepare(runner, before);
+          const run = prepared instanceof Promise ? await prepared : prepared;
+          if (run === undefined) break;
+          const ended = run.isAbandoned ? returnedNothing : await this.#ended(run);
+          if (run.isAbandoned) return this.#returned(runner);
+          const finished = host.finish(run, ended, reruns);
+          const isInVain = finished instanceof Promise ? await finished : finished;
+          if (run.isAbandoned) return this.#returned(runner);
+          if (!isInVain) break;
+          before = run;
+        }
+        runner.run = undefined;
+      } while (this.#mayStart());
+    } catch (error) {
+      host.failed(error);
+    }
+    this.#runners.delete(runner);
+    host.idle();
+  }
+
+  /** Calls the handler; a promise only where the handler gives one. Never throws or rejects. */
+  #ended(run: HandlerRun): Ended | Promise<Ended> {
+    try {
+      const result = this.#host.call(run);
+      if (result === undefined) return returnedNothing;
+      if (isThenable(result)) return Promise.resolve(result).then(returned, threw);
+      return { kind: "returned", result };
+    } catch (error) {
+      return threw(error);
+    }
+  }
+
+  /** A handler that had been given up has returned: nobody waits for it any more. */
+  #returned(runner: Runner): void {
+    if (runner.isAbandoned) this.abandoned--;
+    this.#host.idle();
+  }
+
+  #armSweep(delayMs: number): void {
+    const { clock } = this.#options;
+    this.#cancelSweep = clock.after(delayMs, () => this.#sweep(), { background: true });
+  }
+
+  /** Gives up the handlers whose time is up, and looks again when the next one's could be. */
+  #sweep(): void {
+    const { clock, timeoutMs } = this.#options;
+    this.#cancelSweep = undefined;
+    const nowMs = clock.monotonicMs();
+    let firstMs = Number.POSITIVE_INFINITY;
+    for (const runner of Array.from(this.#runners)) {
+      const { run } = runner;
+      if (run === undefined || run.isOver) continue;
+      if (run.startedMs + timeoutMs <= nowMs) this.#abandon(runner, run);
+      else firstMs = Math.min(firstMs, run.startedMs + timeoutMs);
+    }
+    if (firstMs < Number.POSITIVE_INFINITY) this.#armSweep(firstMs - nowMs);
+    this.#host.idle();
+  }
+
+  #abandon(runner: Runner, run: HandlerRun): void {
+    this.#runners.delete(runner);
+    runner.isAbandoned = true;
+    this.abandoned++;
+    run.isAbandoned = true;
+    const { timeoutMs } = this.#options;
+    const error = new SpillwayError(
+      "HANDLER_TIMEOUT",
+      `the handler did not settle within ${timeoutMs} ms: observe context.signal, or raise timeoutMs`,
+      { details: { timeoutMs } },
+    );
+    run.abort(error);
+    this.#host.timedOut(run, error);
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof (value as { then?: unknown } | null)?.then === "function";
+}
+
+function returned(result: unknown): Ended {
+  return result === undefined ? returnedNothing : { kind: "returned", result };
+}
+
+function threw(error: unknown): Ended {
+  return { kind: "threw", error };
+}

@@ -1,0 +1,176 @@
+// State as one handler call sees it: its own writes, else what it read first, else the newest value
+// in memory or in the store. Nothing it writes is seen by others before it has finished. Always
+// true: reads repeat; a call whose reads were overwritten meanwhile says so (isStale) and is run again.
+import type { StateSchemas, StateTable } from "./handler-context.ts";
+import type { StandardResult, StandardSchema } from "../contracts/standard-schema.ts";
+import { toValidationIssues, validate } from "../contracts/validation.ts";
+import { ClosedError, SpillwayError, ValidationError } from "../errors/spillway-error.ts";
+import { assertStateKey, encodeStateValue } from "./state-values.ts";
+import type { StateRow, StateRows } from "./state-rows.ts";
+
+/** A row as one handler call has seen and changed it. */
+export interface RowTouch {
+  readonly row: StateRow;
+  /** The row's stamp when it was read; −1: it was only written. */
+  stamp: number;
+  isWritten: boolean;
+  /** What this call sees: its own write, or what it read. */
+  value: string | undefined;
+}
+
+/** What a view needs of the handler call it belongs to. */
+export interface StateUser {
+  /** Whether the call is over, so that nothing may be added to it. */
+  readonly isOver: boolean;
+  /** The tenant of the message: its state is kept apart. */
+  readonly tenant: string | undefined;
+  /** Keeps a promise that the call must wait for. */
+  track<Value>(promise: Promise<Value>): Promise<Value>;
+}
+
+const done: Promise<void> = Promise.resolve();
+
+/** The rows one handler call touched, and its tables. */
+export class StateView {
+  readonly tables: Readonly<Record<string, StateTable>>;
+  readonly touches = new Map<string, RowTouch>();
+  readonly user: StateUser;
+  readonly #rows: StateRows;
+  readonly #rowsMax: number;
+
+  constructor(rows: StateRows, schemas: StateSchemas, user: StateUser, rowsMax: number) {
+    const tables: Record<string, StateTable> = {};
+    for (const name of Object.keys(schemas)) {
+      tables[name] = new TableView(this, name, schemas[name] as StandardSchema);
+    }
+    this.tables = tables;
+    this.user = user;
+    this.#rows = rows;
+    this.#rowsMax = rowsMax;
+  }
+
+  /** Whether another call changed a row after this one had read it. */
+  get isStale(): boolean {
+    for (const { row, stamp } of this.touches.values()) {
+      if (stamp !== -1 && stamp !== row.stamp) return true;
+    }
+    return false;
+  }
+
+  /** Lets every row go; the call is over or starts anew. */
+  release(): void {
+    for (const { row } of this.touches.values()) row.pins--;
+    this.touches.clear();
+  }
+
+  /** The touch of a row, made when it is new. */
+  touch(table: string, key: string): RowTouch | Promise<RowTouch> {
+    if (this.user.isOver) {
+      throw new ClosedError(`state '${table}' was used after its handler had settled: await it`);
+    }
+    assertStateKey(table, key);
+    const { tenant } = this.user;
+    const stored = tenant === undefined ? key : `\u001f${tenant}\u001f${key}`;
+    const name = `${table}\u001f${stored}`;
+    const known = this.touches.get(name);
+    if (known !== undefined) return known;
+    if (this.touches.size >= this.#rowsMax) {
+      throw new SpillwayError(
+        "INVALID_ARGUMENT",
+        `state '${table}': one message touches more than ${this.#rowsMax} rows: keep what belongs ` +
+          "together in one row, or use several messages",
+        { details: { table, rowsMax: this.#rowsMax } },
+      );
+    }
+    const row = this.#rows.find(table, stored);
+    return row instanceof Promise
+      ? row.then((found) => this.#add(name, found))
+      : this.#add(name, row);
+  }
+
+  #add(name: string, row: StateRow): RowTouch {
+    const known = this.touches.get(name);
+    if (known !== undefined || this.user.isOver) row.pins--;
+    if (known !== undefined) return known;
+    const touch: RowTouch = { row, stamp: -1, isWritten: false, value: undefined };
+    if (!this.user.isOver) this.touches.set(name, touch);
+    return touch;
+  }
+}
+
+class TableView implements StateTable {
+  readonly #view: StateView;
+  readonly #table: string;
+  readonly #schema: StandardSchema;
+
+  constructor(view: StateView, table: string, schema: StandardSchema) {
+    this.#view = view;
+    this.#table = table;
+    this.#schema = schema;
+  }
+
+  // Faults are thrown at once where nothing had to be waited for: then a forgotten `await` fails the
+  // handler instead of the process.
+
+  get(key: string): Promise<unknown> {
+    const touch = this.#view.touch(this.#table, key);
+    if (touch instanceof Promise) {
+      return this.#view.user.track(touch.then((found) => this.#read(found)));
+    }
+    const value = this.#read(touch);
+    return value instanceof Promise ? this.#view.user.track(value) : Promise.resolve(value);
+  }
+
+  set(key: string, value: unknown): Promise<void> {
+    const result = validate(this.#schema, value);
+    const touch = this.#view.touch(this.#table, key);
+    if (!(result instanceof Promise) && !(touch instanceof Promise)) {
+      this.#write(touch, key, value, result);
+      return done;
+    }
+    const both = Promise.all([touch, result]);
+    return this.#view.user.track(
+      both.then(([found, settled]) => this.#write(found, key, value, settled)),
+    );
+  }
+
+  delete(key: string): Promise<void> {
+    const touch = this.#view.touch(this.#table, key);
+    if (touch instanceof Promise) {
+      return this.#view.user.track(touch.then((found) => this.#put(found, undefined)));
+    }
+    this.#put(touch, undefined);
+    return done;
+  }
+
+  #read(touch: RowTouch): unknown {
+    if (touch.stamp === -1 && !touch.isWritten) {
+      touch.stamp = touch.row.stamp;
+      touch.value = touch.row.value;
+    }
+    if (touch.value === undefined) return undefined;
+    const result = validate(this.#schema, JSON.parse(touch.value));
+    if (result instanceof Promise) return result.then((settled) => this.#valueOf(touch, settled));
+    return this.#valueOf(touch, result);
+  }
+
+  #valueOf(touch: RowTouch, result: StandardResult<unknown>): unknown {
+    if (result.issues === undefined) return result.value;
+    throw this.#invalid(touch.row.key, result);
+  }
+
+  #write(touch: RowTouch, key: string, value: unknown, result: StandardResult<unknown>): void {
+    if (result.issues !== undefined) throw this.#invalid(key, result);
+    this.#put(touch, encodeStateValue(this.#table, key, value));
+  }
+
+  #put(touch: RowTouch, value: string | undefined): void {
+    touch.isWritten = true;
+    touch.value = value;
+  }
+
+  #invalid(key: string, result: Extract<StandardResult<unknown>, { issues: object }>): Error {
+    const subject = `state '${this.#table}' of key ${JSON.stringify(key)}`;
+    return new ValidationError(subject, toValidationIssues(result.issues));
+  }
+}

@@ -1,0 +1,87 @@
+// What a unit counts once it has taken effect, and the telemetry of units. Knows nothing of handlers.
+// Always true: work that a refused unit threw away is counted only as a refusal.
+import { SpillwayError } from "../errors/spillway-error.ts";
+import type { CommitUnit } from "../ports/commit-unit.ts";
+import type { AppendResult } from "../ports/delivery-batch.ts";
+import {
+  diagnostics,
+  type LeaseDiagnostics,
+  type PublishDiagnostics,
+  type SettleDiagnostics,
+} from "../telemetry/channels.ts";
+import type { DeliveryParts, Refusal } from "./settler.ts";
+
+/** Counts of one unit. */
+export class Tally {
+  retried = 0;
+  deadLettered = 0;
+  invalid = 0;
+  expired = 0;
+
+  /** Takes over the counts of another. */
+  add(other: Tally): void {
+    this.retried += other.retried;
+    this.deadLettered += other.deadLettered;
+    this.invalid += other.invalid;
+    this.expired += other.expired;
+  }
+}
+
+/** Counts a unit that took effect. */
+export function reportCommitted(
+  { environment, options }: DeliveryParts,
+  tally: Tally,
+  unit: CommitUnit,
+  appended: readonly AppendResult[],
+): void {
+  const { counters, clock } = environment;
+  counters.retried += tally.retried;
+  counters.deadLettered += tally.deadLettered;
+  counters.invalid += tally.invalid;
+  counters.expired += tally.expired;
+  const nowMs = clock.wallMs();
+  let acked = 0;
+  for (const { batch, records, outcomes } of unit.settlements) {
+    for (let index = 0; index < records.length; index++) {
+      if (outcomes[index]?.kind !== "ack") continue;
+      acked++;
+      counters.recordLatency(nowMs - batch.stored.timeAt(records[index] as number));
+    }
+  }
+  counters.acked += acked;
+  if (diagnostics.publish.hasSubscribers) reportRefusedMessages(unit, appended);
+  if (!diagnostics.settle.hasSubscribers) return;
+  const published = unit.publishes.reduce((sum, batch) => sum + batch.count, 0);
+  const { channel, group } = options;
+  diagnostics.settle.publish({ channel, group, acked, published } satisfies SettleDiagnostics);
+}
+
+/** Messages with an id of their own that was taken: the rest of the unit stands. */
+function reportRefusedMessages(unit: CommitUnit, appended: readonly AppendResult[]): void {
+  for (const [index, { exceptions }] of appended.entries()) {
+    const batch = unit.publishes[index];
+    if (exceptions === undefined || batch === undefined) continue;
+    for (const error of exceptions.values()) {
+      if (!(error instanceof SpillwayError)) continue;
+      const { channel, priority } = batch;
+      diagnostics.publish.publish({
+        channel,
+        priority,
+        count: 1,
+        error,
+      } satisfies PublishDiagnostics);
+    }
+  }
+}
+
+/** Counts a refused unit of `count` messages. */
+export function reportRefused(
+  { environment, options }: DeliveryParts,
+  refusal: Refusal,
+  count: number,
+): void {
+  if (refusal === "conflict") environment.counters.conflicts++;
+  if (refusal !== "fenced" || !diagnostics.lease.hasSubscribers) return;
+  const { channel, group } = options;
+  diagnostics.lease.publish({ channel, group, count } satisfies LeaseDiagnostics);
+}

@@ -1,0 +1,104 @@
+// One commit unit while it is filled: outcomes by batch, outgoing messages, state changes. Knows
+// neither handlers nor transports. Always true: a row is listed once, with the version that its first
+// user in this unit found and the value that its last one left.
+import type { BatchSettlement, CommitUnit, Outcome, StateChange } from "../ports/commit-unit.ts";
+import type { StateVersion } from "../ports/state-store.ts";
+import type { Random } from "../kernel/random.ts";
+import { OutgoingPacker } from "./outgoing-packer.ts";
+import type { RowWriter, StateRow } from "./state-rows.ts";
+import type { RowTouch } from "./state-view.ts";
+import type { WindowBatch } from "./window.ts";
+
+/** The outcomes of one batch's messages: parallel arrays. */
+export interface SettledBatch {
+  readonly batch: WindowBatch;
+  readonly positions: number[];
+  readonly outcomes: Outcome[];
+}
+
+interface RowChange {
+  readonly expected: StateVersion;
+  value: string | null | undefined;
+}
+
+/** What will become durable together. */
+export class UnitBuilder implements RowWriter {
+  /** Given when it is committed. */
+  sequence = 0;
+  /** Messages settled. */
+  size = 0;
+  readonly outgoing: OutgoingPacker;
+  /** Batches that this unit acknowledges before their handlers run. */
+  readonly claims: WindowBatch[] = [];
+  readonly settled: SettledBatch[] = [];
+  readonly #byBatch = new Map<WindowBatch, SettledBatch>();
+  readonly #rows = new Map<StateRow, RowChange>();
+  #last: SettledBatch | undefined;
+
+  constructor(random: Random) {
+    this.outgoing = new OutgoingPacker(random);
+  }
+
+  /** Whether there is nothing to commit. */
+  get isEmpty(): boolean {
+    return this.size === 0 && this.outgoing.count === 0;
+  }
+
+  /** Adds the outcome of one message. */
+  settle(batch: WindowBatch, position: number, outcome: Outcome): void {
+    const settled = this.#last?.batch === batch ? this.#last : this.#settledOf(batch);
+    settled.positions.push(position);
+    settled.outcomes.push(outcome);
+    this.size++;
+  }
+
+  #settledOf(batch: WindowBatch): SettledBatch {
+    let settled = this.#byBatch.get(batch);
+    if (settled === undefined) {
+      settled = { batch, positions: [], outcomes: [] };
+      this.#byBatch.set(batch, settled);
+      this.settled.push(settled);
+    }
+    this.#last = settled;
+    return settled;
+  }
+
+  /** Adds what one handler call did to a row; others see its value from now on. */
+  change({ row, isWritten, value }: RowTouch): void {
+    let change = this.#rows.get(row);
+    if (change === undefined) {
+      change = { expected: row.expected, value: undefined };
+      this.#rows.set(row, change);
+      row.pins++;
+    }
+    if (!isWritten) return;
+    change.value = value ?? null;
+    row.value = value;
+    row.writer = this;
+    row.stamp++;
+  }
+
+  /** The unit as the transport gets it. */
+  toCommitUnit(): CommitUnit {
+    const settlements: BatchSettlement[] = this.settled.map(({ batch, positions, outcomes }) => ({
+      batch: batch.delivery,
+      records: positions.map((position) => batch.recordAt(position)),
+      outcomes,
+    }));
+    const state: StateChange[] = [];
+    for (const [{ table, key }, { expected, value }] of this.#rows) {
+      state.push({ table, key, expected, value });
+    }
+    return { sequence: this.sequence, settlements, publishes: this.outgoing.batches, state };
+  }
+
+  /** The unit took effect: its rows have this version now, and are let go. */
+  confirmRows(version: StateVersion): void {
+    for (const row of this.#rows.keys()) {
+      row.pins--;
+      if (row.writer !== this) continue;
+      row.writer = undefined;
+      row.version = row.value === undefined ? 0 : version;
+    }
+  }
+}
