@@ -10,7 +10,7 @@ export type { BusStats, ChannelStatistics, GroupStatistics } from "./bus/bus-sta
 export type { AnyChannel } from "./bus/channel-registry.ts";
 export type { StateReadOptions, StateTableView, StateView } from "./bus/committed-state.ts";
 export { createBus } from "./bus/create-bus.ts";
-export type { ContextOf, HandlerOf, HandlerResult } from "./bus/handler-types.ts";
+export type { ContextOf, HandlerOf, HandlerResult } from "./bus/subscription-handler.ts";
 export type { Delivery } from "./bus/held-delivery.ts";
 export {
   type Middleware,

@@ -1,7 +1,7 @@
 // The encoder as a bus uses it, for publishes and for what handlers return alike: checks that the
 // transport can do what the options ask, runs the publish middleware, and sees to it that the
-// channel exists before anything is encoded for it. Always true: it stays synchronous for a declared
-// channel without asynchronous middleware or validators.
+// channel exists before anything is encoded for it. Always true: it stays synchronous for a
+// declared channel without asynchronous middleware or validators.
 import type { AnyContract, MessageOptions } from "../contracts/contract.ts";
 import {
   type EncodedMessage,

@@ -1,5 +1,5 @@
-// What createBus() takes, with its defaults and its checks. Owns no behaviour. Always true: settings
-// that came out of settingsOf() are complete and in range.
+// What createBus() takes, with its defaults and its checks. Owns no behaviour. Always true:
+// settings that came out of settingsOf() are complete and in range.
 import { assertName } from "../contracts/names.ts";
 import { SpillwayError, UnsupportedError } from "../errors/spillway-error.ts";
 import { type Clock, systemClock } from "../kernel/clock.ts";

@@ -1,6 +1,6 @@
-// The numbers behind bus.stats(): what the transport counts for all processes, joined with what this
-// process counted, and the rates since the call before. Owns the previous sample, nothing else.
-// Always true: rates use the injected clock's monotonic time.
+// The numbers behind bus.stats(): what the transport counts for all processes, joined with what
+// this process counted, and the rates since the call before. Owns the previous sample, nothing
+// else. Always true: rates use the injected clock's monotonic time.
 import type { Clock } from "../kernel/clock.ts";
 import type { ChannelStats, GroupStats, LogStats, Transport } from "../ports/transport.ts";
 import type { ChannelCounters, GroupCounters } from "../telemetry/counters.ts";

@@ -5,7 +5,7 @@ import type { EventContract } from "../contracts/event.ts";
 import type { InputOf, StandardSchema } from "../contracts/standard-schema.ts";
 import type { StateSchemas } from "../delivery/handler-context.ts";
 import type { BusStats } from "./bus-stats.ts";
-import type { HandlerOf } from "./handler-types.ts";
+import type { HandlerOf } from "./subscription-handler.ts";
 import type { Delivery } from "./held-delivery.ts";
 import type { PublishManyOptions, PublishOptions } from "./publish-options.ts";
 import type { ReadEnvelopesOptions, ReadOptions, StoredEnvelope } from "./read-messages.ts";
@@ -42,10 +42,10 @@ export interface Bus extends AsyncDisposable {
    * import { createBus, defineEvent } from "spillway";
    * import { memory } from "spillway/memory";
    * import { z } from "zod";
-   * const OrderPlaced = defineEvent("com.acme.order.placed", { data: z.object({ id: z.string() }) });
+   * const OrderPlaced = defineEvent("order.placed", { data: z.object({ id: z.string() }) });
    * await using bus = await createBus({ name: "shop", transport: memory() });
    * const receipt = await bus.publish(OrderPlaced, { id: "7" });
-   * console.log(receipt.channel, receipt.offset); // com.acme.order.placed 0
+   * console.log(receipt.channel, receipt.offset); // order.placed 0
    */
   publish<Schema extends StandardSchema>(
     contract: EventContract<string, number, Schema>,
@@ -64,7 +64,7 @@ export interface Bus extends AsyncDisposable {
    * import { createBus, defineEvent } from "spillway";
    * import { memory } from "spillway/memory";
    * import { z } from "zod";
-   * const Measured = defineEvent("com.acme.sensor.measured", { data: z.object({ c: z.number() }) });
+   * const Measured = defineEvent("sensor.measured", { data: z.object({ c: z.number() }) });
    * await using bus = await createBus({ name: "plant", transport: memory() });
    * const receipts = await bus.publishMany(Measured, [{ c: 20.5 }, { c: 21 }]);
    * console.log(receipts.length); // 2
@@ -77,13 +77,13 @@ export interface Bus extends AsyncDisposable {
 
   /**
    * Calls `handler` for every message of a contract, of several contracts of one channel, or of a
-   * channel. Groups are independent: each gets every message; subscriptions of one group share them.
-   * What the handler returns is published in the unit that acknowledges the message. A handler that
-   * throws is called again later (`retry`), then the message goes to `<channel>.dead-letters`;
-   * data or a type that cannot be understood goes to `<channel>.invalid`.
+   * channel. Groups are independent: each gets every message; subscriptions of one group share
+   * them. What the handler returns is published in the unit that acknowledges the message. A
+   * handler that throws is called again later (`retry`), then the message goes to
+   * `<channel>.dead-letters`; data or a type that cannot be understood to `<channel>.invalid`.
    *
-   * Rejects with UNSUPPORTED, GROUP_CONFLICT, CONTRACT_CONFLICT, CHANNEL_CONFLICT, INVALID_ARGUMENT,
-   * INVALID_NAME, ABORTED or CLOSED.
+   * Rejects with UNSUPPORTED, GROUP_CONFLICT, CONTRACT_CONFLICT, CHANNEL_CONFLICT,
+   * INVALID_ARGUMENT, INVALID_NAME, ABORTED or CLOSED.
    *
    * @example
    * import { createBus, defineEvent } from "spillway";
@@ -125,7 +125,7 @@ export interface Bus extends AsyncDisposable {
    * import { createBus, defineEvent } from "spillway";
    * import { memory } from "spillway/memory";
    * import { z } from "zod";
-   * const OrderPlaced = defineEvent("com.acme.order.placed", { data: z.object({ id: z.string() }) });
+   * const OrderPlaced = defineEvent("order.placed", { data: z.object({ id: z.string() }) });
    * await using bus = await createBus({ name: "shop", transport: memory() });
    * await bus.publish(OrderPlaced, { id: "7" });
    * for await (const delivery of bus.messages(OrderPlaced, { group: "audit" })) {
@@ -142,14 +142,14 @@ export interface Bus extends AsyncDisposable {
   /**
    * Reads stored messages without a group: nothing is settled, nobody else is affected. From the
    * beginning, an offset or a time, up to the end as of now, to `to`, or on and on with `follow`.
-   * One log is read, that of normal priority where `priority` does not say otherwise. A message that
-   * cannot be decoded ends the reading with its error, unless `onUnreadable` takes it.
+   * One log is read, that of normal priority where `priority` does not say otherwise. A message
+   * that cannot be decoded ends the reading with its error, unless `onUnreadable` takes it.
    *
    * @example
    * import { createBus, defineEvent } from "spillway";
    * import { memory } from "spillway/memory";
    * import { z } from "zod";
-   * const OrderPlaced = defineEvent("com.acme.order.placed", { data: z.object({ id: z.string() }) });
+   * const OrderPlaced = defineEvent("order.placed", { data: z.object({ id: z.string() }) });
    * await using bus = await createBus({ name: "shop", transport: memory() });
    * await bus.publishMany(OrderPlaced, [{ id: "7" }, { id: "8" }]);
    * for await (const message of bus.read(OrderPlaced, { from: { offset: 1 } })) {

@@ -1,7 +1,7 @@
 // Whether the transport can give what is asked for. A guarantee it cannot give is refused with the
 // list of what it has, and never weakened in silence.
 import type { Channel } from "../contracts/channel.ts";
-import type { AnyContract, MessageOptions } from "../contracts/contract.ts";
+import type { MessageOptions } from "../contracts/contract.ts";
 import { UnsupportedError } from "../errors/spillway-error.ts";
 import type { Capability } from "../ports/capabilities.ts";
 import type { StartPosition, Transport } from "../ports/transport.ts";
@@ -21,10 +21,7 @@ export function assertSupported(transport: Transport, capability: Capability, wh
 }
 
 /** Checks what the definition of a channel asks for. */
-export function assertChannelSupported(
-  transport: Transport,
-  channel: Channel<string, readonly AnyContract[]>,
-): void {
+export function assertChannelSupported(transport: Transport, channel: Channel): void {
   const of = `of channel '${channel.name}'`;
   if (channel.limits.depthMax !== undefined || channel.limits.bytesMax !== undefined) {
     assertSupported(transport, "channelLimits", `limits ${of}`);

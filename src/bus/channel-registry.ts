@@ -13,7 +13,7 @@ import { ChannelCounters } from "../telemetry/counters.ts";
 import { assertChannelSupported } from "./capability-checks.ts";
 
 /** Any channel, whatever its messages. */
-export type AnyChannel = Channel<string, readonly AnyContract[]>;
+export type AnyChannel = Channel;
 
 /** Days that dead letters and invalid messages are kept at least. */
 export const companionRetentionDays = 365;
@@ -113,8 +113,8 @@ export class ChannelRegistry {
   }
 
   /**
-   * Registers a channel: from now on its contracts are stored there. Does nothing for a channel that
-   * is known with the same content. Throws CHANNEL_CONFLICT, CONTRACT_CONFLICT or UNSUPPORTED.
+   * Registers a channel: from now on its contracts are stored there. Does nothing for a channel
+   * that is known with the same content. Throws CHANNEL_CONFLICT, CONTRACT_CONFLICT or UNSUPPORTED.
    */
   register(channel: AnyChannel): ChannelEntry {
     const known = this.#channels.get(channel.name);
@@ -177,8 +177,8 @@ export class ChannelRegistry {
     throw new SpillwayError(
       "CONTRACT_CONFLICT",
       where.defined === undefined
-        ? `${identity} was used before its channel '${channel}' was registered, and has a channel ` +
-            `of its own name since: give the channel to createBus({ channels: [${channel}] })`
+        ? `${identity} was used before its channel '${channel}' was registered, and has a ` +
+            "channel of its own name since: list the channel in createBus({ channels })"
         : `${identity} is listed in two channels, '${where.name}' and '${channel}': list it in one`,
       { details },
     );

@@ -55,18 +55,13 @@ class TableView implements StateTableView<StandardSchema> {
     this.#schema = schema;
   }
 
-  async get(
-    key: string,
-    options: StateReadOptions = {},
-  ): Promise<DeepReadonly<unknown> | undefined> {
+  async get(key: string, options: StateReadOptions = {}): Promise<unknown> {
     const stored = prefixOf(options.tenant) + key;
     const { value } = await this.#store.read(this.#scope, this.#table, stored);
     return value === undefined ? undefined : this.#decode(key, value);
   }
 
-  async *entries(
-    options: StateReadOptions = {},
-  ): AsyncGenerator<readonly [string, DeepReadonly<unknown>]> {
+  async *entries(options: StateReadOptions = {}): AsyncGenerator<readonly [string, unknown]> {
     const prefix = prefixOf(options.tenant);
     for await (const { key, value } of this.#store.entries(this.#scope, this.#table)) {
       if (!isOfTenant(key, prefix)) continue;
@@ -74,9 +69,9 @@ class TableView implements StateTableView<StandardSchema> {
     }
   }
 
-  async #decode(key: string, text: string): Promise<DeepReadonly<unknown>> {
+  async #decode(key: string, text: string): Promise<unknown> {
     const result = await validate(this.#schema, JSON.parse(text));
-    if (result.issues === undefined) return result.value as DeepReadonly<unknown>;
+    if (result.issues === undefined) return result.value;
     const subject = `stored state '${key}' of table '${this.#table}'`;
     throw new ValidationError(subject, toValidationIssues(result.issues), {
       details: { ...this.#scope, table: this.#table, key },

@@ -1,5 +1,5 @@
-// The groups this bus takes part in: what each reads, so that two subscriptions cannot share a group
-// and read different things, and the counters that its subscriptions share.
+// The groups this bus takes part in: what each reads, so that two subscriptions cannot share a
+// group and read different things, and the counters that its subscriptions share.
 import { SpillwayError } from "../errors/spillway-error.ts";
 import { GroupCounters } from "../telemetry/counters.ts";
 
@@ -31,8 +31,8 @@ export class GroupRegistry {
       throw new SpillwayError(
         "GROUP_CONFLICT",
         `group '${group}' on '${channel}' reads ${membership.types ?? "the whole channel"}; a ` +
-          `second subscription cannot read ${wanted ?? "the whole channel"} under that name: give ` +
-          "it a group of its own, or handle all contracts in one subscription",
+          `second subscription cannot read ${wanted ?? "the whole channel"} under that name: ` +
+          "give it a group of its own, or handle all contracts in one subscription",
         { details: { channel, group } },
       );
     }

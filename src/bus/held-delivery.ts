@@ -35,7 +35,7 @@ export class HeldDelivery implements Delivery {
   constructor(message: Message<string, number, unknown>) {
     this.message = message;
     this.handled = this.#handler.promise;
-    // Whoever does not await ack() must not be ended by an unhandled rejection: it is delivered again.
+    // A lost delivery comes again, so nobody has to await ack(): no unhandled rejection then.
     this.#durable.promise.catch(() => undefined);
   }
 

@@ -1,6 +1,7 @@
 // bus.messages(): a subscription turned into an iterator. Its handler parks each message until the
 // owner of the loop has settled it; an observer of the commits says when that is durable. Always
-// true: no more than `concurrency` messages are held; one that was not settled is never acknowledged.
+// true: no more than `concurrency` messages are held; one that was not settled is never
+// acknowledged.
 import type { Message } from "../contracts/contract.ts";
 import type { Handler } from "../delivery/handler-context.ts";
 import type { Clock } from "../kernel/clock.ts";
@@ -29,7 +30,7 @@ export interface MessageStreamParts {
   onClosed(): void;
 }
 
-type Step = IteratorResult<Delivery<Message<string, number, unknown>>, undefined>;
+type Step = IteratorResult<Delivery, undefined>;
 
 const end: Step = { done: true, value: undefined };
 
@@ -83,7 +84,7 @@ export class MessageStream implements AsyncIterator<Delivery, undefined> {
   async #drain(deadlineMs: number): Promise<boolean> {
     for (const taker of this.#takers) taker.resolve(end);
     this.#takers = [];
-    const { clock, onClosed } = this.#parts;
+    const { clock } = this.#parts;
     try {
       const source = await this.#source?.catch(() => undefined);
       const inTime = await this.#idle(deadlineMs);
@@ -91,7 +92,7 @@ export class MessageStream implements AsyncIterator<Delivery, undefined> {
       await source?.drain(clock.monotonicMs());
       return inTime;
     } finally {
-      onClosed();
+      this.#parts.onClosed();
     }
   }
 

@@ -52,7 +52,9 @@ export function onPublish(run: PublishMiddleware): Middleware {
   return { kind: "publish", run };
 }
 
-/** What becomes of one message in the publish middleware; a promise only where one of it is async. */
+/**
+ * What becomes of one message in the publish middleware; a promise only where one of it is async.
+ */
 export function passThrough(
   chain: readonly PublishMiddleware[],
   message: OutgoingMessage,

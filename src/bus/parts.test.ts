@@ -107,7 +107,7 @@ test("one listener serves all members of a signal, and goes with the last", () =
   assert.equal(fired.length, 1);
 });
 
-test("statistics join the transport's numbers with this bus's, and rates with elapsed time", async () => {
+test("statistics join the transport's numbers, this bus's and elapsed time", async () => {
   const clock = new VirtualClock();
   const channel: ChannelStats = {
     channel: "orders",
@@ -140,7 +140,7 @@ test("statistics join the transport's numbers with this bus's, and rates with el
   assert.equal((await reader.read())[0]?.publishedPerSecond, 10);
 });
 
-test("committed state is decoded and validated; a value that does not fit is an error", async () => {
+test("committed state is decoded and validated", async () => {
   const aNumber: StandardSchema = {
     "~standard": {
       version: 1,

@@ -1,5 +1,5 @@
-// From waiting messages to batches: groups what gathered by channel, priority and delay, keeping the
-// order of publishing within each, and tells every message what became of it. Owns no limits.
+// From waiting messages to batches: groups what gathered by channel, priority and delay, keeping
+// the order of publishing within each, and tells every message what became of it. Owns no limits.
 import type { EncodedMessage } from "../delivery/outgoing-encoder.ts";
 import { SpillwayError } from "../errors/spillway-error.ts";
 import type { Random } from "../kernel/random.ts";

@@ -1,5 +1,6 @@
 // How much may wait to be published: messages and bytes that are held, and those who wait for room.
-// Knows nothing of what is published. Always true: count and bytes are what was taken and not freed.
+// Knows nothing of what is published. Always true: count and bytes are what was taken and not
+// freed.
 
 /** The bounds of a budget. */
 export interface PendingLimits {

@@ -6,7 +6,6 @@ import {
   ClosedError,
   SpillwayError,
   ValidationError,
-  type ValidationIssue,
 } from "../errors/spillway-error.ts";
 import type { PendingBudget } from "./pending-budget.ts";
 
@@ -47,13 +46,14 @@ export function manyError(
   const details = { ...known?.details, index, stored };
   if (cause instanceof ValidationError) {
     const subject = `element ${index} given to publishMany of '${type}' (${stored} are stored)`;
-    return new ValidationError(subject, cause.issues as readonly ValidationIssue[], {
+    return new ValidationError(subject, cause.issues, {
       details,
       certainty,
       cause,
     });
   }
-  const message = `publishMany of '${type}' stopped at element ${index}, ${stored} are stored: ${reason}`;
+  const message =
+    `publishMany of '${type}' stopped at element ${index}, ${stored} are stored: ` + reason;
   return errorOf(known?.code ?? "INVALID_ARGUMENT", message, { details, certainty, cause });
 }
 

@@ -153,7 +153,7 @@ test("a signal stops taking elements; what was under way may be stored", async (
   assert.equal(taken, 26);
 });
 
-test("elements that do not reach the transport are answered, with the transport's certainty", async () => {
+test("elements that do not reach the transport are answered with its certainty", async () => {
   const { many, transport } = await bench(10);
   await transport.close();
   await assert.rejects(many([1, 2]), (error) => {

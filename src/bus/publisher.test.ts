@@ -201,7 +201,7 @@ test("exceptions answer their own messages only", async () => {
   assert.deepEqual([counters.published, counters.duplicates, counters.rejected], [2, 1, 1]);
 });
 
-test("a rejected append rejects exactly its messages, with its certainty and their ids", async () => {
+test("a rejected append rejects exactly its messages, by id and with its certainty", async () => {
   const { clock, transport, publish, publisher } = bench();
   const failed = publish("a", { id: "mine" });
   await clock.settle();

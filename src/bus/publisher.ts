@@ -1,7 +1,8 @@
 // The publisher: gathers what is published at about the same time and hands it to the transport in
-// few large appends. Owns the bounds on waiting publishes. Knows no contracts and no handlers. Always
-// true: no more is held than the budget allows; a message is refused before anything of it is kept, or it is answered
-// exactly once; messages of one channel are stored in the order they were published.
+// few large appends. Owns the bounds on waiting publishes. Knows no contracts and no handlers.
+// Always true: no more is held than the budget allows; a message is refused before anything of it
+// is kept, or it is answered exactly once; messages of one channel are stored in the order they
+// were published.
 import type { AnyContract } from "../contracts/contract.ts";
 import type { EncodedMessage, OutgoingEncoder } from "../delivery/outgoing-encoder.ts";
 import { ClosedError, type SpillwayError } from "../errors/spillway-error.ts";

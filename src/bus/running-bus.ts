@@ -10,7 +10,7 @@ import type { Bus, BusHealth } from "./bus.ts";
 import { BusEncoder } from "./bus-encoder.ts";
 import type { BusSettings } from "./bus-options.ts";
 import { type BusStats, type GroupStatistics, StatsReader } from "./bus-stats.ts";
-import { ChannelRegistry } from "./channel-registry.ts";
+import type { ChannelRegistry } from "./channel-registry.ts";
 import { stateViewOf } from "./committed-state.ts";
 import { joinGroup, type MemberEnvironment } from "./group-member.ts";
 import { GroupRegistry } from "./group-registry.ts";

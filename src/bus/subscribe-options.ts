@@ -69,7 +69,9 @@ export const concurrencyMax = 1_000;
 /** Most attempts that a retry may make. */
 export const attemptsMax = 1_000;
 
-/** Subscribe options, complete: what a delivery takes besides its middleware, and where to start. */
+/**
+ * Subscribe options, complete: what a delivery takes besides its middleware, and where to start.
+ */
 export type SubscribeSettings = Omit<DeliveryOptions, "middleware"> & {
   readonly from: StartPosition;
   readonly types: readonly string[] | undefined;

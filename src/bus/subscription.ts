@@ -1,5 +1,5 @@
-// One running subscription as its owner sees it. Wires a delivery to the bus's bookkeeping: closing,
-// statistics, health and committed state. Always true: it is drained once.
+// One running subscription as its owner sees it. Wires a delivery to the bus's bookkeeping:
+// closing, statistics, health and committed state. Always true: it is drained once.
 import type { StateSchemas } from "../delivery/handler-context.ts";
 import { SpillwayError } from "../errors/spillway-error.ts";
 import type { Clock } from "../kernel/clock.ts";

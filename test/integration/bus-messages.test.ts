@@ -1,6 +1,6 @@
 // bus.messages(): settling by hand, bounded prefetch, and what becomes of what was not settled.
 import assert from "node:assert/strict";
-import { createBus } from "spillway";
+import { createBus, type Delivery } from "spillway";
 import {
   collect,
   eventually,
@@ -9,6 +9,11 @@ import {
   someOrders,
   testOnEach,
 } from "./bus-subjects.ts";
+
+function take<Item, Last>(step: IteratorResult<Item, Last>): Item {
+  assert.ok(step.done !== true);
+  return step.value;
+}
 
 testOnEach(
   "an acknowledged message is done; the rest is redelivered at once",
@@ -48,9 +53,9 @@ testOnEach("ack resolves when it is durable", async (transport) => {
 testOnEach("no more is fetched than may be held", async (transport) => {
   await using bus = await createBus({ name: "shop", transport });
   await bus.publishMany(OrderPlaced, someOrders(50));
-  const held = [];
+  const held: Delivery[] = [];
   const iterator = bus.messages(OrderPlaced, { concurrency: 5 })[Symbol.asyncIterator]();
-  for (let index = 0; index < 5; index++) held.push((await iterator.next()).value);
+  for (let index = 0; index < 5; index++) held.push(take(await iterator.next()));
   let sixth: unknown;
   const waiting = iterator.next().then((step) => {
     sixth = step.value;

@@ -1,4 +1,5 @@
-// The transports that the bus is tested on, and what its tests share: contracts, waiting, collecting.
+// The transports that the bus is tested on, and what its tests share: contracts, waiting,
+// collecting.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";

@@ -8,6 +8,7 @@ import {
   onConsume,
   type OutgoingMessage,
   Reject,
+  type SpillwayError,
   type StoredEnvelope,
   UnsupportedError,
 } from "spillway";
@@ -27,6 +28,8 @@ import {
 } from "./bus-subjects.ts";
 
 const nothing = async (): Promise<void> => undefined;
+const codeOf = (error: unknown): string => (error as SpillwayError).code;
+const byText = (left: string, right: string): number => (left < right ? -1 : 1);
 const retry = { attempts: 3, initialMs: 1, maxMs: 2 };
 
 testOnEach("every group gets every message, in order per key", async (transport) => {
@@ -62,7 +65,7 @@ testOnEach("a group added later starts where it chooses", async (transport) => {
   await bus.publish(InvoiceIssued, { orderId: "3" });
   await eventually(() => Object.values(seen).every((each) => each.includes("3")));
   const sorted = Object.fromEntries(
-    Object.entries(seen).map(([group, ids]) => [group, [...ids].sort().join("")]),
+    Object.entries(seen).map(([group, ids]) => [group, [...ids].sort(byText).join("")]),
   );
   assert.deepEqual(sorted, { all: "0123", some: "23", none: "3", time: "0123" });
 });
@@ -70,10 +73,10 @@ testOnEach("a group added later starts where it chooses", async (transport) => {
 testOnEach("competing consumers of one group share the messages", async (transport) => {
   await using bus = await createBus({ name: "shop", transport, channels: [orders] });
   const handled = new Map<string, number>();
-  const workers = [0, 0];
-  for (const worker of [0, 1]) {
+  const workers = [{ count: 0 }, { count: 0 }];
+  for (const worker of workers) {
     await bus.subscribe(orders, { group: "workers" }, async (message) => {
-      workers[worker]! += 1;
+      worker.count++;
       handled.set(message.data.orderId, (handled.get(message.data.orderId) ?? 0) + 1);
     });
   }
@@ -83,7 +86,7 @@ testOnEach("competing consumers of one group share the messages", async (transpo
     await bus.publishMany(OrderPlaced, someOrders(50, start));
     start += 50;
     await eventually(() => handled.size === start);
-    return workers.every((count) => count > 0);
+    return workers.every(({ count }) => count > 0);
   });
   assert.ok([...handled.values()].every((times) => times === 1));
 });
@@ -127,7 +130,7 @@ testOnEach("what a handler returns is published, caused by what it handled", asy
   const receipt = await bus.publish(OrderPlaced, { orderId: "7", cents: 1 }, options);
   await eventually(async () => (await collect(bus.read(InvoiceIssued))).length === 2);
   const invoices = await collect(bus.read(InvoiceIssued));
-  assert.deepEqual(invoices.map((each) => each.data.orderId).sort(), ["7-a", "7-b"]);
+  assert.deepEqual(invoices.map((each) => each.data.orderId).sort(byText), ["7-a", "7-b"]);
   for (const invoice of invoices) {
     assert.deepEqual(
       [invoice.correlationId, invoice.causationId, invoice.tenant],
@@ -143,8 +146,8 @@ testOnEach("publishing inside a handler is refused unless it is detached", async
   const outcomes: unknown[] = [];
   await bus.subscribe(OrderPlaced, async () => {
     const invoice = { orderId: "7" };
-    outcomes.push(await bus.publish(InvoiceIssued, invoice).catch((error) => error.code));
-    outcomes.push(await bus.publishMany(InvoiceIssued, [invoice]).catch((error) => error.code));
+    outcomes.push(await bus.publish(InvoiceIssued, invoice).catch(codeOf));
+    outcomes.push(await bus.publishMany(InvoiceIssued, [invoice]).catch(codeOf));
     const receipt = await bus.publish(InvoiceIssued, invoice, { detached: true });
     outcomes.push(receipt.offset);
   });
@@ -169,10 +172,8 @@ testOnEach("a failing message is retried, then a dead letter; others go on", asy
   const times = (id: string): number => calls.filter((each) => each === id).length;
   assert.deepEqual([times("bad"), times("no"), times("fine")], [3, 1, 1]);
   const letters: StoredEnvelope[] = await collect(bus.deadLetters(OrderPlaced));
-  assert.deepEqual(
-    letters.map((each) => JSON.parse(String(each.envelope.payload)).orderId).sort(),
-    ["bad", "no"],
-  );
+  const payloads = letters.map((each) => String(each.envelope.payload)).sort(byText);
+  assert.deepEqual(payloads, ['{"orderId":"bad","cents":1}', '{"orderId":"no","cents":1}']);
   assert.equal(letters[0]?.channel, "test.order.placed.dead-letters");
   assert.equal((await collect(bus.deadLetters(OrderPlaced, { from: "latest" }))).length, 0);
 });
@@ -196,7 +197,7 @@ testOnEach("what cannot be understood goes to the invalid-message channel", asyn
   stranger.add({ type, ...shared }, '{"orderId":"7","cents":1}', 1_000);
   await transport.append([stranger]);
   await eventually(async () => (await whole.stats()).depth === 0 && seen.length === 2);
-  assert.deepEqual([...seen].sort(), [`one ${type}`, `whole ${type}`]);
+  assert.deepEqual([...seen].sort(byText), [`one ${type}`, `whole ${type}`]);
   assert.equal((await whole.stats()).invalid, 4);
   await eventually(async () => (await collect(bus.invalidMessages(orders))).length === 7);
   const invalid = await collect(bus.invalidMessages(OrderPlaced));
