@@ -110,6 +110,14 @@ export interface Message<Type extends string, Version extends number, Data> {
   readonly offset: number;
 }
 
+/**
+ * Any message, whatever its data. An interface of its own, so that messages are compared with it
+ * member by member and not by type argument.
+ */
+export interface AnyMessage extends Message<string, number, unknown> {
+  readonly data: unknown;
+}
+
 /** The message type of a contract, of several (a union), or of a channel. */
 export type MessageOf<Selection> = Selection extends { readonly messages: infer Messages }
   ? MessageOf<Messages>
