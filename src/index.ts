@@ -52,6 +52,7 @@ export {
 } from "./contracts/command.ts";
 export type {
   AnyContract,
+  AnyMessage,
   Classification,
   Contract,
   Message,

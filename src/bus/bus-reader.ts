@@ -1,6 +1,6 @@
 // Reading through a bus: resolves what to read, checks that the transport can start there, and sees
 // to it that the channel exists. Reads nothing before the first element is asked for.
-import type { Message } from "../contracts/contract.ts";
+import type { AnyMessage } from "../contracts/contract.ts";
 import { assertStartSupported } from "./capability-checks.ts";
 import type { BusSettings } from "./bus-options.ts";
 import type { ChannelRegistry } from "./channel-registry.ts";
@@ -24,10 +24,7 @@ export class BusReader {
   }
 
   /** Decoded messages. */
-  read(
-    selectable: Selectable,
-    options: ReadOptions = {},
-  ): AsyncGenerator<Message<string, number, unknown>> {
+  read(selectable: Selectable, options: ReadOptions = {}): AsyncGenerator<AnyMessage> {
     const { transport, codec } = this.#settings;
     if (options.from !== undefined) assertStartSupported(transport, options.from);
     return readMessages(transport, codec, selectionOf(this.#registry, selectable), options);

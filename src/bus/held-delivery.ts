@@ -1,7 +1,7 @@
 // One message in the hands of a bus.messages() loop, from the moment it is offered until its owner
 // has settled it and that is durable. Knows nothing of the loop. Always true: it is settled at most
 // once; the first call decides.
-import type { Message } from "../contracts/contract.ts";
+import type { AnyMessage } from "../contracts/contract.ts";
 import { Reject, RetryLater } from "../errors/handler-outcomes.ts";
 import { LeaseLostError, SpillwayError } from "../errors/spillway-error.ts";
 import type { Priority } from "../message/envelope.ts";
@@ -11,9 +11,7 @@ import type { Priority } from "../message/envelope.ts";
  * where the message went to somebody else meanwhile and will be delivered again. The first call
  * decides; later ones give its promise.
  */
-export interface Delivery<
-  Received extends Message<string, number, unknown> = Message<string, number, unknown>,
-> {
+export interface Delivery<Received extends AnyMessage = AnyMessage> {
   readonly message: Received;
   /** Done: never delivered to this group again. */
   ack(): Promise<void>;
@@ -25,14 +23,14 @@ export interface Delivery<
 
 /** A delivery and, on the other side, the handler that waits for it. */
 export class HeldDelivery implements Delivery {
-  readonly message: Message<string, number, unknown>;
+  readonly message: AnyMessage;
   /** What the subscription's handler returns: settles when the owner has decided. */
   readonly handled: Promise<void>;
   readonly #handler = Promise.withResolvers<void>();
   readonly #durable = Promise.withResolvers<void>();
   #isSettled = false;
 
-  constructor(message: Message<string, number, unknown>) {
+  constructor(message: AnyMessage) {
     this.message = message;
     this.handled = this.#handler.promise;
     // A lost delivery comes again, so nobody has to await ack(): no unhandled rejection then.

@@ -2,7 +2,7 @@
 // owner of the loop has settled it; an observer of the commits says when that is durable. Always
 // true: no more than `concurrency` messages are held; one that was not settled is never
 // acknowledged.
-import type { Message } from "../contracts/contract.ts";
+import type { AnyMessage } from "../contracts/contract.ts";
 import type { Handler } from "../delivery/handler-context.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { CommitResult, CommitUnit } from "../ports/commit-unit.ts";
@@ -127,7 +127,7 @@ export class MessageStream implements AsyncIterator<Delivery, undefined> {
     void this.return();
   }
 
-  #hold(message: Message<string, number, unknown>, signal: AbortSignal): Promise<void> {
+  #hold(message: AnyMessage, signal: AbortSignal): Promise<void> {
     const held = new HeldDelivery(message);
     signal.addEventListener("abort", () => this.#lose(held, signal.reason), { once: true });
     const taker = this.#takers.shift();

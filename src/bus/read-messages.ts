@@ -2,7 +2,7 @@
 // raw. Settles nothing and moves no cursor. Always true: a message that cannot be understood is
 // reported or thrown, never left out in silence.
 import { ContractIndex } from "../contracts/contract-index.ts";
-import type { Message } from "../contracts/contract.ts";
+import type { AnyMessage } from "../contracts/contract.ts";
 import { Decoder, InvalidMessage } from "../delivery/decode.ts";
 import { SpillwayError } from "../errors/spillway-error.ts";
 import type { Codec } from "../message/codec.ts";
@@ -64,7 +64,7 @@ export async function* readMessages(
   codec: Codec,
   selection: Selection,
   options: ReadOptions,
-): AsyncGenerator<Message<string, number, unknown>> {
+): AsyncGenerator<AnyMessage> {
   await selection.entry.declare();
   const decoder = new Decoder(new ContractIndex(selection.contracts, selection.whole), codec);
   for await (const { stored, record } of places(transport, selection.entry.name, options)) {
