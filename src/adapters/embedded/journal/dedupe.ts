@@ -7,6 +7,7 @@ import type { Catalog, Channel, LogHead } from "./catalog.ts";
 import { FingerprintTable, type Hit, type Place, timerLane } from "./dedupe-table.ts";
 import { recordFlags, viewOf } from "./format.ts";
 import type { BatchView } from "./format-view.ts";
+import { ownRecord, sameContent, sameIdentity, type StoredRecord } from "./dedupe-record.ts";
 import type { Writer, WriterCache } from "./writer.ts";
 
 /** How long and how many given ids are remembered per channel. */
@@ -30,13 +31,6 @@ interface Window {
   /** By lane: every batch below was taken in. */
   readonly ends: number[];
   lastTimer: number;
-}
-
-interface StoredRecord {
-  readonly view: BatchView;
-  readonly record: number;
-  readonly offset: number;
-  readonly storedAtMs: number;
 }
 
 interface BatchRow {
@@ -97,7 +91,7 @@ export class Deduper implements WriterCache {
         table.take(words, index * 4);
         table.find(this.#hits);
         if (this.#hits.length > 0) {
-          const own = { place, keep, nowMs };
+          const own = { place, lane: head.lane, keep, nowMs };
           const found = this.#confirm(head.channel, view, index, own);
           if (found !== undefined) {
             keep ??= Array.from({ length: index }, (_, before) => before);
@@ -121,6 +115,7 @@ export class Deduper implements WriterCache {
    */
   checkTimer(
     channel: Channel,
+    lane: number,
     view: BatchView,
     index: number,
     nowMs: number,
@@ -130,7 +125,7 @@ export class Deduper implements WriterCache {
     window.table.take(view.idWords, index * 4);
     window.table.find(this.#hits);
     if (this.#hits.length === 0) return undefined;
-    return this.#confirm(channel, view, index, { nowMs });
+    return this.#confirm(channel, view, index, { lane, nowMs });
   }
 
   /** The message that checkTimer() found to be new is stored as this timer. */
@@ -228,6 +223,7 @@ export class Deduper implements WriterCache {
     index: number,
     own: {
       readonly nowMs: number;
+      readonly lane: number;
       readonly place?: Place;
       readonly keep?: readonly number[] | undefined;
     },
@@ -241,7 +237,7 @@ export class Deduper implements WriterCache {
           : this.#stored(channel, hit);
       if (stored === undefined || stored.storedAtMs < own.nowMs - this.#limits.windowMs) continue;
       if (!sameIdentity(stored, view, index)) continue;
-      found = sameContent(stored, view, index) ? stored.offset : "ID_REUSED";
+      found = sameContent(stored, view, index, own.lane) ? stored.offset : "ID_REUSED";
     }
     this.#hits.length = 0;
     return found;
@@ -261,12 +257,13 @@ export class Deduper implements WriterCache {
   }
 
   #timer(hit: Hit): StoredRecord | undefined {
-    const row = this.#writer.one<{ accepted_at: number; data: Uint8Array }>(
-      "SELECT accepted_at, data FROM timer WHERE id = ?",
+    const row = this.#writer.one<{ lane: number; accepted_at: number; data: Uint8Array }>(
+      "SELECT lane, accepted_at, data FROM timer WHERE id = ?",
       hit.base,
     );
     if (row === undefined) return undefined;
-    return { view: viewOf(row.data), record: 0, offset: -1, storedAtMs: row.accepted_at };
+    const { lane, accepted_at: storedAtMs } = row;
+    return { view: viewOf(row.data), lane, record: 0, offset: -1, storedAtMs };
   }
 
   #batch(channel: Channel, hit: Hit): StoredRecord | undefined {
@@ -276,7 +273,8 @@ export class Deduper implements WriterCache {
       hit.base,
     );
     if (row === undefined) return undefined;
-    return { view: viewOf(row.data), record: 0, offset: row.base, storedAtMs: row.appended_at };
+    const { base: offset, appended_at: storedAtMs } = row;
+    return { view: viewOf(row.data), lane: hit.lane, record: 0, offset, storedAtMs };
   }
 }
 
@@ -290,39 +288,4 @@ function absorb(table: FingerprintTable, place: Place, data: Uint8Array, atMs: n
     table.add(index);
   }
   table.endPlace(view.count);
-}
-
-/** The hit lies in the batch that is being checked: its records are not stored yet. */
-function ownRecord(
-  view: BatchView,
-  hit: Hit,
-  keep: readonly number[] | undefined,
-  nowMs: number,
-): StoredRecord {
-  const record = keep === undefined ? hit.index : (keep[hit.index] as number);
-  return { view, record, offset: hit.base + hit.index, storedAtMs: nowMs };
-}
-
-function sameIdentity(stored: StoredRecord, view: BatchView, index: number): boolean {
-  const { view: other, record } = stored;
-  return (
-    other.idGivenAt(record) &&
-    other.idAt(record) === view.idAt(index) &&
-    other.templateAt(record).source === view.templateAt(index).source &&
-    other.attributesAt(record).tenant === view.attributesAt(index).tenant
-  );
-}
-
-/** What a repeat must have in common besides its id; times and trace context may differ. */
-function sameContent(stored: StoredRecord, view: BatchView, index: number): boolean {
-  const { view: other, record } = stored;
-  const left = other.templateAt(record);
-  const right = view.templateAt(index);
-  return (
-    left.type === right.type &&
-    left.version === right.version &&
-    left.contentType === right.contentType &&
-    other.keyAt(record) === view.keyAt(index) &&
-    Buffer.compare(other.payloadBytesAt(record), view.payloadBytesAt(index)) === 0
-  );
 }

@@ -4,7 +4,15 @@
 import { idBytes } from "../../../kernel/id.ts";
 import type { Priority } from "../../../message/envelope.ts";
 import { dictionaryEntry } from "./format-encode.ts";
-import { batchFlags, headerBytes, planLayout, recordFlags, writeHeader } from "./format-layout.ts";
+import {
+  batchFlags,
+  headerBytes,
+  needsWideTimes,
+  planLayout,
+  recordFlags,
+  writeHeader,
+  writeTimes,
+} from "./format-layout.ts";
 import { BatchView } from "./format-view.ts";
 
 /** One record of a batch. */
@@ -53,31 +61,34 @@ export function assembleBatch(records: readonly BatchRecord[]): Uint8Array<Array
     given |= view.flagsAt(index) & recordFlags.givenId;
   }
   const dictionary = Buffer.from(`[${[...entries.keys()].join(",")}]`, "utf8");
-  const first = records[0] as BatchRecord;
+  const timeAt = (at: number): number => {
+    const { view, index } = records[at] as BatchRecord;
+    return view.timeAt(index);
+  };
   const layout = planLayout({
     count,
     flags:
       batchFlags.dense |
       (sizes.attribute === 0 ? 0 : batchFlags.attributes) |
-      (given === 0 ? 0 : batchFlags.givenIds),
+      (given === 0 ? 0 : batchFlags.givenIds) |
+      (needsWideTimes(count, timeAt) ? batchFlags.wideTimes : 0),
     compression: 0,
     dictionaryBytes: dictionary.byteLength,
     keyBytes: sizes.key,
     attributeBytes: sizes.attribute,
     dataBytes: sizes.data,
     storedBytes: dictionary.byteLength + sizes.key + sizes.attribute + sizes.data,
-    firstTimeMs: first.view.timeAt(first.index),
+    firstTimeMs: timeAt(0),
   });
   const blob = Buffer.allocUnsafeSlow(layout.totalBytes);
   writeHeader(blob, layout);
-  const times = new Int32Array(blob.buffer, layout.timesAt, count);
+  writeTimes(blob, layout, timeAt);
   const slots = new Uint16Array(blob.buffer, layout.slotsAt, count);
   new Uint16Array(blob.buffer, layout.dictionaryIndexesAt, count).set(indexes);
   for (let at = 0; at < count; at++) {
     const { view, index } = records[at] as BatchRecord;
     const idAt = headerBytes + index * idBytes;
     blob.set(view.blob.subarray(idAt, idAt + idBytes), headerBytes + at * idBytes);
-    times[at] = view.timeAt(index) - layout.firstTimeMs;
     slots[at] = view.slotAt(index);
     blob[layout.recordFlagsAt + at] = view.flagsAt(index);
   }

@@ -9,10 +9,12 @@ import {
   batchFlags,
   type BatchLayout,
   headerBytes,
+  needsWideTimes,
   planLayout,
   readLayout,
   recordFlags,
   writeHeader,
+  writeTimes,
 } from "./format-layout.ts";
 
 type Section = readonly (string | Uint8Array | undefined)[];
@@ -25,7 +27,6 @@ interface PlannedSection {
 }
 
 const zstdLevel = 1;
-const int32Max = 2_147_483_647;
 const dictionaryEntries = new WeakMap<MessageTemplate, string>();
 
 /** Encodes a batch, uncompressed, with dense offsets. The batch must have at least one message. */
@@ -41,7 +42,8 @@ export function encodeBatch(batch: OutgoingBatch): Uint8Array<ArrayBuffer> {
     flags:
       batchFlags.dense |
       (attributes === undefined ? 0 : batchFlags.attributes) |
-      (batch.hasGivenIds ? batchFlags.givenIds : 0),
+      (batch.hasGivenIds ? batchFlags.givenIds : 0) |
+      (needsWideTimes(count, (record) => batch.timeAt(record)) ? batchFlags.wideTimes : 0),
     compression: 0,
     dictionaryBytes: dictionary.byteLength,
     keyBytes: keys.bytes,
@@ -180,11 +182,7 @@ function writeColumns(
 ): void {
   const { count } = layout;
   blob.set(batch.ids.subarray(0, count * idBytes), headerBytes);
-  const times = new Int32Array(blob.buffer, layout.timesAt, count);
-  const first = layout.firstTimeMs;
-  for (let record = 0; record < count; record++) {
-    times[record] = timeDelta(batch.timeAt(record), first);
-  }
+  writeTimes(blob, layout, (record) => batch.times[record] as number);
   new Uint16Array(blob.buffer, layout.slotsAt, count).set(batch.slots);
   new Uint16Array(blob.buffer, layout.dictionaryIndexesAt, count).set(indexes);
   const given = batch.hasGivenIds;
@@ -196,9 +194,4 @@ function writeColumns(
     if (batch.attributes[record]?.expiresAtMs !== undefined) flags |= recordFlags.expires;
     blob[layout.recordFlagsAt + record] = flags;
   }
-}
-
-/** The clock may jump by more than the column can say (24 days) while a batch fills: then clamped. */
-function timeDelta(timeMs: number, firstMs: number): number {
-  return Math.max(-int32Max, Math.min(int32Max, timeMs - firstMs));
 }

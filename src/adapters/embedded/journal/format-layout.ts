@@ -12,7 +12,8 @@ export const headerBytes = 40;
 export const bodyBytesMax = 268_435_456;
 
 /** Bits of the batch's flags. */
-export const batchFlags = { dense: 1, attributes: 2, givenIds: 4 } as const;
+export const batchFlags = { dense: 1, attributes: 2, givenIds: 4, wideTimes: 8 } as const;
+const batchFlagsMax = 15;
 /** Bits of a record's flags. */
 export const recordFlags = { givenId: 1, key: 2, bytes: 4, expires: 8 } as const;
 
@@ -66,10 +67,13 @@ export function planLayout(sizes: BatchSizes): BatchLayout {
     at += bytes * count;
     return start;
   };
+  const wide = (flags & batchFlags.wideTimes) !== 0;
+  // Wide times need places divisible by 8, so they come first.
+  const wideTimesAt = column(8, wide);
   const dataEndsAt = column(4);
   const keyEndsAt = column(4);
   const attributeEndsAt = column(4, (flags & batchFlags.attributes) !== 0);
-  const timesAt = column(4);
+  const timesAt = wide ? wideTimesAt : column(4);
   const offsetsAt = column(4, (flags & batchFlags.dense) === 0);
   const slotsAt = column(2);
   const dictionaryIndexesAt = column(2);
@@ -88,6 +92,32 @@ export function planLayout(sizes: BatchSizes): BatchLayout {
     bodyAt,
     totalBytes: bodyAt + sizes.storedBytes,
   };
+}
+
+/** Whether times cannot be kept as whole milliseconds (32 bits) after the first one. */
+export function needsWideTimes(count: number, timeAt: (record: number) => number): boolean {
+  const first = timeAt(0);
+  for (let record = 1; record < count; record++) {
+    const delta = timeAt(record) - first;
+    if (delta !== (delta | 0)) return true;
+  }
+  return false;
+}
+
+/** Writes the column of times, in the form that the layout has. */
+export function writeTimes(
+  blob: Uint8Array<ArrayBuffer>,
+  layout: BatchLayout,
+  timeAt: (record: number) => number,
+): void {
+  const { count, flags, firstTimeMs, timesAt } = layout;
+  if ((flags & batchFlags.wideTimes) !== 0) {
+    const times = new Float64Array(blob.buffer, timesAt, count);
+    for (let record = 0; record < count; record++) times[record] = timeAt(record);
+    return;
+  }
+  const times = new Int32Array(blob.buffer, timesAt, count);
+  for (let record = 0; record < count; record++) times[record] = timeAt(record) - firstTimeMs;
 }
 
 /** Writes the header, and zeros where the columns are padded. */
@@ -116,7 +146,7 @@ export function readLayout(blob: Uint8Array): BatchLayout {
   const version = header.getUint16(0, true);
   const compression = header.getUint8(2);
   const flags = header.getUint8(3);
-  if (version !== batchFormatVersion || compression > 1 || flags > 7) {
+  if (version !== batchFormatVersion || compression > 1 || flags > batchFlagsMax) {
     throw damaged(`batch format ${version}, compression ${compression}, flags ${flags} is unknown`);
   }
   const layout = planLayout({

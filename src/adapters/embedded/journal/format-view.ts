@@ -13,6 +13,7 @@ import {
 import type { StoredBatch } from "../../../ports/transport.ts";
 import { parseAttributes, parseDictionary } from "./format-json.ts";
 import {
+  batchFlags,
   type BatchLayout,
   damaged,
   headerBytes,
@@ -42,7 +43,9 @@ export class BatchView implements StoredBatch {
   readonly #dataEnds: Uint32Array;
   readonly #keyEnds: Uint32Array;
   readonly #attributeEnds: Uint32Array | undefined;
-  readonly #times: Int32Array;
+  readonly #times: Int32Array | Float64Array;
+  /** What the times count from. */
+  readonly #timesFromMs: number;
   readonly #offsets: Uint32Array | undefined;
   readonly #slots: Uint16Array;
   readonly #dictionaryIndexes: Uint16Array;
@@ -69,7 +72,11 @@ export class BatchView implements StoredBatch {
       layout.attributeEndsAt < 0
         ? undefined
         : new Uint32Array(buffer, byteOffset + layout.attributeEndsAt, count);
-    this.#times = new Int32Array(buffer, byteOffset + layout.timesAt, count);
+    const wide = (layout.flags & batchFlags.wideTimes) !== 0;
+    this.#times = wide
+      ? new Float64Array(buffer, byteOffset + layout.timesAt, count)
+      : new Int32Array(buffer, byteOffset + layout.timesAt, count);
+    this.#timesFromMs = wide ? 0 : layout.firstTimeMs;
     this.#offsets =
       layout.offsetsAt < 0
         ? undefined
@@ -112,7 +119,7 @@ export class BatchView implements StoredBatch {
   }
 
   timeAt(index: number): number {
-    return this.layout.firstTimeMs + (this.#times[this.#checked(index)] as number);
+    return this.#timesFromMs + (this.#times[this.#checked(index)] as number);
   }
 
   keyAt(index: number): string | undefined {

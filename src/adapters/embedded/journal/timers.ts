@@ -12,8 +12,6 @@ import type { Writer } from "./writer.ts";
 export const timersAtOnce = 1_000;
 /** A merged batch takes no further message above this size. */
 const mergedBytesMax = 262_144;
-/** Times of one batch lie within what its time column can say. */
-const timeSpanMsMax = 2_147_483_647;
 
 /** Messages that are due, of one log, as one batch. */
 export interface DueBatch {
@@ -58,7 +56,7 @@ export class Timers {
     for (let index = 0; index < view.count; index++) {
       const given = (view.flagsAt(index) & recordFlags.givenId) !== 0;
       const found: number | ErrorCode | undefined = given
-        ? this.#deduper.checkTimer(channel, view, index, nowMs)
+        ? this.#deduper.checkTimer(channel, lane, view, index, nowMs)
         : undefined;
       if (found !== undefined) {
         exceptions.push([index, found]);
@@ -110,7 +108,7 @@ export class Timers {
       const record: BatchRecord = { view: viewOf(data), index: 0 };
       const key = `${channel}:${lane}`;
       let batch = open.get(key);
-      if (batch === undefined || !fits(batch, record)) {
+      if (batch === undefined || batch.bytes + data.byteLength > mergedBytesMax) {
         batch = { channel, lane, records: [], given: false, bytes: 0 };
         open.set(key, batch);
         batches.push(batch);
@@ -122,12 +120,4 @@ export class Timers {
     }
     return batches;
   }
-}
-
-function fits(batch: DueBatch, record: BatchRecord): boolean {
-  const first = batch.records[0] as BatchRecord;
-  return (
-    batch.bytes + record.view.layout.totalBytes <= mergedBytesMax &&
-    Math.abs(record.view.timeAt(0) - first.view.timeAt(0)) < timeSpanMsMax
-  );
 }
