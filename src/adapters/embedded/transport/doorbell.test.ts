@@ -107,6 +107,7 @@ test("a directory with a long path rings from the temporary directory", async (t
   t.after(() => rmSync(bells, { recursive: true, force: true }));
   assert.notEqual(bells, join(long, "bells"));
   assert.equal(bellFolder(long), bells, "the same for every process");
+  assert.deepEqual(bellsIn(bells), []);
   const { bell } = await bellOf(t, bells);
   assert.ok(Buffer.byteLength(bell.path) <= socketPathBytesMax);
 });

@@ -57,7 +57,10 @@ test("appends of one turn share a transaction, later ones gather behind two unde
   await turn();
   assert.equal(requests[2]?.units.length, 4);
   for (const { answer } of requests) answer();
-  assert.deepEqual(await Promise.all(results), Array.from({ length: 7 }, () => [{ firstOffset: 7 }]));
+  assert.deepEqual(
+    await Promise.all(results),
+    Array.from({ length: 7 }, () => [{ firstOffset: 7 }]),
+  );
   await commit.idle();
 });
 

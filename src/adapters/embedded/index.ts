@@ -1,0 +1,23 @@
+// The embedded transport's public surface: a durable journal in a directory, in SQLite, shared by any
+// number of processes of one machine.
+import type { Transport } from "../../ports/transport.ts";
+import { type EmbeddedOptions, resolveOptions } from "./options.ts";
+import { EmbeddedTransport } from "./transport/embedded-transport.ts";
+
+export type { EmbeddedOptions } from "./options.ts";
+
+/**
+ * A journal in a local directory. Nothing is opened before a bus uses it.
+ * Throws INVALID_ARGUMENT with every fault of the options.
+ *
+ * @example
+ * import { mkdtempSync } from "node:fs";
+ * import { tmpdir } from "node:os";
+ * import { join } from "node:path";
+ * import { embedded } from "spillway/embedded";
+ * const transport = embedded({ directory: mkdtempSync(join(tmpdir(), "journal-")) });
+ * console.log(transport.name, transport.capabilities.durable); // embedded native
+ */
+export function embedded(options: EmbeddedOptions): Transport {
+  return new EmbeddedTransport(resolveOptions(options));
+}

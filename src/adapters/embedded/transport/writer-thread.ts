@@ -1,0 +1,142 @@
+// The writer thread: runs the journal's synchronous core, gives it its ticks, rings other processes'
+// doorbells after commits and listens to its own. Always true: requests are answered in their order,
+// notices of a request before its answer; an error that the core does not expect ends the thread.
+import { parentPort, Worker, workerData } from "node:worker_threads";
+import { type CancelTimer, systemClock } from "../../../kernel/clock.ts";
+import { systemRandom } from "../../../kernel/random.ts";
+import { JournalCore } from "../journal/core.ts";
+import type { EngineOptions } from "../journal/engine.ts";
+import { createCheckpointWords, stopCheckpoints, tellCommitted } from "./checkpoint-words.ts";
+import type { CheckpointData } from "./checkpoint-words.ts";
+import { Doorbell, removeStale } from "./doorbell.ts";
+import { bellFolder, bellsIn, newBellPath } from "./doorbell-path.ts";
+import {
+  type ThreadMessage,
+  type ThreadRequest,
+  toPlainError,
+  type WriterData,
+} from "./thread-messages.ts";
+
+/** How long close() waits for the checkpoint thread to let go of the database. */
+const checkpointEndMsMax = 2_000;
+
+/** Longest time between two ticks. */
+const tickMsMax = 200;
+
+/** One journal's writer. */
+class WriterThread {
+  readonly #progress: Int32Array;
+  readonly #send: (message: ThreadMessage) => void;
+  readonly #checkpoints = createCheckpointWords();
+  #bell = "";
+  #core: JournalCore | undefined;
+  #doorbell: Doorbell | undefined;
+  #checkpointThread: Worker | undefined;
+  #cancelTick: CancelTimer | undefined;
+
+  constructor({ progress }: WriterData, send: (message: ThreadMessage) => void) {
+    this.#progress = progress;
+    this.#send = send;
+  }
+
+  /** Answers one request. */
+  async receive({ id, kind, request }: ThreadRequest): Promise<void> {
+    try {
+      if (kind === "open") this.#prepare(request.options);
+      if (kind === "close") stopCheckpoints(this.#checkpoints, checkpointEndMsMax);
+      const answer = this.#opened().handle(kind, request);
+      // Only opening and closing wait for anything; main sends nothing else meanwhile.
+      if (kind === "open") await this.#begin(request.options);
+      if (kind === "close") await this.#end();
+      this.#send({ kind: "answer", id, answer });
+    } catch (error) {
+      this.#send({ kind: "refusal", id, error: toPlainError(error) });
+    }
+    this.#afterWork();
+  }
+
+  #opened(): JournalCore {
+    if (this.#core === undefined) throw new Error("the journal is not open");
+    return this.#core;
+  }
+
+  #prepare({ directory }: EngineOptions): void {
+    this.#bell = newBellPath(bellFolder(directory), systemRandom);
+    this.#core = new JournalCore({
+      clock: systemClock,
+      random: systemRandom,
+      bell: this.#bell,
+      onNotice: (notice) => this.#send({ kind: "notice", notice }),
+      progress: () => Atomics.load(this.#progress, 0),
+      onWaiting: () => this.#doorbell?.ringWaiting(),
+    });
+  }
+
+  async #begin(options: EngineOptions): Promise<void> {
+    this.#startCheckpoints(options);
+    try {
+      await removeStale(bellsIn(bellFolder(options.directory)));
+      this.#doorbell = await Doorbell.listen(this.#bell, {
+        onRing: () => this.#look(),
+        onWaiting: () => this.#core?.somebodyWaits(),
+        onGone: (path) => this.#gone(path),
+      });
+    } catch {
+      // Without a doorbell (a file system that has no sockets) the slow poll does its work.
+    }
+  }
+
+  #startCheckpoints({ directory, durability, busyTimeoutMs }: EngineOptions): void {
+    const shared = this.#checkpoints;
+    const data: CheckpointData = { directory, durability, busyTimeoutMs, shared };
+    const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
+    // Its failure is a failure of the disk: unhandled here, it ends this thread too.
+    this.#checkpointThread = new Worker(
+      new URL(`./checkpoint-thread.${extension}`, import.meta.url),
+      { name: "spillway-checkpoint", workerData: data },
+    );
+  }
+
+  /** The journal has changed elsewhere, or may have. */
+  #look(): void {
+    this.#core?.poll();
+    this.#afterWork();
+  }
+
+  #gone(path: string): void {
+    this.#core?.peerGone(path);
+    this.#afterWork();
+  }
+
+  #afterWork(): void {
+    if (this.#core?.takeCommitted() === true) {
+      tellCommitted(this.#checkpoints);
+      this.#doorbell?.ring();
+    }
+    this.#doorbell?.connectTo(this.#core?.peers() ?? []);
+    this.#tickLater();
+  }
+
+  #tickLater(): void {
+    this.#cancelTick?.();
+    if (this.#core === undefined) return;
+    const delayMs = Math.min(this.#core.waitMs(), tickMsMax);
+    this.#cancelTick = systemClock.after(delayMs, () => {
+      this.#core?.tick();
+      this.#afterWork();
+    });
+  }
+
+  async #end(): Promise<void> {
+    this.#cancelTick?.();
+    this.#core = undefined;
+    await this.#checkpointThread?.terminate();
+    await this.#doorbell?.close();
+  }
+}
+
+const port = parentPort;
+if (port !== null) {
+  const writer = new WriterThread(workerData as WriterData, (message) => port.postMessage(message));
+  port.on("message", (request: ThreadRequest) => void writer.receive(request));
+}
