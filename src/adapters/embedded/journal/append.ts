@@ -1,6 +1,6 @@
-// Appending: one batch becomes one row of its log, chained to the row before by checksum; a batch of
-// delayed messages becomes timers. Works inside the write transaction. Always true: offsets of a log
-// are dense at append, and `appended_at` never goes back within a log.
+// Appending: one batch becomes one row of its log, chained to the row before by checksum; a
+// batch of delayed messages becomes timers. Works inside the write transaction. Always true:
+// offsets of a log are dense at append, and `appended_at` never goes back within a log.
 import type { Clock } from "../../../kernel/clock.ts";
 import { type Catalog, type Channel, laneOf, type LogHead } from "./catalog.ts";
 import type { Deduper } from "./dedupe.ts";

@@ -1,6 +1,7 @@
-// The one place that opens a connection to the journal's database. Every pragma is set and read back:
-// most belong to the connection, not to the file, and a connection without them loses data. Always
-// true: a database that this library did not write, or a newer one did, is refused and not changed.
+// The one place that opens a connection to the journal's database. Every pragma is set and read
+// back: most belong to the connection, not to the file, and a connection without them loses
+// data. Always true: a database that this library did not write, or a newer one did, is refused
+// and not changed.
 import { existsSync } from "node:fs";
 import { endianness } from "node:os";
 import { DatabaseSync } from "node:sqlite";
@@ -39,7 +40,7 @@ type Pragma = readonly [name: string, value: number | string];
 
 /**
  * Opens a connection; a writer creates directory and database where they are missing.
- * Throws JOURNAL_DIRECTORY, JOURNAL_FORMAT, JOURNAL_BUSY, or JOURNAL_IO when a pragma does not hold.
+ * Throws JOURNAL_DIRECTORY, JOURNAL_FORMAT, JOURNAL_BUSY, or JOURNAL_IO for a pragma that fails.
  */
 export function openConnection(
   directory: string,
@@ -166,7 +167,7 @@ function expectPragma(database: Connection, name: string, expected: number | str
   if (actual === expected) return;
   throw new SpillwayError(
     "JOURNAL_IO",
-    `SQLite's ${name} is ${String(actual)} and not ${expected}: the journal does not go on without it`,
+    `SQLite's ${name} is ${String(actual)} and not ${expected}: the journal needs it`,
     { details: { pragma: name, expected, actual }, certainty: "definite" },
   );
 }

@@ -1,6 +1,7 @@
-// The synchronous core of the embedded journal: answers requests by SQLite work and does its periodic
-// work when asked to tick. Owns the only writing connection of its process. Knows nothing of threads,
-// promises or handlers. Always true: after an I/O error it writes nothing more.
+// The synchronous core of the embedded journal: answers requests by SQLite work and does its
+// periodic work when asked to tick. Owns the only writing connection of its process. Knows
+// nothing of threads, promises or handlers. Always true: after an I/O error it writes nothing
+// more.
 import { ClosedError, SpillwayError } from "../../../errors/spillway-error.ts";
 import type { EngineRequestKind, EngineRequests } from "./engine.ts";
 import { type CoreEnvironment, Journal } from "./journal.ts";

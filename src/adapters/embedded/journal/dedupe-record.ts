@@ -1,6 +1,6 @@
-// When an incoming message repeats a stored one: the same identity decides that, the same content
-// tells a repeat from a reused id. Reads batches, knows no tables. Always true: fingerprints are never
-// enough here, every comparison is of the stored bytes themselves.
+// When an incoming message repeats a stored one: the same identity decides that, the same
+// content tells a repeat from a reused id. Reads batches, knows no tables. Always true:
+// fingerprints are never enough here, every comparison is of the stored bytes themselves.
 import type { Hit } from "./dedupe-table.ts";
 import type { BatchView } from "./format-view.ts";
 

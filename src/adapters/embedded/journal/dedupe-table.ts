@@ -1,7 +1,7 @@
-// Which ids were stored lately, and where: fingerprints of 64 bits in open-addressing tables of typed
-// arrays, in generations that are dropped as a whole. A hit is only a hint: the caller confirms it
-// against the stored batch. Always true: it remembers what was added within the window, by time and
-// by count, and at most half a window more.
+// Which ids were stored lately, and where: fingerprints of 64 bits in open-addressing tables of
+// typed arrays, in generations that are dropped as a whole. A hit is only a hint: the caller
+// confirms it against the stored batch. Always true: it remembers what was added within the
+// window, by time and by count, and at most half a window more.
 
 /** Words of one slot: two of the fingerprint, and the record's number plus one (0: empty). */
 const slotWords = 3;
@@ -115,7 +115,10 @@ export class FingerprintTable {
     return this.#generations.reduce((sum, generation) => sum + generation.used, 0);
   }
 
-  /** The records added from now on stand at this place, stored at `atMs`; forgets what is too old. */
+  /**
+   * The records added from now on stand at this place, stored at `atMs`; forgets what is too
+   * old.
+   */
   startPlace(place: Place, atMs: number): void {
     const current = this.#generationAt(atMs);
     current.firstRecords.push(current.records);

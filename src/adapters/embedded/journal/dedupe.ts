@@ -1,7 +1,8 @@
-// Repeats of given ids: found by fingerprint, confirmed against what is stored. Works inside the write
-// transaction, after taking in what other processes committed, so that processes with tables of their
-// own still agree. Always true: without a stored message of the same tenant, source and id within the
-// window nothing is called a repeat; a table that saw a rolled back transaction is built anew.
+// Repeats of given ids: found by fingerprint, confirmed against what is stored. Works inside the
+// write transaction, after taking in what other processes committed, so that processes with
+// tables of their own still agree. Always true: without a stored message of the same tenant,
+// source and id within the window nothing is called a repeat; a table that saw a rolled back
+// transaction is built anew.
 import type { ErrorCode } from "../../../errors/error-codes.ts";
 import type { Catalog, Channel, LogHead } from "./catalog.ts";
 import { FingerprintTable, type Hit, type Place, timerLane } from "./dedupe-table.ts";
@@ -110,8 +111,8 @@ export class Deduper implements WriterCache {
   }
 
   /**
-   * Decides about one delayed message: what it repeats, or undefined when it is new; then the caller
-   * calls rememberTimer() with the id of the timer that holds it.
+   * Decides about one delayed message: what it repeats, or undefined when it is new; then the
+   * caller calls rememberTimer() with the id of the timer that holds it.
    */
   checkTimer(
     channel: Channel,
@@ -138,7 +139,9 @@ export class Deduper implements WriterCache {
     window.lastTimer = timer;
   }
 
-  /** The channel's table with everything committed so far; undefined where nothing is remembered. */
+  /**
+   * The channel's table with everything committed so far; undefined where nothing is remembered.
+   */
   #windowOf(channel: Channel, nowMs: number): Window | undefined {
     const { windowMs, countMax } = this.#limits;
     if (windowMs === 0 || countMax === 0) return undefined;

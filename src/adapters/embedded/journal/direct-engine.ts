@@ -1,6 +1,6 @@
-// The engine without a thread: the core is called in place and answers with settled promises. For
-// simulation and unit tests, where one clock drives everything. Always true: periodic work runs on the
-// given clock only, in the background, and ends with close().
+// The engine without a thread: the core is called in place and answers with settled promises.
+// For simulation and unit tests, where one clock drives everything. Always true: periodic work
+// runs on the given clock only, in the background, and ends with close().
 import type { CancelTimer, Clock } from "../../../kernel/clock.ts";
 import type { Random } from "../../../kernel/random.ts";
 import { JournalCore } from "./core.ts";

@@ -60,8 +60,8 @@ export function assertLocalFileSystem(directory: string, type: number): void {
   if (name === undefined) return;
   throw new SpillwayError(
     "JOURNAL_DIRECTORY",
-    `the directory ${directory} lies on a network file system (${name}): processes of one machine ` +
-      "must share its memory and locks, so choose a local directory",
+    `the directory ${directory} lies on a network file system (${name}): processes of ` +
+      "one machine must share its memory and locks, so choose a local directory",
     { details: { directory, fileSystem: name } },
   );
 }

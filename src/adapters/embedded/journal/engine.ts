@@ -1,7 +1,7 @@
-// The engine port: what the journal's synchronous core is asked and answers. Plain data only, so that
-// it can cross a thread. The transport half of the adapter speaks it; the core behind it knows
-// nothing of threads. Always true: units of one transact request take effect in order, all in one
-// SQLite transaction, each accepted or refused by itself.
+// The engine port: what the journal's synchronous core is asked and answers. Plain data only, so
+// that it can cross a thread. The transport half of the adapter speaks it; the core behind it
+// knows nothing of threads. Always true: units of one transact request take effect in order, all
+// in one SQLite transaction, each accepted or refused by itself.
 import type { ErrorCode } from "../../../errors/error-codes.ts";
 import type { Priority } from "../../../message/envelope.ts";
 import type { StateChange, StateVersion } from "../../../ports/commit-unit.ts";
@@ -67,7 +67,10 @@ export interface EngineUnit {
   readonly appends: readonly EncodedAppend[];
 }
 
-/** What became of one append. Exceptions: [index, first offset] of repeats, [index, code] refusals. */
+/**
+ * What became of one append. Exceptions: [index, first offset] of repeats, [index, code]
+ * refusals.
+ */
 export interface EngineAppendResult {
   readonly firstOffset: number;
   readonly exceptions: readonly (readonly [number, number | ErrorCode])[];

@@ -1,6 +1,6 @@
-// Checksums of stored rows. A batch's covers its place, its times and every byte, and the checksum of
-// the batch before it, so that a missing or misplaced row is found. Always true: a row that fails its
-// check is reported as JOURNAL_DAMAGED, never repaired or skipped here.
+// Checksums of stored rows. A batch's covers its place, its times and every byte, and the
+// checksum of the batch before it, so that a missing or misplaced row is found. Always true: a
+// row that fails its check is reported as JOURNAL_DAMAGED, never repaired or skipped here.
 import { crc32 } from "node:zlib";
 import { damaged } from "./format-layout.ts";
 

@@ -1,6 +1,6 @@
-// From an outgoing batch to its blob. Works per batch: all texts of a section are joined and written
-// at once; only sections with bytes or non-ASCII text are written record by record. Always true: the
-// blob has an ArrayBuffer of its own and may be transferred to another thread.
+// From an outgoing batch to its blob. Works per batch: all texts of a section are joined and
+// written at once; only sections with bytes or non-ASCII text are written record by record.
+// Always true: the blob has an ArrayBuffer of its own and may be transferred to another thread.
 import { constants, zstdCompressSync } from "node:zlib";
 import { idBytes } from "../../../kernel/id.ts";
 import type { MessageTemplate } from "../../../message/envelope.ts";

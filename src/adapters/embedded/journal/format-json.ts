@@ -1,5 +1,6 @@
-// The JSON parts of a batch: its dictionary of templates and the attributes of a record. Always true:
-// text that no writer wrote gives JOURNAL_DAMAGED; what is remembered of dictionaries is bounded.
+// The JSON parts of a batch: its dictionary of templates and the attributes of a record. Always
+// true: text that no writer wrote gives JOURNAL_DAMAGED; what is remembered of dictionaries is
+// bounded.
 import type { MessageAttributes, MessageTemplate } from "../../../message/envelope.ts";
 import { damaged } from "./format-layout.ts";
 

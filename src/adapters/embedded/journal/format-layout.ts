@@ -1,5 +1,5 @@
-// Where everything stands in a batch blob (docs/adr/0001, "Batch"): the header and the places of the
-// columns and of the body. Knows nothing of what the bytes mean. Always true: a layout that
+// Where everything stands in a batch blob (docs/adr/0001, "Batch"): the header and the places of
+// the columns and of the body. Knows nothing of what the bytes mean. Always true: a layout that
 // readLayout() returned lies within its blob, so that no column read can leave the blob.
 import { SpillwayError } from "../../../errors/spillway-error.ts";
 import { idBytes } from "../../../kernel/id.ts";

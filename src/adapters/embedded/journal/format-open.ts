@@ -1,6 +1,6 @@
-// The list of open messages of one batch and range, as stored in one row: per entry the offset, the
-// failures so far, the due time and the reason. Always true: decodeOpen() gives back what encodeOpen()
-// was given, or throws JOURNAL_DAMAGED.
+// The list of open messages of one batch and range, as stored in one row: per entry the offset,
+// the failures so far, the due time and the reason. Always true: decodeOpen() gives back what
+// encodeOpen() was given, or throws JOURNAL_DAMAGED.
 import type { OpenReason } from "../../../ports/commit-unit.ts";
 import type { OpenEntry } from "../../../ports/transport.ts";
 import { damaged } from "./format-layout.ts";

@@ -1,6 +1,7 @@
-// A stored batch, read lazily from its blob: columns are views into the blob, the body is decompressed
-// when first needed, text is decoded once per batch where it is ASCII. Knows nothing of SQLite.
-// Always true: bytes that no writer wrote give JOURNAL_DAMAGED, never a read outside the blob.
+// A stored batch, read lazily from its blob: columns are views into the blob, the body is
+// decompressed when first needed, text is decoded once per batch where it is ASCII. Knows
+// nothing of SQLite. Always true: bytes that no writer wrote give JOURNAL_DAMAGED, never a read
+// outside the blob.
 import { isAscii } from "node:buffer";
 import { zstdDecompressSync } from "node:zlib";
 import { formatId, idBytes } from "../../../kernel/id.ts";

@@ -1,6 +1,6 @@
-// Groups: their rows, what they read, where they started, and the cursors and open lists that a new
-// owner of a range goes on with. Works inside the write transaction. Always true: a group is created
-// with a lease row per range and with a cursor wherever it does not start at offset 0.
+// Groups: their rows, what they read, where they started, and the cursors and open lists that a
+// new owner of a range goes on with. Works inside the write transaction. Always true: a group is
+// created with a lease row per range and with a cursor wherever it does not start at offset 0.
 import { SpillwayError } from "../../../errors/spillway-error.ts";
 import type { StartPosition } from "../../../ports/transport.ts";
 import { type Catalog, type Channel, laneOf, type LogHead, priorityOf } from "./catalog.ts";

@@ -22,6 +22,7 @@ import { LogEnds } from "./log-ends.ts";
 import { Members } from "./members.ts";
 import { PendingRows } from "./pending-rows.ts";
 import { Processes } from "./processes.ts";
+import { Retention } from "./retention.ts";
 import { createSchema, hasSchema, readMeta } from "./schema.ts";
 import { Stats } from "./stats.ts";
 import { Timers } from "./timers.ts";
@@ -57,6 +58,7 @@ export class Journal {
   readonly health: Health;
   readonly ends: LogEnds;
   readonly stats: Stats;
+  readonly retention: Retention;
   readonly #units: Units;
 
   constructor(environment: CoreEnvironment, options: EngineOptions) {
@@ -78,6 +80,7 @@ export class Journal {
     const { appender, members } = this;
     this.#units = new Units({ writer, catalog, pending, members, appender });
     this.stats = new Stats({ writer, catalog, timers: this.timers, clock });
+    this.retention = new Retention(writer, catalog, clock);
     this.health = new Health(notify);
     this.ends = new LogEnds(writer, notify);
     this.processes = new Processes(writer, clock, environment.bell, options.leaseMs);

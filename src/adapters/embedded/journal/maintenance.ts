@@ -1,6 +1,7 @@
-// What an open journal does by itself: beats, observes the others, takes over, moves due timers, looks
-// for other processes' commits, watches the write-ahead log. Each step has its own interval on the
-// monotonic clock. Always true: a step that fails is reported and tried again, and stops no other one.
+// What an open journal does by itself: beats, observes the others, takes over, moves due timers,
+// looks for other processes' commits, deletes old messages, watches the write-ahead log. Each
+// step has its own interval on the monotonic clock. Always true: a step that fails is reported
+// and tried again, and stops no other one.
 import { statSync } from "node:fs";
 import { SpillwayError } from "../../../errors/spillway-error.ts";
 import { walPath } from "./directory.ts";
@@ -12,6 +13,10 @@ import { compressedFor } from "./append.ts";
 export const pollMsMax = 200;
 /** A group counts as living this often while it has members. */
 const seenIntervalMs = 3_600_000;
+/** How often old messages are looked for. */
+const retentionMs = 1_000;
+/** The same while there is something to delete: others get a turn in between. */
+const retentionBusyMs = 20;
 /** How often the write-ahead log is looked at while publishers wait for it. */
 const walRetryMs = 50;
 /** Share of walBytesMax at which appends stop, so that what is under way still fits. */
@@ -26,6 +31,7 @@ export class Maintenance {
   readonly #pollMs: number;
   #beatAtMs: number;
   #pollAtMs: number;
+  #retentionAtMs: number;
   #seenAtMs: number;
   #progress: number;
   #progressAtMs: number;
@@ -39,6 +45,7 @@ export class Maintenance {
     this.#pollMs = Math.min(pollMsMax, leaseMs / 6);
     this.#beatAtMs = nowMs + this.#beatMs;
     this.#pollAtMs = nowMs;
+    this.#retentionAtMs = nowMs + retentionMs;
     this.#seenAtMs = nowMs + seenIntervalMs;
     this.#progress = journal.environment.progress();
     this.#progressAtMs = nowMs;
@@ -66,6 +73,12 @@ export class Maintenance {
       this.#attempt(() => this.#poll());
     }
     this.#attempt(() => this.#fireTimers());
+    if (nowMs >= this.#retentionAtMs) {
+      this.#retentionAtMs = nowMs + retentionMs;
+      this.#attempt(() => {
+        if (journal.retention.step()) this.#retentionAtMs = nowMs + retentionBusyMs;
+      });
+    }
     if (!this.#busy) journal.health.clear("busy");
     return this.waitMs();
   }
@@ -74,7 +87,8 @@ export class Maintenance {
   waitMs(): number {
     const { environment, health, timers, writer } = this.#journal;
     const nowMs = environment.clock.monotonicMs();
-    const waits = [this.#beatAtMs - nowMs, this.#pollAtMs - nowMs];
+    const dueAt = Math.min(this.#beatAtMs, this.#pollAtMs, this.#retentionAtMs);
+    const waits = [dueAt - nowMs];
     if (health.appendsStopped) waits.push(walRetryMs);
     const dueAtMs = writer.failure === undefined ? timers.nextDueAtMs() : undefined;
     if (dueAtMs !== undefined && !this.#busy) waits.push(dueAtMs - environment.clock.wallMs());

@@ -1,7 +1,8 @@
-// The members of this process and the leases on ranges of key slots (docs/adr/0003). The wanted owner
-// of range r is the member at r modulo members, in the order they joined; a free range is taken by its
-// wanted owner, a range held by another one is asked back. Always true: `held` says what the database
-// said when this process last looked; each grant has a higher epoch than the one before.
+// The members of this process and the leases on ranges of key slots (docs/adr/0003). The wanted
+// owner of range r is the member at r modulo members, in the order they joined; a free range is
+// taken by its wanted owner, a range held by another one is asked back. Always true: `held` says
+// what the database said when this process last looked; each grant has a higher epoch than the
+// one before.
 import { SpillwayError } from "../../../errors/spillway-error.ts";
 import type { Catalog, Channel } from "./catalog.ts";
 import type { EngineNotice, RangeGrant } from "./engine.ts";

@@ -1,6 +1,6 @@
-// Cursor, open and state rows that the running transaction changes, gathered so that each is written
-// once, however many units change it. Always true: state versions asked for here include what earlier
-// units of the same transaction wrote; flush() leaves nothing behind.
+// Cursor, open and state rows that the running transaction changes, gathered so that each is
+// written once, however many units change it. Always true: state versions asked for here include
+// what earlier units of the same transaction wrote; flush() leaves nothing behind.
 import { cursorCrc, openCrc, stateCrc } from "./row-checksums.ts";
 import type { Writer, WriterCache } from "./writer.ts";
 

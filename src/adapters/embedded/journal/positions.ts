@@ -1,6 +1,6 @@
-// Where a group or reader starts: turns "earliest", "latest", an offset or a time into an offset of one
-// log, by looking at batch rows only. Reads, never writes; any connection may lend its statements.
-// Always true: without a batch at or after the place asked for, it is the log's end.
+// Where a group or reader starts: turns "earliest", "latest", an offset or a time into an offset
+// of one log, by looking at batch rows only. Reads, never writes; any connection may lend its
+// statements. Always true: without a batch at or after the place asked for, it is the log's end.
 import { SpillwayError } from "../../../errors/spillway-error.ts";
 import type { StartPosition } from "../../../ports/transport.ts";
 
@@ -23,7 +23,7 @@ export const batchAtOrBeforeSql =
   "ORDER BY base DESC LIMIT 1";
 
 /**
- * The offset at which `log` is to be read from. `normal` is the channel's log of normal priority: an
+ * The offset from which `log` is read. `normal` is the channel's log of normal priority: an
  * offset counts in it, and other logs start at the time at which that offset was stored.
  */
 export function resolveStart(

@@ -1,7 +1,7 @@
-// The processes that have the journal open: this one's row with its beat, and what is observed of the
-// others. Knows no wall clocks and no process ids. Always true: another process is called dead only
-// when its beat stood still for `leaseMs` of this process's own monotonic, uninterrupted observation,
-// or when its doorbell refused a connection.
+// The processes that have the journal open: this one's row with its beat, and what is observed
+// of the others. Knows no wall clocks and no process ids. Always true: another process is called
+// dead only when its beat stood still for `leaseMs` of this process's own monotonic,
+// uninterrupted observation, or when its doorbell refused a connection.
 import type { Clock } from "../../../kernel/clock.ts";
 import type { Writer } from "./writer.ts";
 

@@ -1,5 +1,6 @@
-// The tables of a journal (docs/adr/0001 and 0003), and their creation. Always true: creation is one
-// transaction, so that of several processes that open a new directory at once exactly one makes it.
+// The tables of a journal (docs/adr/0001 and 0003), and their creation. Always true: creation is
+// one transaction, so that of several processes that open a new directory at once exactly one
+// makes it.
 import { type Connection, journalApplicationId, journalFormat } from "./connection.ts";
 import { checkRowCrc } from "./format-crc.ts";
 import { metaCrc } from "./row-checksums.ts";

@@ -1,5 +1,6 @@
-// What SQLite's result codes mean to users of the journal. Always true: a busy lock is definite (the
-// transaction never began or was rolled back), every other failure of a write is indefinite.
+// What SQLite's result codes mean to users of the journal. Always true: a busy lock is definite
+// (the transaction never began or was rolled back), every other failure of a write is
+// indefinite.
 import { SpillwayError } from "../../../errors/spillway-error.ts";
 
 /** The primary result codes that are told apart (sqlite.org/rescode.html). */

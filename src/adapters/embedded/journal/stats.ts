@@ -1,6 +1,7 @@
-// What the journal counts for people: logs, groups, depth and lag. Reads only. Always true: depth is
-// exact while a group's ranges stand at the same offset, and while they differ by no more than
-// `scannedBatchesMax` batches; beyond that, the messages in between are taken as spread evenly.
+// What the journal counts for people: logs, groups, depth and lag. Reads only. Always true:
+// depth is exact while a group's ranges stand at the same offset, and while they differ by no
+// more than `scannedBatchesMax` batches; beyond that, the messages in between are taken as
+// spread evenly.
 import type { Clock } from "../../../kernel/clock.ts";
 import type { ChannelStats, GroupStats } from "../../../ports/transport.ts";
 import { type Catalog, type Channel, type LogHead, priorityOf } from "./catalog.ts";
