@@ -77,7 +77,8 @@ export class GroupConsumer implements Consumer {
   /** Notice: hand these ranges over. */
   revoked(ranges: readonly number[]): void {
     this.#tracker.revoke(ranges);
-    this.#releaseIdle();
+    // Not at once: the engine may be in the middle of telling others.
+    queueMicrotask(() => this.#releaseIdle());
   }
 
   /** Notice: these ranges belong to somebody else. */
