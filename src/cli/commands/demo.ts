@@ -44,13 +44,13 @@ export const demoCommand: Command = {
       min: 0.1,
       max: 1_000_000,
       placeholder: "COUNT",
-      summary: "deliveries a second (default: all within 14 s on a terminal, else no limit)",
+      summary: "deliveries a second (default: no limit; on a terminal 14 s in all)",
     },
     directory: {
       type: "string",
       short: "d",
       placeholder: "DIRECTORY",
-      summary: "keep the journal here (default: a temporary directory, removed at the end)",
+      summary: "keep the journal here (default: a temporary one, removed at the end)",
     },
     crash: { type: "boolean", summary: "kill a worker process in the middle, and start it again" },
     seed: {

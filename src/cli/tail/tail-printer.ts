@@ -17,6 +17,9 @@ export interface TailOptions {
   readonly countMax: number;
 }
 
+/** Lines are written together, about so many characters at once. */
+const writeCharacters = 65_536;
+
 /** Prints batches until the bound is reached. */
 export class TailPrinter {
   readonly #output: CommandOutput;
@@ -31,14 +34,23 @@ export class TailPrinter {
   /** Prints what is chosen of a batch; resolves to whether more is wanted. */
   async print(batch: StoredBatch): Promise<boolean> {
     const { type, key, countMax } = this.#options;
+    let text = "";
     for (let index = 0; index < batch.count && this.#printed < countMax; index++) {
       if (type !== undefined && batch.templateAt(index).type !== type) continue;
       if (key !== undefined && batch.keyAt(index) !== key) continue;
       this.#printed++;
-      this.#output.write(`${this.#line(batch, index)}\n`);
-      await this.#output.drained();
+      text += `${this.#line(batch, index)}\n`;
+      if (text.length < writeCharacters) continue;
+      await this.#write(text);
+      text = "";
     }
+    if (text !== "") await this.#write(text);
     return this.#printed < countMax;
+  }
+
+  async #write(text: string): Promise<void> {
+    this.#output.write(text);
+    await this.#output.drained();
   }
 
   #line(batch: StoredBatch, index: number): string {

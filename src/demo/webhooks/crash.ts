@@ -7,13 +7,13 @@ import { type Clock, delay } from "../../kernel/clock.ts";
 import { enriched } from "./effect-contracts.ts";
 import type { Worker, WorkerPool } from "./worker-pool.ts";
 
-/** The call from which look-ups hang, so that deliveries pile up in a worker's hands. */
-export const hangFromCall = 12;
 /** At least this share of its deliveries must be unsettled when a worker is killed. */
 export const unsettledShareMin = 0.1;
-/** Deliveries in its hands for which a worker's death is delayed, and for how long at most. */
+/** Deliveries in its hands for which a worker's death is delayed a moment. */
 const unsettledWanted = 8;
-const gatherMsMax = 1_500;
+const momentMs = 1_500;
+/** How long to wait for as many as prove something, when deliveries come slowly. */
+const gatherMsMax = 60_000;
 const gatherStepMs = 50;
 
 /** How a worker died. */
@@ -27,8 +27,8 @@ export interface CrashReport {
 }
 
 /** Whether enough was unsettled for the crash to prove anything. */
-export function provesSomething(crash: CrashReport): boolean {
-  return crash.unsettled >= Math.max(1, crash.given * unsettledShareMin);
+export function provesSomething(unsettled: number, given: number): boolean {
+  return unsettled >= Math.max(1, given * unsettledShareMin);
 }
 
 /**
@@ -47,7 +47,9 @@ export async function crashOneWorker(
   const worker = signal.aborted ? undefined : await Promise.race([pool.firstHanging, aborted]);
   if (worker === undefined) return undefined;
   for (let waitedMs = 0; waitedMs < gatherMsMax; waitedMs += gatherStepMs) {
-    if ((await unsettledOf(bus, worker)) >= unsettledWanted) break;
+    const unsettled = await unsettledOf(bus, worker);
+    const enough = waitedMs < momentMs ? unsettledWanted : 1;
+    if (unsettled >= enough && provesSomething(unsettled, worker.called.size)) break;
     await delay(clock, gatherStepMs);
     if (signal.aborted) return undefined;
   }

@@ -16,6 +16,8 @@ export interface DemoPace {
   readonly chatCallMs: number;
   readonly lookupMsMax: number;
   readonly retry: NotifierRetry;
+  /** With a crash: from this call on a worker's look-ups hang, so that it dies with full hands. */
+  readonly hangFromCall: number;
   /** How often the numbers are read. */
   readonly sampleMs: number;
 }
@@ -26,6 +28,7 @@ export const watchedPace: DemoPace = {
   chatCallMs: 15,
   lookupMsMax: 80,
   retry: { attempts: 7, initialMs: 200, maxMs: 3_000 },
+  hangFromCall: 80,
   sampleMs: 250,
 };
 
@@ -35,6 +38,7 @@ export const quickPace: DemoPace = {
   chatCallMs: 0,
   lookupMsMax: 2,
   retry: { attempts: 6, initialMs: 50, maxMs: 400 },
+  hangFromCall: 12,
   sampleMs: 50,
 };
 
