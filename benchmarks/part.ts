@@ -1,0 +1,27 @@
+// One part of a bench run, in a process of its own; forked by measure.ts.
+import type { FromPart, PartParameters, ToPart } from "./part-protocol.ts";
+import { parts } from "./parts.ts";
+
+const parameters = JSON.parse(process.argv[2] ?? "{}") as PartParameters;
+const work = parts[parameters.part];
+if (work === undefined) throw new Error(`there is no part '${parameters.part}'`);
+
+const say = (message: FromPart): boolean | undefined => process.send?.(message);
+const gone = Promise.withResolvers<void>();
+const stopped = Promise.withResolvers<void>();
+process.on("message", (message: ToPart) => (message.kind === "go" ? gone : stopped).resolve());
+
+let startCpu = process.cpuUsage();
+await work({
+  ...parameters,
+  async go() {
+    say({ kind: "ready" });
+    await gone.promise;
+    startCpu = process.cpuUsage();
+  },
+  progress: (count) => say({ kind: "progress", count }),
+  stopped: stopped.promise,
+});
+const cpu = process.cpuUsage(startCpu);
+say({ kind: "done", cpuSeconds: (cpu.user + cpu.system) / 1e6 });
+process.disconnect?.();

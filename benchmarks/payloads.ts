@@ -1,0 +1,44 @@
+// The data that every scenario sends, the same for Spillway and for the bare loop beside it: an
+// order of about the asked number of JSON bytes.
+
+/** Sizes a scenario can be run with, in JSON bytes. */
+export const sizes = { "100B": 100, "1KB": 1_024, "100KB": 102_400 } as const;
+export type SizeName = keyof typeof sizes;
+
+/** The data of one message. */
+export interface Order {
+  readonly orderId: string;
+  readonly customer: number;
+  readonly cents: number;
+  readonly currency: string;
+  readonly note: string;
+}
+
+const skeletonBytes = 80;
+
+/** Order number `index`, padded to about `bytes` bytes of JSON. */
+export function makeOrder(index: number, bytes: number): Order {
+  return {
+    orderId: `order-${index % 1_000_000}`,
+    customer: index % 10_007,
+    cents: (index * 7) % 100_000,
+    currency: "EUR",
+    note: padding(Math.max(1, bytes - skeletonBytes)),
+  };
+}
+
+const paddings = new Map<number, string>();
+
+function padding(length: number): string {
+  let text = paddings.get(length);
+  if (text === undefined) {
+    text = "abcdefghij".repeat(Math.ceil(length / 10)).slice(0, length);
+    paddings.set(length, text);
+  }
+  return text;
+}
+
+/** How many messages of this size go into one batch: 1,000, or what fits 256 KiB. */
+export function batchCount(bytes: number): number {
+  return Math.max(1, Math.min(1_000, Math.floor(262_144 / bytes)));
+}

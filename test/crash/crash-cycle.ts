@@ -1,0 +1,144 @@
+// One crash cycle with real processes: two publishers, three consumers, three groups, four slot
+// ranges; at a random moment, while at least 100 messages are unsettled, one to three of them are
+// killed with SIGKILL and started again. What must hold afterwards is checked by crash-check.ts.
+import { type ChildProcess, fork } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Bus } from "spillway";
+import type { Random } from "../../src/kernel/random.ts";
+import { groups, transfers } from "./fixtures/bank.ts";
+
+export const publisherNames = ["alpha", "beta"] as const;
+export const consumerNames = ["one", "two", "three"] as const;
+/** Messages that must be unsettled at the moment of each kill. */
+export const unsettledMin = 100;
+
+/** What one cycle did. */
+export interface CycleReport {
+  readonly killed: readonly string[];
+  readonly unsettledAtKill: number;
+  readonly acknowledged: number;
+}
+
+export interface CrashSite {
+  readonly directory: string;
+  readonly notes: string;
+  /** A bus of the test process itself, used to look. */
+  readonly monitor: Bus;
+  readonly random: Random;
+}
+
+interface Child {
+  readonly name: string;
+  readonly process: ChildProcess;
+  readonly ended: Promise<number | null>;
+}
+
+const fixture = (name: string): URL => new URL(`./fixtures/${name}.ts`, import.meta.url);
+
+/** Where a process of this name notes what it did. */
+export function notesOf(site: Pick<CrashSite, "notes">, name: string): string {
+  return join(site.notes, `${name}.txt`);
+}
+
+function start(
+  site: CrashSite,
+  script: string,
+  name: string,
+  more: readonly string[],
+): Promise<Child> {
+  const child = fork(fixture(script), [site.directory, notesOf(site, name), name, ...more], {
+    stdio: ["ignore", "inherit", "inherit", "ipc"],
+  });
+  const ended = new Promise<number | null>((resolve) =>
+    child.once("exit", (code) => resolve(code)),
+  );
+  return new Promise((resolve, reject) => {
+    child.once("message", () => resolve({ name, process: child, ended }));
+    void ended.then((code) => reject(new Error(`${script} ${name} ended early with ${code}`)));
+  });
+}
+
+/** Acknowledged publishes so far, over all publishers. */
+export function acknowledgedIds(site: Pick<CrashSite, "notes">): Set<string> {
+  const ids = new Set<string>();
+  for (const name of publisherNames) {
+    for (const line of linesOf(notesOf(site, name))) {
+      const [word, id] = line.split(" ");
+      if (word === "ack" && id !== undefined) ids.add(id);
+    }
+  }
+  return ids;
+}
+
+/** Complete lines of a notes file; a line cut off by a kill does not count. */
+export function linesOf(path: string): string[] {
+  try {
+    return readFileSync(path, "utf8").split("\n").slice(0, -1);
+  } catch {
+    return [];
+  }
+}
+
+async function unsettled(site: CrashSite): Promise<number> {
+  const stats = await site.monitor.stats();
+  const channel = stats.channels.find((each) => each.channel === transfers.name);
+  if (channel === undefined || channel.groups.length < groups.length) return 0;
+  return Math.min(...channel.groups.map((group) => group.depth));
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Publishes until `total` messages are acknowledged over all cycles, with kills; then drains. */
+export async function runCycle(site: CrashSite, total: number): Promise<CycleReport> {
+  const target = [String(Math.ceil(total / publisherNames.length))];
+  const launch = (name: string): Promise<Child> =>
+    (publisherNames as readonly string[]).includes(name)
+      ? start(site, "publisher", name, target)
+      : start(site, "consumer", name, []);
+  const before = acknowledgedIds(site).size;
+  const running = new Map<string, Child>();
+  for (const child of await Promise.all([...publisherNames, ...consumerNames].map(launch))) {
+    running.set(child.name, child);
+  }
+  const unsettledAtKill = await waitForUnsettled(site, before);
+  const victims = chooseVictims(site.random);
+  for (const name of victims) running.get(name)?.process.kill("SIGKILL");
+  await Promise.all(victims.map((name) => running.get(name)?.ended));
+  for (const child of await Promise.all(victims.map(launch))) running.set(child.name, child);
+  for (const name of publisherNames) await running.get(name)?.ended;
+  await drain(site);
+  for (const name of consumerNames) running.get(name)?.process.send("stop");
+  await Promise.all(consumerNames.map((name) => running.get(name)?.ended));
+  return { killed: victims, unsettledAtKill, acknowledged: acknowledgedIds(site).size - before };
+}
+
+async function waitForUnsettled(site: CrashSite, before: number): Promise<number> {
+  const wanted = unsettledMin + (site.random.uint32() % 400);
+  for (let attempt = 0; attempt < 2_000; attempt++) {
+    const depth = await unsettled(site);
+    if (depth >= unsettledMin && acknowledgedIds(site).size - before >= wanted) return depth;
+    await pause(2);
+  }
+  throw new Error("there were never enough unsettled messages: the kill would prove nothing");
+}
+
+function chooseVictims(random: Random): string[] {
+  const all = [...publisherNames, ...consumerNames];
+  const count = 1 + (random.uint32() % 3);
+  const victims: string[] = [];
+  for (let index = 0; index < count; index++) {
+    victims.push(...all.splice(random.uint32() % all.length, 1));
+  }
+  return victims;
+}
+
+async function drain(site: CrashSite): Promise<void> {
+  for (let attempt = 0; attempt < 1_500; attempt++) {
+    const stats = await site.monitor.stats();
+    const channel = stats.channels.find((each) => each.channel === transfers.name);
+    if (channel?.groups.every((group) => group.depth === 0) === true) return;
+    await pause(20);
+  }
+  throw new Error(`stuck: ${JSON.stringify(await site.monitor.stats(), null, 1)}`);
+}
