@@ -37,7 +37,7 @@ export const tailCommand: Command = {
     from: {
       type: "string",
       placeholder: "POSITION",
-      summary: "earliest (default), latest, an offset, or a time such as 2030-01-31T12:00:00Z",
+      summary: "earliest (default), latest, an offset, or a time: 2030-01-31T12:00:00Z",
     },
     follow: { type: "boolean", short: "f", summary: "wait for new messages, until Ctrl-C" },
     limit: {
