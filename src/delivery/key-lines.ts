@@ -1,8 +1,21 @@
 // One open message, and the line of messages of one key that wait behind a failed one. Shapes and
 // their order only; open-messages.ts moves messages through them.
 import type { Outcome } from "../ports/commit-unit.ts";
-import type { OpenReason } from "../ports/delivery-batch.ts";
+import type { OpenEntry, OpenReason } from "../ports/delivery-batch.ts";
 import type { WindowPlace } from "./window.ts";
+
+/**
+ * What becomes of a message that is about to start: "run" it; "park" it behind its key; "wait": it is
+ * not due yet; "hold" it in the window; "doomed": to the dead letters; "stale": it was delivered anew.
+ */
+export type Admission = "run" | "park" | "wait" | "hold" | "doomed" | "stale";
+
+/** Where a message stands; `key` only where order is by key. */
+export interface OpenPlace {
+  readonly lane: number;
+  readonly offset: number;
+  readonly key: string | undefined;
+}
 
 /** An unsettled message as a commit lists it, without its payload. Another try makes a new one. */
 export class OpenMessage {
@@ -20,11 +33,10 @@ export class OpenMessage {
   isCommitted = false;
   /** Its turn has come: it is read again, or in the window. */
   isReleased = false;
+  /** The line it stands in, or was released from. */
+  line: KeyLine | undefined;
 
-  constructor(
-    place: { readonly lane: number; readonly offset: number; readonly key: string | undefined },
-    entry: { readonly attempt: number; readonly dueAtMs: number; readonly reason: OpenReason },
-  ) {
+  constructor(place: OpenPlace, entry: OpenEntry) {
     this.lane = place.lane;
     this.offset = place.offset;
     this.key = place.key;
@@ -57,6 +69,8 @@ export class KeyLine {
   readonly key: string;
   /** The message that failed and waits for its next try. */
   failed: OpenMessage | undefined;
+  /** Whether the failed message's time has come. */
+  isDue = false;
   /** Released messages that are not settled yet. */
   outstanding = 0;
   /** Waiting messages, by offset. */
@@ -65,14 +79,24 @@ export class KeyLine {
   held: WindowPlace[] = [];
   /** Too many wait: everything up to here goes to the dead letters. */
   isDoomed = false;
+  /** Nothing is left of it, or its messages were delivered anew. */
+  isEnded = false;
 
   constructor(lane: number, key: string) {
     this.lane = lane;
     this.key = key;
   }
 
+  /** The line waits for the next try of this message. */
+  fail(message: OpenMessage): void {
+    message.line = this;
+    this.failed = message;
+    this.isDue = false;
+  }
+
   /** Adds a message at its place; it mostly is the last. */
   park(message: OpenMessage): void {
+    message.line = this;
     let at = this.parked.length;
     while (at > 0 && (this.parked[at - 1] as OpenMessage).offset > message.offset) at--;
     this.parked.splice(at, 0, message);

@@ -6,24 +6,19 @@ import type { Clock } from "../kernel/clock.ts";
 import { priorities } from "../message/envelope.ts";
 import type { OpenEntry } from "../ports/delivery-batch.ts";
 import { DueQueue } from "./due-queue.ts";
-import { byPosition, KeyLine, OpenMessage, positionOf } from "./key-lines.ts";
+import {
+  type Admission,
+  byPosition,
+  KeyLine,
+  OpenMessage,
+  type OpenPlace,
+  positionOf,
+} from "./key-lines.ts";
+import { ReleasedMessages } from "./released-messages.ts";
 import type { WindowPlace } from "./window.ts";
 
 /** Parked messages of one key that are released together: if one fails, the others park again. */
 const releasedPerKeyMax = 64;
-
-/**
- * What becomes of a message that is about to start: "run" it; "park" it behind its key; "wait": it is
- * not due yet; "hold" it in the window; "doomed": to the dead letters; "stale": it was delivered anew.
- */
-export type Admission = "run" | "park" | "wait" | "hold" | "doomed" | "stale";
-
-/** Where a message stands; `key` only where order is by key. */
-export interface OpenPlace {
-  readonly lane: number;
-  readonly offset: number;
-  readonly key: string | undefined;
-}
 
 /** What open messages are lent, and whom they tell. */
 export interface OpenMessagesOptions {
@@ -39,9 +34,9 @@ export interface OpenMessagesOptions {
 export class OpenMessages {
   readonly #options: OpenMessagesOptions;
   readonly #committed = new Map<number, OpenMessage>();
-  /** Both by lane. */
+  /** By lane. */
   readonly #lines: readonly Map<string, KeyLine>[] = priorities.map(() => new Map());
-  readonly #released: readonly OpenMessage[][] = priorities.map(() => []);
+  readonly #released = new ReleasedMessages();
   readonly #due: DueQueue<OpenMessage>;
   #uncommitted = 0;
   #lineCount = 0;
@@ -63,21 +58,26 @@ export class OpenMessages {
 
   /** Whether a released message waits to be read again. */
   get hasReleased(): boolean {
-    return this.#released.some((messages) => messages.length > 0);
+    return !this.#released.isEmpty;
   }
 
-  /** Takes over an open message of a delivery; a known one of the same place is replaced. */
+  /**
+   * Takes over an open message of a delivery. Where it is known already, its keys were lost and won
+   * again: all that was known of its line is out of date, and is delivered anew.
+   */
   recover(place: OpenPlace, entry: OpenEntry): OpenMessage {
     const message = new OpenMessage(place, entry);
     message.isCommitted = true;
     const at = positionOf(place.lane, place.offset);
     const known = this.#committed.get(at);
     this.#committed.set(at, message);
-    const line = known === undefined ? undefined : this.#lineOf(known);
-    if (line !== undefined && line.failed === known) {
-      line.failed = undefined;
-      this.#advance(line);
+    const line = known?.line;
+    if (line === undefined || line.isEnded) return message;
+    const { failed, parked } = line;
+    for (const old of failed === undefined ? parked : [failed, ...parked]) {
+      if (this.#isCurrent(old)) this.forget(old.lane, old.offset);
     }
+    this.#end(line);
     return message;
   }
 
@@ -106,10 +106,11 @@ export class OpenMessages {
     const message = this.#open(place, entry);
     if (place.key === undefined) return message;
     const line = this.#lineOf(place) ?? this.#addLine(place.lane, place.key);
-    if (before?.isReleased === true) line.outstanding--;
+    if (before?.isReleased === true && before.line === line) line.outstanding--;
     if (line.failed !== undefined && line.failed !== before) line.park(message);
-    else line.failed = message;
+    else line.fail(message);
     this.#putBackHeld(line);
+    this.#advance(line);
     return message;
   }
 
@@ -117,15 +118,16 @@ export class OpenMessages {
   park(place: OpenPlace, entry: OpenEntry, before: OpenMessage | undefined): OpenMessage {
     const message = this.#open(place, entry);
     const line = this.#lineOf(place) ?? this.#addLine(place.lane, place.key ?? "");
-    if (before?.isReleased === true) line.outstanding--;
+    if (before?.isReleased === true && before.line === line) line.outstanding--;
     line.park(message);
+    this.#advance(line);
     return message;
   }
 
   /** A released message is settled for good, or is not ours any more. */
   leave(message: OpenMessage): void {
-    const line = message.isReleased ? this.#lineOf(message) : undefined;
-    if (line === undefined) return;
+    const { line, isReleased } = message;
+    if (!isReleased || line === undefined || line.isEnded) return;
     line.outstanding--;
     this.#advance(line);
   }
@@ -135,10 +137,9 @@ export class OpenMessages {
     this.#uncommitted--;
     message.isCommitted = true;
     this.#committed.set(positionOf(message.lane, message.offset), message);
-    const line = this.#lineOf(message);
-    if (message.key === undefined || line?.failed === message)
-      this.#due.add(message, message.dueAtMs);
-    else if (line !== undefined) this.#advance(line);
+    const { line } = message;
+    if (line !== undefined && line.failed !== message) this.#advance(line);
+    else this.#due.add(message, message.dueAtMs);
   }
 
   /** The message at this place is settled for good, or belongs to somebody else now. */
@@ -154,15 +155,14 @@ export class OpenMessages {
 
   /** Up to `max` released messages of one log, by offset. */
   takeReleased(max: number): OpenMessage[] {
-    const messages = this.#released.find((each) => each.length > 0) ?? [];
-    const taken = messages.splice(0, max);
+    const taken = this.#released.take(max);
     for (const message of taken) if (!this.#isCurrent(message)) this.leave(message);
-    return taken.filter((message) => this.#isCurrent(message)).sort(byPosition);
+    return taken.filter((message) => this.#isCurrent(message));
   }
 
   /** Messages of takeReleased() could not be read now: they are taken later. */
   releaseAgain(messages: readonly OpenMessage[]): void {
-    for (const message of messages) this.#released[message.lane]?.push(message);
+    for (const message of messages) this.#released.add(message);
   }
 
   /**
@@ -173,7 +173,7 @@ export class OpenMessages {
     for (const lines of this.#lines) lines.clear();
     this.#lineCount = 0;
     this.#due.clear();
-    for (const messages of this.#released) messages.length = 0;
+    this.#released.clear();
     this.#uncommitted = 0;
     for (const message of [...this.#committed.values()].sort(byPosition)) {
       this.#replace(message, inWindow.has(message));
@@ -188,6 +188,7 @@ export class OpenMessages {
   }
 
   #replace(message: OpenMessage, isInWindow: boolean): void {
+    message.line = undefined;
     const isDue = message.isReleased || message.dueAtMs <= this.#options.clock.wallMs();
     message.isReleased = isInWindow && isDue;
     if (message.key === undefined) {
@@ -195,10 +196,11 @@ export class OpenMessages {
       return;
     }
     const line = this.#lineOf(message) ?? this.#addLine(message.lane, message.key);
+    message.line = line;
     const isFirst = line.failed === undefined && line.parked.length === 0;
     if (isInWindow && isDue && isFirst) line.outstanding++;
     else if (isFirst && line.outstanding === 0 && message.reason === "retry") {
-      line.failed = message;
+      line.fail(message);
       if (!isInWindow) this.#due.add(message, message.dueAtMs);
     } else {
       message.isReleased = false;
@@ -229,7 +231,14 @@ export class OpenMessages {
 
   /** Releases what may follow now; ends the line when nothing is left of it. */
   #advance(line: KeyLine): void {
-    if (line.failed !== undefined || line.outstanding > 0) return;
+    if (line.isEnded || line.outstanding > 0) return;
+    if (line.failed !== undefined) {
+      if (!line.isDue) return;
+      const { failed } = line;
+      line.failed = undefined;
+      line.outstanding++;
+      return this.#release(failed);
+    }
     const nowMs = this.#options.clock.wallMs();
     for (;;) {
       const first = line.parked[0];
@@ -244,7 +253,7 @@ export class OpenMessages {
       if (first.reason === "retry" && first.dueAtMs > nowMs && !line.isDoomed) {
         if (line.outstanding > 0) return;
         line.parked.shift();
-        line.failed = first;
+        line.fail(first);
         return this.#due.add(first, first.dueAtMs);
       }
       if (line.outstanding === releasedPerKeyMax) return;
@@ -252,7 +261,11 @@ export class OpenMessages {
       line.outstanding++;
       this.#release(first);
     }
-    if (line.outstanding > 0) return;
+    if (line.outstanding === 0) this.#end(line);
+  }
+
+  #end(line: KeyLine): void {
+    line.isEnded = true;
     this.#lines[line.lane]?.delete(line.key);
     this.#lineCount--;
     this.#putBackHeld(line);
@@ -275,18 +288,17 @@ export class OpenMessages {
 
   #release(message: OpenMessage): void {
     message.isReleased = true;
-    this.#released[message.lane]?.push(message);
+    this.#released.add(message);
     this.#options.onReleased();
   }
 
   #onDue(message: OpenMessage): void {
     if (message.isReleased || !this.#isCurrent(message)) return;
-    const line = this.#lineOf(message);
-    if (message.key !== undefined) {
-      if (line?.failed !== message) return;
-      line.failed = undefined;
-      line.outstanding++;
-    }
-    this.#release(message);
+    const { line } = message;
+    if (line === undefined) return this.#release(message);
+    if (line.isEnded || line.failed !== message) return;
+    // Messages that were released together with it come back and park first.
+    line.isDue = true;
+    this.#advance(line);
   }
 }

@@ -10,8 +10,7 @@ import {
 import type { InvalidMessage } from "./decode.ts";
 import { type Failure, retryAfterMs } from "./failure.ts";
 import type { HandlerRun } from "./handler-run.ts";
-import type { OpenMessage } from "./key-lines.ts";
-import type { OpenPlace } from "./open-messages.ts";
+import type { OpenMessage, OpenPlace } from "./key-lines.ts";
 import { deadLetterAttributes, invalidAttributes } from "./set-aside.ts";
 import type { DeliveryParts, Settler } from "./settler.ts";
 import type { WindowBatch, WindowPlace } from "./window.ts";

@@ -1,23 +1,27 @@
-// A delivery on the memory transport under a virtual clock, for the tests of this folder: publishes,
+// Deliveries on the memory transport under a virtual clock, for the tests of this folder: publishes,
 // subscribes with any options, and reads what companion channels hold.
 import assert from "node:assert/strict";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { z } from "zod";
-import { memory } from "../adapters/memory/index.ts";
-import type { AnyContract, MessageOptions } from "../contracts/contract.ts";
-import { defineEvent } from "../contracts/event.ts";
-import { seededRandom } from "../kernel/random.ts";
-import { jsonCodec } from "../message/codec.ts";
-import { type Envelope, envelopeAt } from "../message/envelope.ts";
-import type { StateStore } from "../ports/state-store.ts";
-import type { Consumer, Transport } from "../ports/transport.ts";
-import { GroupCounters } from "../telemetry/counters.ts";
-import { VirtualClock } from "../testing/virtual-clock.ts";
-import { Delivery } from "./delivery.ts";
-import { type DeliveryOptions, type HandlerScope, retryDefaults } from "./delivery-options.ts";
-import type { Handler } from "./handler-context.ts";
-import { OutgoingEncoder } from "./outgoing-encoder.ts";
-import { OutgoingPacker } from "./outgoing-packer.ts";
+import { memory } from "../../../src/adapters/memory/index.ts";
+import type { AnyContract, MessageOptions } from "../../../src/contracts/contract.ts";
+import { defineEvent } from "../../../src/contracts/event.ts";
+import { seededRandom } from "../../../src/kernel/random.ts";
+import { jsonCodec } from "../../../src/message/codec.ts";
+import { type Envelope, envelopeAt } from "../../../src/message/envelope.ts";
+import type { StateStore } from "../../../src/ports/state-store.ts";
+import type { Consumer, Transport } from "../../../src/ports/transport.ts";
+import { GroupCounters } from "../../../src/telemetry/counters.ts";
+import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
+import { Delivery } from "../../../src/delivery/delivery.ts";
+import {
+  type DeliveryOptions,
+  type HandlerScope,
+  retryDefaults,
+} from "../../../src/delivery/delivery-options.ts";
+import type { Handler } from "../../../src/delivery/handler-context.ts";
+import { OutgoingEncoder } from "../../../src/delivery/outgoing-encoder.ts";
+import { OutgoingPacker } from "../../../src/delivery/outgoing-packer.ts";
 
 /** A keyed event; most tests need no other. */
 export const Placed = defineEvent("order.placed", {
@@ -28,6 +32,18 @@ export const Placed = defineEvent("order.placed", {
 /** An event without a key. */
 export const Noted = defineEvent("order.noted", { data: z.object({ n: z.number() }) });
 
+const defaults = {
+  contracts: [Placed, Noted],
+  whole: true,
+  order: "key",
+  concurrency: 16,
+  delivery: "at-least-once",
+  retry: retryDefaults,
+  timeoutMs: 60_000,
+  state: {},
+  middleware: [],
+} as const;
+
 /** What a started subscription gives a test. */
 export interface Started {
   readonly delivery: Delivery;
@@ -35,14 +51,39 @@ export interface Started {
   readonly consumer: Consumer;
 }
 
+/** A clock whose time passes also while the event loop is blocked. */
+export class BlockableClock extends VirtualClock {
+  #blockedMs = 0;
+
+  /** Lets monotonic time pass without letting anything run. */
+  block(durationMs: number): void {
+    this.#blockedMs += durationMs;
+  }
+
+  override monotonicMs(): number {
+    return super.monotonicMs() + this.#blockedMs;
+  }
+}
+
+/** The number in the data of Placed and Noted. */
+export function numberOf(message: { readonly data: unknown }): number {
+  return (message.data as { readonly n: number }).n;
+}
+
+/** The key in the data of Placed. */
+export function keyOf(message: { readonly data: unknown }): string {
+  return (message.data as { readonly key: string }).key;
+}
+
 /** The transport, the clock and everything published and subscribed in one test. */
 export class World {
-  readonly clock = new VirtualClock();
+  readonly clock = new BlockableClock();
   readonly random = seededRandom(4_711);
   readonly transport: Transport = memory();
   readonly insideHandler = new AsyncLocalStorage<HandlerScope>();
   readonly encoder: OutgoingEncoder;
   readonly #deliveries: Delivery[] = [];
+  readonly #ordersContracts = new Set<AnyContract>([Placed, Noted]);
 
   constructor() {
     this.encoder = new OutgoingEncoder({
@@ -52,7 +93,7 @@ export class World {
       codec: jsonCodec,
       messageBytesMax: 1_048_576,
       routeOf: (contract) => ({
-        channel: contract === Placed || contract === Noted ? "orders" : contract.type,
+        channel: this.#ordersContracts.has(contract) ? "orders" : contract.type,
         priorityOf: undefined,
       }),
     });
@@ -66,6 +107,12 @@ export class World {
       await world.transport.declare({ name, partitions: 8, retention: {}, compression: "none" });
     }
     return world;
+  }
+
+  /** Sends these contracts to "orders" too. */
+  routed(...contracts: readonly AnyContract[]): this {
+    for (const contract of contracts) this.#ordersContracts.add(contract);
+    return this;
   }
 
   /** Stores messages; data for Placed, unless another contract is given. */
@@ -107,12 +154,7 @@ export class World {
     const state = parts.state ?? this.transport.state;
     const delivery = new Delivery(
       { clock, random, consumer, state, encoder, codec: jsonCodec, counters, insideHandler },
-      {
-        ...{ channel, group, contracts: [Placed, Noted], whole: true, order: "key" },
-        ...{ concurrency: 16, delivery: "at-least-once", retry: retryDefaults },
-        ...{ timeoutMs: 60_000, state: {}, middleware: [] },
-        ...options,
-      },
+      { ...defaults, channel, group, ...options },
       handler,
     );
     delivery.start();
