@@ -2,15 +2,15 @@
 // adapter; at each step both must show the same. A failure prints its seed and the shortest
 // sequence that was found; SPILLWAY_SEED=<number> plays the same sequences again.
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { after, test } from "node:test";
 import * as fc from "fast-check";
 import { ContractRun } from "../../src/testing/contract-suites/contract-run.ts";
 import type { TransportUnderTest } from "../../src/testing/contract-suites/transport-under-test.ts";
 import { type Operation, Player, sequences } from "./port-operations.ts";
-import { memorySubject, subjects } from "./subjects.ts";
+import { isLongRun, recordEvidence } from "../evidence.ts";
+import { directSubject, memorySubject, threadSubject } from "./subjects.ts";
 
 const seed = Number(process.env["SPILLWAY_SEED"] ?? 20_260_101);
-const isLong = process.env["SPILLWAY_LONG"] === "1";
 
 /** Plays one sequence on both, step by step. */
 async function compare(subject: TransportUnderTest, operations: readonly Operation[]) {
@@ -34,12 +34,26 @@ async function check(subject: TransportUnderTest, numRuns: number): Promise<void
   await fc.assert(property, { seed, numRuns, endOnFailure: false });
 }
 
-for (const subject of subjects) {
-  const numRuns = subject.clock === "virtual" ? 200 : isLong ? 400 : 25;
+const runs = new Map([
+  [directSubject, isLongRun ? 2_000 : 100],
+  [threadSubject, isLongRun ? 400 : 20],
+]);
+
+const sum = (numbers: readonly number[]): number =>
+  numbers.reduce((total, number) => total + number, 0);
+let sequencesPlayed = 0;
+
+for (const [subject, numRuns] of runs) {
   test(`${subject.name} shows the same as memory (seed ${seed}, ${numRuns} runs)`, async () => {
     await check(subject, numRuns);
+    sequencesPlayed += numRuns;
   });
 }
+
+after(async () => {
+  const violations = sequencesPlayed === sum([...runs.values()]) ? [] : ["see the test's output"];
+  await recordEvidence("differential", { seed, counts: { sequencesPlayed }, violations });
+});
 
 test("a forgotten acknowledgement is found by comparing", async () => {
   const forgetful: TransportUnderTest = {

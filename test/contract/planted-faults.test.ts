@@ -1,5 +1,5 @@
-// The contract must be able to fail: each fault planted around memory() here breaks one promise, and
-// the suite must name a case that finds it.
+// The contract must be able to fail: each fault planted around memory() here breaks one promise,
+// and the suite must name a case that finds it.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { memory } from "../../src/adapters/memory/index.ts";

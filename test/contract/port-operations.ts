@@ -179,7 +179,10 @@ export class Player {
 
   async #append(operation: Extract<Operation, { readonly kind: "append" }>): Promise<unknown> {
     const { channel, priority, drafts } = operation;
-    return seen(await this.#run.publish(channel, drafts, { priority }));
+    const result = await this.#run.publish(channel, drafts, { priority });
+    // Each append has a time of its own, on virtual and on real clocks.
+    await this.#run.pass(2);
+    return seen(result);
   }
 
   async #join(

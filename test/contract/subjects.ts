@@ -1,6 +1,7 @@
 // The adapters of this repository as the contract suite needs them.
 import { memory } from "../../src/adapters/memory/index.ts";
 import type { Transport, TransportEnvironment } from "../../src/ports/transport.ts";
+import { embeddedSubject } from "./embedded-subject.ts";
 import type { TransportUnderTest } from "../../src/testing/contract-suites/transport-under-test.ts";
 
 /** Opens it; memory() refuses whoever opens it again, whether it was closed in between or not. */
@@ -22,5 +23,11 @@ export const memorySubject: TransportUnderTest = {
   share: open,
 };
 
-/** Every adapter that the contract is run on. */
-export const subjects: readonly TransportUnderTest[] = [memorySubject];
+/** embedded() with its writer thread, on real time. */
+export const threadSubject = embeddedSubject("thread");
+
+/** embedded() with everything in this thread, on virtual time. */
+export const directSubject = embeddedSubject("direct");
+
+/** Every adapter of this repository, as its users get it. */
+export const subjects: readonly TransportUnderTest[] = [threadSubject, memorySubject];

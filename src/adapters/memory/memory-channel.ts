@@ -166,6 +166,7 @@ function isRepeat(earlier: Accepted, message: MemoryMessage, priority: Priority)
     earlier.priority === priority &&
     first.template.type === message.template.type &&
     first.template.version === message.template.version &&
+    first.template.contentType === message.template.contentType &&
     first.key === message.key &&
     Buffer.from(first.payload).equals(Buffer.from(message.payload))
   );

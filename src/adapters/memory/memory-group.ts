@@ -10,6 +10,7 @@ import type {
   DeliveryBatch,
   GroupStats,
   OpenEntry,
+  StartPosition,
 } from "../../ports/transport.ts";
 import type { MemoryLog } from "./memory-log.ts";
 
@@ -58,11 +59,9 @@ export class MemoryGroup {
   #types: string;
 
   constructor(channel: GroupChannel, options: ConsumerOptions) {
-    const { from } = options;
-    // An offset counts in the normal priority's log; the other logs are read from their start.
     const start = (priority: Priority): Progress => {
-      const inOther = typeof from === "object" && "offset" in from && priority !== "normal";
-      const floor = channel.logs[priority].offsetOf(inOther ? "earliest" : from);
+      const position = startIn(priority, options.from, channel.logs.normal);
+      const floor = channel.logs[priority].offsetOf(position);
       return { floor, settled: new Set(), open: new Map() };
     };
     this.name = options.group;
@@ -263,4 +262,15 @@ function free(range: Range): void {
   range.owner = undefined;
   range.revoked = false;
   range.held.clear();
+}
+
+/**
+ * Where a group starts in one log. An offset counts in the normal priority's log; the others start
+ * at the time at which that offset was stored.
+ */
+function startIn(priority: Priority, from: StartPosition, normal: MemoryLog): StartPosition {
+  if (typeof from === "string" || "timeMs" in from || priority === "normal") return from;
+  if (from.offset <= normal.startOffset) return "earliest";
+  if (from.offset >= normal.endOffset) return "latest";
+  return { timeMs: normal.appendedAtMs(from.offset) };
 }

@@ -65,7 +65,7 @@ test("beyond bytesMax append rejects with BACK_PRESSURE and stores nothing", asy
   assert.equal(await endOffset(transport), 2);
 });
 
-test("a delayed message waits when the wall clock jumps back, and comes when it jumps on", async () => {
+test("a delayed message waits while the wall clock is set back, then comes", async () => {
   const [transport, clock] = await opened();
   const hourMs = 3_600_000;
   const due = [clock.wallMs() + hourMs];

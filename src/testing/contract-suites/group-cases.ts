@@ -50,6 +50,28 @@ export const groupCases: readonly ContractCase[] = [
     },
   },
   {
+    name: "groups: a start offset means its time in the lanes of other priorities",
+    requires: ["replayFromOffset", "priority"],
+    refusal: fromOffset,
+    async run(run) {
+      await run.declare("one");
+      for (const payload of numbered("normal", 3)) {
+        await run.publish("one", [`high before ${payload}`], { priority: "high" });
+        await run.pass(5);
+        await run.publish("one", [payload]);
+        await run.pass(5);
+      }
+      const middle = await run.join("one", "middle", { from: { offset: 1 } });
+      const expected = ["high before normal-2", "normal-1", "normal-2"];
+      assert.deepEqual(payloadsOf(await run.take(middle, 3)), expected);
+      await run.takeNothing(middle);
+      const start = await run.join("one", "start", { from: { offset: 0 } });
+      assert.equal((await run.take(start, 6)).length, 6);
+      const end = await run.join("one", "end", { from: { offset: 3 } });
+      await run.takeNothing(end);
+    },
+  },
+  {
     name: "groups: a new group can start at a time",
     requires: ["replayFromTime"],
     refusal: fromTime,
