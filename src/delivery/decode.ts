@@ -91,7 +91,7 @@ export class Decoder {
     const { contentType } = this.#codec;
     const alike = template.contentType.endsWith("+json") && contentType === "application/json";
     if (template.contentType !== contentType && !alike) {
-      const text = `its content type is '${template.contentType}', this codec reads '${contentType}'`;
+      const text = `its content type is '${template.contentType}', the codec reads ${contentType}`;
       throw new SpillwayError("CODEC_FAILED", text);
     }
     const payload = this.#isText ? stored.payloadTextAt(record) : stored.payloadBytesAt(record);

@@ -1,6 +1,6 @@
-// One running subscription: joins intake, dispatcher, handler loops and settlement, and ends them in
-// order. The parts know each other only through this file. Always true: nothing is handled that the
-// consumer does not own; after a refused unit nothing goes on before everything is put back.
+// One running subscription: joins intake, dispatcher, handler loops and settlement, and ends them
+// in order. The parts know each other only through this file. Always true: nothing is handled that
+// the consumer does not own; after a refused unit nothing goes on before everything is put back.
 import { ContractIndex } from "../contracts/contract-index.ts";
 import { ClosedError, LeaseLostError, SpillwayError } from "../errors/spillway-error.ts";
 import { backoffMs } from "../kernel/backoff.ts";
@@ -11,6 +11,7 @@ import {
   deliveryLimits,
   type DeliveryOptions,
 } from "./delivery-options.ts";
+import type { DeliveryParts, Refusal } from "./delivery-parts.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Handling } from "./handling.ts";
 import type { Handler } from "./handler-context.ts";
@@ -18,7 +19,7 @@ import type { HandlerRun } from "./handler-run.ts";
 import { Intake, transportBackoff } from "./intake.ts";
 import { OpenMessages } from "./open-messages.ts";
 import { Runners } from "./runners.ts";
-import { type DeliveryParts, type Refusal, Settler } from "./settler.ts";
+import { Settler } from "./settler.ts";
 import { StateRows } from "./state-rows.ts";
 import { Window, type WindowBatch } from "./window.ts";
 
@@ -103,8 +104,8 @@ export class Delivery {
     const troubles: string[] = [];
     if (this.#runners.isJammed) {
       troubles.push(
-        `${name}: ${this.#runners.abandoned} handlers did not settle within ${options.timeoutMs} ms; ` +
-          "nothing is handled until some return",
+        `${name}: ${this.#runners.abandoned} handlers did not settle within ` +
+          `${options.timeoutMs} ms; nothing is handled until some return`,
       );
     }
     if (open.size >= limits.openMax) {
@@ -118,7 +119,7 @@ export class Delivery {
 
   /**
    * Stops fetching, lets running handlers finish, commits and closes the consumer. At `deadlineMs`
-   * (monotonic) what still runs is given up: its signal fires, and its messages are delivered again.
+   * (monotonic) what still runs is given up: its signal fires, its messages are delivered again.
    * Resolves whether everything finished in time; rejects where the consumer cannot be closed.
    */
   drain(deadlineMs: number): Promise<boolean> {
@@ -248,7 +249,7 @@ export class Delivery {
   }
 }
 
-/** What the signals of handlers say whose call is void, because units before theirs were refused. */
+/** What signals say to handlers whose call is void, because units before theirs were refused. */
 function refusalError(refusal: Refusal): SpillwayError {
   if (refusal === "fenced") {
     return new LeaseLostError("keys were taken over by another consumer; this call is void");
@@ -269,7 +270,7 @@ function partsOf(
     clock: environment.clock,
     parkedPerKeyMax: limits.parkedPerKeyMax,
     onReleased,
-    putBack: (places) => dispatcher.putBack(places),
+    onEnded: (line) => dispatcher.putBack(line),
   });
   const { channel, group, delivery } = options;
   const hasState = delivery === "effectively-once" && environment.state !== undefined;

@@ -1,7 +1,7 @@
 // Which message is started next. With order by key, a message is held back while an earlier one of
-// its key slot runs; slots are compared because that costs a number instead of a text. Knows nothing
-// of handlers or outcomes. Always true: messages of one slot are given out one at a time, in the
-// order in which they came.
+// its key slot runs; slots are compared because that costs a number instead of a text. Knows
+// nothing of handlers or outcomes. Always true: messages of one slot are given out one at a time,
+// in the order in which they came.
 import type { WindowBatch, WindowPlace } from "./window.ts";
 
 /** Gives out the messages of one subscription. */
@@ -14,6 +14,8 @@ export class Dispatcher {
   #slots = new Map<number, WindowPlace[] | undefined>();
   /** Their slot is free for them: nobody else may start before. */
   #ready: WindowPlace[] = [];
+  /** Kept back because of their key, by what they wait for; all of one entry have one slot. */
+  #held = new Map<object, WindowPlace[]>();
   /** Put back after a refused unit, in order. */
   #again: WindowPlace[] = [];
   #againAt = 0;
@@ -91,13 +93,22 @@ export class Dispatcher {
     else this.#ready.push(next);
   }
 
-  /** Gives messages of one slot out again, before all others of that slot that wait. */
-  putBack(places: readonly WindowPlace[]): void {
-    const [first, ...others] = places;
+  /** Keeps a message, which was given out, until `line` lets it go. */
+  hold(line: object | undefined, place: WindowPlace): void {
+    if (line === undefined) return;
+    const places = this.#held.get(line);
+    if (places === undefined) this.#held.set(line, [place]);
+    else places.push(place);
+  }
+
+  /** Gives the messages behind `line` out again, before all others of their slot that wait. */
+  putBack(line: object): void {
+    const [first, ...others] = this.#held.get(line) ?? [];
     if (first === undefined) return;
+    this.#held.delete(line);
     const slot = slotOf(first.batch, first.position);
     if (this.#slots.has(slot)) {
-      this.#slots.set(slot, [...places, ...(this.#slots.get(slot) ?? [])]);
+      this.#slots.set(slot, [first, ...others, ...(this.#slots.get(slot) ?? [])]);
       return;
     }
     this.#slots.set(slot, others);
@@ -108,6 +119,7 @@ export class Dispatcher {
   restart(places: WindowPlace[]): void {
     this.#slots = new Map();
     this.#ready = [];
+    this.#held = new Map();
     this.#urgent = [];
     this.#fresh = [];
     this.#startAgain(places);

@@ -1,5 +1,6 @@
-// Things that become due, and the one timer that waits for the earliest. Due times are given in wall
-// time and kept in monotonic time: a correction of the wall clock moves nothing that waits already.
+// Things that become due, and the one timer that waits for the earliest. Due times are given in
+// wall time and kept in monotonic time: a correction of the wall clock moves nothing that waits
+// already.
 import type { CancelTimer, Clock } from "../kernel/clock.ts";
 import { DueHeap } from "./due-heap.ts";
 

@@ -122,7 +122,7 @@ export class HandlerRun implements HandlerContext {
   publish(contract: AnyContract, data: unknown, options?: MessageOptions): Promise<void> {
     if (this.isOver) {
       throw new ClosedError(
-        `context.publish of '${contract.type}' after the handler had settled: await it in the handler`,
+        `context.publish of '${contract.type}' after the handler had settled: await it there`,
       );
     }
     // A fault is thrown at once where nothing had to be waited for: then a forgotten `await` fails

@@ -1,8 +1,9 @@
-// One message from the window to its outcome: is it ours, wanted, still valid, its turn? Then decode,
-// call, gather, conclude. Knows nothing of fetching. Always true: a call that began before the last
-// refusal, or was abandoned, changes nothing.
+// One message from the window to its outcome: is it ours, wanted, still valid, its turn? Then
+// decode, call, gather, conclude. Knows nothing of fetching. Always true: a call that began before
+// the last refusal, or was abandoned, changes nothing.
 import { SpillwayError } from "../errors/spillway-error.ts";
 import { type Decoder, InvalidMessage, type Decoded } from "./decode.ts";
+import type { DeliveryParts } from "./delivery-parts.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { type Failure, failureOf } from "./failure.ts";
 import type { ConsumeMiddleware, Handler } from "./handler-context.ts";
@@ -12,7 +13,7 @@ import type { OpenMessage } from "./key-lines.ts";
 import type { EncodedMessage } from "./outgoing-encoder.ts";
 import { Outcomes } from "./outcomes.ts";
 import type { Ended, Prepared, Runner } from "./runners.ts";
-import type { DeliveryParts, Settler } from "./settler.ts";
+import type { Settler } from "./settler.ts";
 import type { WindowBatch } from "./window.ts";
 
 /** Handles the messages of one subscription. */
@@ -106,7 +107,7 @@ export class Handling {
   #isItsTurn(batch: WindowBatch, position: number, open: OpenMessage | undefined): boolean {
     const place = this.#outcomes.placeOf(batch, position);
     const subject = { batch, position, open };
-    const admission = this.#parts.open.admit(open, place, subject);
+    const admission = this.#parts.open.admit(open, place);
     if (admission === "run") {
       if (open !== undefined) this.#parts.environment.counters.redelivered++;
       return true;
@@ -115,7 +116,9 @@ export class Handling {
       if (open !== undefined) this.#parts.open.leave(open);
       return this.#leave(batch, position);
     }
-    if (admission === "park") this.#outcomes.park(subject);
+    if (admission === "hold") {
+      this.#dispatcher.hold(this.#parts.open.lineOf(place), { batch, position });
+    } else if (admission === "park") this.#outcomes.park(subject);
     else if (admission === "wait" && open !== undefined) this.#outcomes.wait(subject, open);
     else if (admission === "doomed") {
       const { parkedPerKeyMax } = this.#parts.limits;

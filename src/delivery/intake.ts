@@ -8,7 +8,7 @@ import { priorities } from "../message/envelope.ts";
 import type { DeliveryBatch } from "../ports/delivery-batch.ts";
 import { type DeliverDiagnostics, diagnostics } from "../telemetry/channels.ts";
 import type { OpenMessage } from "./key-lines.ts";
-import type { DeliveryParts } from "./settler.ts";
+import type { DeliveryParts } from "./delivery-parts.ts";
 import { WindowBatch } from "./window.ts";
 
 /** How long to wait after the transport failed in a way that may pass. */

@@ -2,11 +2,11 @@
 // their order only; open-messages.ts moves messages through them.
 import type { Outcome } from "../ports/commit-unit.ts";
 import type { OpenEntry, OpenReason } from "../ports/delivery-batch.ts";
-import type { WindowPlace } from "./window.ts";
 
 /**
- * What becomes of a message that is about to start: "run" it; "park" it behind its key; "wait": it is
- * not due yet; "hold" it in the window; "doomed": to the dead letters; "stale": it was delivered anew.
+ * What becomes of a message that is about to start: "run" it; "park" it behind its key; "wait": it
+ * is not due yet; "hold" it in the window; "doomed": to the dead letters; "stale": it was delivered
+ * anew.
  */
 export type Admission = "run" | "park" | "wait" | "hold" | "doomed" | "stale";
 
@@ -75,8 +75,6 @@ export class KeyLine {
   outstanding = 0;
   /** Waiting messages, by offset. */
   readonly parked: OpenMessage[] = [];
-  /** Fresh messages of the window, taken and held back, by offset. */
-  held: WindowPlace[] = [];
   /** Too many wait: everything up to here goes to the dead letters. */
   isDoomed = false;
   /** Nothing is left of it, or its messages were delivered anew. */

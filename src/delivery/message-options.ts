@@ -105,7 +105,7 @@ function assertExtensionValue(type: string, name: string, value: unknown): void 
   if (typeof value === "boolean") return;
   if (typeof value === "number" && Number.isFinite(value)) return;
   if (typeof value === "string" && value.length <= extensionLengthMax) return;
-  const rule = `give text of at most ${extensionLengthMax} characters, a finite number or a boolean`;
+  const rule = `give text of at most ${extensionLengthMax} characters, a number or a boolean`;
   throw invalid(type, `extensions.${name}`, value, rule);
 }
 

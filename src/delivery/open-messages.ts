@@ -1,7 +1,8 @@
-// Every message of a subscription that is open: failed and waiting for its next try, or parked behind
-// a failed one of its key. Keeps offsets and keys, no payloads. Knows nothing of handlers or commits.
-// Always true: what is committed as open is in #committed with its last committed entry, so that a
-// refused unit can be forgotten; messages of one key are released in order of their offsets.
+// Every message of a subscription that is open: failed and waiting for its next try, or parked
+// behind a failed one of its key. Keeps offsets and keys, no payloads. Knows nothing of handlers or
+// commits. Always true: what is committed as open is in #committed with its last committed entry,
+// so that a refused unit can be forgotten; messages of one key are released in order of their
+// offsets.
 import type { Clock } from "../kernel/clock.ts";
 import { priorities } from "../message/envelope.ts";
 import type { OpenEntry } from "../ports/delivery-batch.ts";
@@ -15,7 +16,6 @@ import {
   positionOf,
 } from "./key-lines.ts";
 import { ReleasedMessages } from "./released-messages.ts";
-import type { WindowPlace } from "./window.ts";
 
 /** Parked messages of one key that are released together: if one fails, the others park again. */
 const releasedPerKeyMax = 64;
@@ -26,8 +26,8 @@ export interface OpenMessagesOptions {
   readonly parkedPerKeyMax: number;
   /** Messages were released: takeReleased() has some. */
   onReleased(): void;
-  /** Held messages are to be given out again. */
-  putBack(places: readonly WindowPlace[]): void;
+  /** Messages held behind this line are to be given out again. */
+  onEnded(line: KeyLine): void;
 }
 
 /** The open messages of one subscription. */
@@ -81,10 +81,16 @@ export class OpenMessages {
     return message;
   }
 
+  /** The line of a key, if messages of it are open. */
+  lineOf(place: { readonly lane: number; readonly key: string | undefined }): KeyLine | undefined {
+    if (place.key === undefined) return undefined;
+    return this.#lines[place.lane]?.get(place.key);
+  }
+
   /** What to do with a message of the window that is about to start. */
-  admit(entry: OpenMessage | undefined, place: OpenPlace, window: WindowPlace): Admission {
+  admit(entry: OpenMessage | undefined, place: OpenPlace): Admission {
     if (entry !== undefined && !this.#isCurrent(entry)) return "stale";
-    const line = this.#lineOf(place);
+    const line = this.lineOf(place);
     const isEarly = (): boolean =>
       entry?.isReleased === false && entry.dueAtMs > this.#options.clock.wallMs();
     if (line === undefined) return isEarly() ? "wait" : "run";
@@ -97,7 +103,6 @@ export class OpenMessages {
       if (line.parked.length < this.#options.parkedPerKeyMax) return "park";
       this.#doom(line);
     }
-    line.held.push(window);
     return "hold";
   }
 
@@ -105,11 +110,11 @@ export class OpenMessages {
   fail(place: OpenPlace, entry: OpenEntry, before: OpenMessage | undefined): OpenMessage {
     const message = this.#open(place, entry);
     if (place.key === undefined) return message;
-    const line = this.#lineOf(place) ?? this.#addLine(place.lane, place.key);
+    const line = this.lineOf(place) ?? this.#addLine(place.lane, place.key);
     if (before?.isReleased === true && before.line === line) line.outstanding--;
     if (line.failed !== undefined && line.failed !== before) line.park(message);
     else line.fail(message);
-    this.#putBackHeld(line);
+    this.#options.onEnded(line);
     this.#advance(line);
     return message;
   }
@@ -117,7 +122,7 @@ export class OpenMessages {
   /** A message waits behind its key. */
   park(place: OpenPlace, entry: OpenEntry, before: OpenMessage | undefined): OpenMessage {
     const message = this.#open(place, entry);
-    const line = this.#lineOf(place) ?? this.#addLine(place.lane, place.key ?? "");
+    const line = this.lineOf(place) ?? this.#addLine(place.lane, place.key ?? "");
     if (before?.isReleased === true && before.line === line) line.outstanding--;
     line.park(message);
     this.#advance(line);
@@ -166,8 +171,8 @@ export class OpenMessages {
   }
 
   /**
-   * Forgets everything that is not committed. `inWindow`: the committed ones whose payload is in the
-   * window, which start again from there.
+   * Forgets everything that is not committed. `inWindow`: the committed ones whose payload is in
+   * the window, which start again from there.
    */
   rebuild(inWindow: ReadonlySet<OpenMessage>): void {
     for (const lines of this.#lines) lines.clear();
@@ -195,7 +200,7 @@ export class OpenMessages {
       if (!isInWindow) this.#due.add(message, message.dueAtMs);
       return;
     }
-    const line = this.#lineOf(message) ?? this.#addLine(message.lane, message.key);
+    const line = this.lineOf(message) ?? this.#addLine(message.lane, message.key);
     message.line = line;
     const isFirst = line.failed === undefined && line.parked.length === 0;
     if (isInWindow && isDue && isFirst) line.outstanding++;
@@ -215,11 +220,6 @@ export class OpenMessages {
 
   #isCurrent(message: OpenMessage): boolean {
     return this.#committed.get(positionOf(message.lane, message.offset)) === message;
-  }
-
-  #lineOf(place: { readonly lane: number; readonly key: string | undefined }): KeyLine | undefined {
-    if (place.key === undefined) return undefined;
-    return this.#lines[place.lane]?.get(place.key);
   }
 
   #addLine(lane: number, key: string): KeyLine {
@@ -268,14 +268,7 @@ export class OpenMessages {
     line.isEnded = true;
     this.#lines[line.lane]?.delete(line.key);
     this.#lineCount--;
-    this.#putBackHeld(line);
-  }
-
-  #putBackHeld(line: KeyLine): void {
-    if (line.held.length === 0) return;
-    const { held } = line;
-    line.held = [];
-    this.#options.putBack(held);
+    this.#options.onEnded(line);
   }
 
   /** Too many wait behind the failed message: it and they go to the dead letters, in order. */

@@ -1,6 +1,6 @@
-// What becomes of one message: handled, tried again, parked, set aside. Puts it into the current unit
-// and tells telemetry. Knows neither handlers nor transports. Always true: whatever ends a message
-// without success leaves a copy of it in a companion channel, in the same unit.
+// What becomes of one message: handled, tried again, parked, set aside. Puts it into the current
+// unit and tells telemetry. Knows neither handlers nor transports. Always true: whatever ends a
+// message without success leaves a copy of it in a companion channel, in the same unit.
 import { deadLetterChannelOf, invalidChannelOf } from "../contracts/names.ts";
 import {
   diagnostics,
@@ -8,11 +8,12 @@ import {
   type SetAsideDiagnostics,
 } from "../telemetry/channels.ts";
 import type { InvalidMessage } from "./decode.ts";
+import type { DeliveryParts } from "./delivery-parts.ts";
 import { type Failure, retryAfterMs } from "./failure.ts";
 import type { HandlerRun } from "./handler-run.ts";
 import type { OpenMessage, OpenPlace } from "./key-lines.ts";
 import { deadLetterAttributes, invalidAttributes } from "./set-aside.ts";
-import type { DeliveryParts, Settler } from "./settler.ts";
+import type { Settler } from "./settler.ts";
 import type { WindowBatch, WindowPlace } from "./window.ts";
 
 /** A message of the window with its open entry. */

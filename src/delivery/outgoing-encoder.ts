@@ -1,6 +1,6 @@
-// From data to what a transport stores: validates, encodes, measures and addresses one message. Used
-// by bus.publish and by commit units. Knows nothing of batches. Always true: what is stored is the
-// schema's input, the wire form; the key is taken from its output.
+// From data to what a transport stores: validates, encodes, measures and addresses one message.
+// Used by bus.publish and by commit units. Knows nothing of batches. Always true: what is stored is
+// the schema's input, the wire form; the key is taken from its output.
 import type { AnyContract, MessageOptions } from "../contracts/contract.ts";
 import type { StandardResult } from "../contracts/standard-schema.ts";
 import { toValidationIssues, validate } from "../contracts/validation.ts";

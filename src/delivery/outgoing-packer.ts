@@ -1,6 +1,6 @@
 // Packs the outgoing messages of one commit unit into batches: one row of batches per channel,
-// priority and kind (at once or delayed), a new one when the last is full. Knows no limits of units.
-// Always true: messages of one row keep the order in which they were added.
+// priority and kind (at once or delayed), a new one when the last is full. Knows no limits of
+// units. Always true: messages of one row keep the order in which they were added.
 import type { Random } from "../kernel/random.ts";
 import type { MessageAttributes, Priority } from "../message/envelope.ts";
 import { OutgoingBatch } from "../message/outgoing-batch.ts";

@@ -1,7 +1,7 @@
-// The message as a handler sees it: type, version and data are its own, everything else is read from
-// the stored batch when asked for. Knows nothing of settlement. Always true: what a getter gives
-// never changes; the data belongs to this delivery alone, so a handler that writes to it (the types
-// forbid it) harms nobody else.
+// The message as a handler sees it: type, version and data are its own, everything else is read
+// from the stored batch when asked for. Knows nothing of settlement. Always true: what a getter
+// gives never changes; the data belongs to this delivery alone, so a handler that writes to it (the
+// types forbid it) harms nobody else.
 import { inspect } from "node:util";
 import type { Message } from "../contracts/contract.ts";
 import type { MessageAttributes, Priority } from "../message/envelope.ts";

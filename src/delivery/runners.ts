@@ -1,7 +1,8 @@
-// The loops that call handlers: up to `concurrency` of them, each taking the next message when it is
-// done with one, so that no timer and no closure is made per message. One timer looks after handlers
-// that do not settle. Knows nothing of outcomes. Always true: an abandoned handler's late result is
-// ignored; when `concurrency` handlers are abandoned, no further one is called until some return.
+// The loops that call handlers: up to `concurrency` of them, each taking the next message when it
+// is done with one, so that no timer and no closure is made per message. One timer looks after
+// handlers that do not settle. Knows nothing of outcomes. Always true: an abandoned handler's late
+// result is ignored; when `concurrency` handlers are abandoned, no further one is called until some
+// return.
 import type { AsyncLocalStorage } from "node:async_hooks";
 import { SpillwayError } from "../errors/spillway-error.ts";
 import type { CancelTimer, Clock } from "../kernel/clock.ts";
@@ -190,7 +191,8 @@ export class Runners {
     const { timeoutMs } = this.#options;
     const error = new SpillwayError(
       "HANDLER_TIMEOUT",
-      `the handler did not settle within ${timeoutMs} ms: observe context.signal, or raise timeoutMs`,
+      `the handler did not settle within ${timeoutMs} ms: observe context.signal, or raise ` +
+        "timeoutMs",
       { details: { timeoutMs } },
     );
     run.abort(error);

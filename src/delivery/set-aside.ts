@@ -1,7 +1,7 @@
 // The copies of messages that are set aside: dead letters and invalid messages. A copy keeps id,
 // source, type, version, key, time and bytes; extension attributes say who set it aside, why, and
-// where it came from. Its id counts as kept, not as given: deduplication would swallow the copy when
-// two groups set the same message aside, or one group does so again after a redrive.
+// where it came from. Its id counts as kept, not as given: deduplication would swallow the copy
+// when two groups set the same message aside, or one group does so again after a redrive.
 import type { MessageAttributes } from "../message/envelope.ts";
 import type { StoredBatch } from "../ports/delivery-batch.ts";
 import { boundedReason } from "./failure.ts";

@@ -3,28 +3,11 @@
 // unit that settled it has taken effect; after a refused unit everything uncommitted is put back.
 import { SpillwayError } from "../errors/spillway-error.ts";
 import type { CommitResult, CommitUnit, StateVersion } from "../ports/commit-unit.ts";
-import type { DeliveryEnvironment, DeliveryLimits, DeliveryOptions } from "./delivery-options.ts";
+import type { DeliveryParts, Refusal } from "./delivery-parts.ts";
 import { acknowledged, type OpenMessage } from "./key-lines.ts";
-import type { Dispatcher } from "./dispatcher.ts";
-import type { OpenMessages } from "./open-messages.ts";
-import type { StateRows } from "./state-rows.ts";
 import { reportCommitted, reportRefused, Tally } from "./tally.ts";
 import { UnitBuilder } from "./unit-builder.ts";
-import type { Window, WindowBatch } from "./window.ts";
-
-/** Why uncommitted work must be done again. */
-export type Refusal = "fenced" | "conflict" | "unavailable";
-
-/** The parts of a delivery that settling works on. */
-export interface DeliveryParts {
-  readonly environment: DeliveryEnvironment;
-  readonly options: DeliveryOptions;
-  readonly limits: DeliveryLimits;
-  readonly window: Window;
-  readonly dispatcher: Dispatcher;
-  readonly open: OpenMessages;
-  readonly rows: StateRows | undefined;
-}
+import type { WindowBatch } from "./window.ts";
 
 /** Whom the settler tells. */
 export interface SettlerEvents {

@@ -1,5 +1,5 @@
-// The state rows that a subscription has in memory: committed ones as a bounded cache, and on top of
-// them what finished handlers wrote and no commit has confirmed yet. Knows nothing of handlers.
+// The state rows that a subscription has in memory: committed ones as a bounded cache, and on top
+// of them what finished handlers wrote and no commit has confirmed yet. Knows nothing of handlers.
 // Always true: one row has one object while anybody uses it; a row in use is never let go.
 import type { StateScope, StateStore, StateVersion } from "../ports/state-store.ts";
 
@@ -62,7 +62,7 @@ export class StateRows {
     return this.#rows.size;
   }
 
-  /** The row, pinned once for the caller, who unpins it. A promise only where the store needs one. */
+  /** The row, pinned once for the caller, who unpins it. A promise where the store needs one. */
   find(table: string, key: string): StateRow | Promise<StateRow> {
     // No table name contains the separator.
     const name = `${table}\u001f${key}`;

@@ -10,9 +10,10 @@ export function assertStateKey(table: string, key: unknown): asserts key is stri
   if (typeof key === "string" && key.length > 0 && key.charCodeAt(0) !== 0x1f) {
     if (key.length * 3 <= keyBytesMax || Buffer.byteLength(key) <= keyBytesMax) return;
   }
+  const shown = typeof key === "string" ? JSON.stringify(key.slice(0, 100)) : String(key);
   throw new SpillwayError(
     "INVALID_ARGUMENT",
-    `state '${table}': key is ${typeof key === "string" ? JSON.stringify(key.slice(0, 100)) : String(key)}: ` +
+    `state '${table}': key is ${shown}: ` +
       `give text of 1 to ${keyBytesMax} bytes that does not start with U+001F`,
     { details: { table } },
   );

@@ -1,6 +1,7 @@
 // State as one handler call sees it: its own writes, else what it read first, else the newest value
 // in memory or in the store. Nothing it writes is seen by others before it has finished. Always
-// true: reads repeat; a call whose reads were overwritten meanwhile says so (isStale) and is run again.
+// true: reads repeat; a call whose reads were overwritten meanwhile says so (isStale) and is run
+// again.
 import type { StateSchemas, StateTable } from "./handler-context.ts";
 import type { StandardResult, StandardSchema } from "../contracts/standard-schema.ts";
 import { toValidationIssues, validate } from "../contracts/validation.ts";
@@ -77,8 +78,8 @@ export class StateView {
     if (this.touches.size >= this.#rowsMax) {
       throw new SpillwayError(
         "INVALID_ARGUMENT",
-        `state '${table}': one message touches more than ${this.#rowsMax} rows: keep what belongs ` +
-          "together in one row, or use several messages",
+        `state '${table}': one message touches more than ${this.#rowsMax} rows: keep what ` +
+          "belongs together in one row, or use several messages",
         { details: { table, rowsMax: this.#rowsMax } },
       );
     }
@@ -109,8 +110,8 @@ class TableView implements StateTable {
     this.#schema = schema;
   }
 
-  // Faults are thrown at once where nothing had to be waited for: then a forgotten `await` fails the
-  // handler instead of the process.
+  // Faults are thrown at once where nothing had to be waited for: then a forgotten `await` fails
+  // the handler instead of the process.
 
   get(key: string): Promise<unknown> {
     const touch = this.#view.touch(this.#table, key);

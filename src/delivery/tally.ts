@@ -1,5 +1,5 @@
-// What a unit counts once it has taken effect, and the telemetry of units. Knows nothing of handlers.
-// Always true: work that a refused unit threw away is counted only as a refusal.
+// What a unit counts once it has taken effect, and the telemetry of units. Knows nothing of
+// handlers. Always true: work that a refused unit threw away is counted only as a refusal.
 import { SpillwayError } from "../errors/spillway-error.ts";
 import type { CommitUnit } from "../ports/commit-unit.ts";
 import type { AppendResult } from "../ports/delivery-batch.ts";
@@ -9,7 +9,7 @@ import {
   type PublishDiagnostics,
   type SettleDiagnostics,
 } from "../telemetry/channels.ts";
-import type { DeliveryParts, Refusal } from "./settler.ts";
+import type { DeliveryParts, Refusal } from "./delivery-parts.ts";
 
 /** Counts of one unit. */
 export class Tally {

@@ -1,6 +1,6 @@
 // One commit unit while it is filled: outcomes by batch, outgoing messages, state changes. Knows
-// neither handlers nor transports. Always true: a row is listed once, with the version that its first
-// user in this unit found and the value that its last one left.
+// neither handlers nor transports. Always true: a row is listed once, with the version that its
+// first user in this unit found and the value that its last one left.
 import type { BatchSettlement, CommitUnit, Outcome, StateChange } from "../ports/commit-unit.ts";
 import type { StateVersion } from "../ports/state-store.ts";
 import type { Random } from "../kernel/random.ts";

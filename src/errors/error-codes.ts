@@ -167,7 +167,7 @@ export const errorCodes = {
     false,
     "definite",
     "Too many messages waited behind a failed one of the same key.",
-    "See the first dead letter of the key for the failure; redrive them in order once it is corrected.",
+    "See `spillway dead-letters` for the key; correct what failed first, then redrive in order.",
   ),
   REJECTED: row(
     false,

@@ -110,7 +110,7 @@ test("messages that arrive while a key drains follow in order, without being par
   await world.close();
 });
 
-test("more than the bound of parked messages send the whole key to the dead letters, in order", async () => {
+test("beyond the bound of parked messages the whole key goes to the dead letters", async () => {
   const world = await World.open();
   await world.publishKeys("aaaaaab");
   const calls: string[] = [];
@@ -308,7 +308,7 @@ function assertInOrder(trail: Map<string, number[]>, what: string): void {
   }
 }
 
-test("whatever fails and whoever comes and goes: every key is handled completely and in order", async () => {
+test("whatever fails, whoever comes and goes: every key is handled in order", async () => {
   for (let seed = 1; seed <= 40; seed++) {
     const { calls, acks } = await randomRun(seed, 0);
     assert.equal([...acks.values()].flat().length, 300, `seed ${seed}: settled exactly once`);

@@ -29,7 +29,7 @@ test("every message is handled once and acknowledged", async () => {
   await world.close();
 });
 
-test("what a handler returns is published with the acknowledgement, as caused by the message", async () => {
+test("what a handler returns is published in the unit, as caused by the message", async () => {
   const world = await World.open("order.billed");
   const Billed = defineEvent("order.billed", { data: z.object({ n: z.number() }) });
   await world.publish([{ n: 1 }], Noted, { id: "first", tenant: "acme", traceparent });
@@ -73,7 +73,7 @@ test("nothing that a failed call published is kept", async () => {
   await world.close();
 });
 
-test("a failed message is tried again after a back-off, then goes to the dead letters", async () => {
+test("a failed message is tried again after a back-off, then set aside", async () => {
   const world = await World.open();
   await world.publish([{ n: 7 }], Noted, { id: "seven", subject: "s", extensions: { site: "x" } });
   const [original] = await world.read("orders");
@@ -203,7 +203,7 @@ test("publishing more than the bound for one message fails it", async () => {
   await world.close();
 });
 
-test("data and types that are not understood go to the invalid messages with every reason", async () => {
+test("data and types that are not understood are set aside with every reason", async () => {
   const world = await World.open();
   const Loose = defineEvent("order.placed", { data: z.any(), key: () => "a" });
   const Strange = defineEvent("order.strange", { data: z.any() });
@@ -263,7 +263,7 @@ test("an expired message is settled without its handler, and counted", async () 
   await world.close();
 });
 
-test("a handler that never settles is given up, its signal fires, its late result is ignored", async () => {
+test("a handler that never settles is given up; its late result is ignored", async () => {
   const world = await World.open();
   await world.publishKeys("aab");
   const gate = new Gate();
@@ -297,7 +297,7 @@ test("a handler that never settles is given up, its signal fires, its late resul
   await world.close();
 });
 
-test("when as many handlers hang as may run, nothing more is started until some return", async () => {
+test("when as many handlers hang as may run, nothing more is started", async () => {
   const world = await World.open();
   await world.publish(
     [0, 1, 2, 3].map((n) => ({ n })),
@@ -382,7 +382,7 @@ test("middleware runs in order around the handler, may fail it, and cannot settl
   await world.close();
 });
 
-test("the context says who handles: attempt, key for effects outside, scope for publishing", async () => {
+test("the context gives attempt, idempotency key and scope", async () => {
   const world = await World.open();
   await world.publish([{ n: 1 }], Noted);
   const contexts: HandlerContext[] = [];

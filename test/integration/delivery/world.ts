@@ -1,5 +1,5 @@
-// Deliveries on the memory transport under a virtual clock, for the tests of this folder: publishes,
-// subscribes with any options, and reads what companion channels hold.
+// Deliveries on the memory transport under a virtual clock, for the tests of this folder:
+// publishes, subscribes with any options, and reads what companion channels hold.
 import assert from "node:assert/strict";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { z } from "zod";

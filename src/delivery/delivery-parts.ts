@@ -1,0 +1,21 @@
+// The parts of one running subscription that intake, handling and settlement share, and the word
+// for a refused unit. Shapes only.
+import type { DeliveryEnvironment, DeliveryLimits, DeliveryOptions } from "./delivery-options.ts";
+import type { Dispatcher } from "./dispatcher.ts";
+import type { OpenMessages } from "./open-messages.ts";
+import type { StateRows } from "./state-rows.ts";
+import type { Window } from "./window.ts";
+
+/** Why uncommitted work must be done again. */
+export type Refusal = "fenced" | "conflict" | "unavailable";
+
+/** The parts of a delivery that settling works on. */
+export interface DeliveryParts {
+  readonly environment: DeliveryEnvironment;
+  readonly options: DeliveryOptions;
+  readonly limits: DeliveryLimits;
+  readonly window: Window;
+  readonly dispatcher: Dispatcher;
+  readonly open: OpenMessages;
+  readonly rows: StateRows | undefined;
+}
