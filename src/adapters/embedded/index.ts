@@ -1,5 +1,5 @@
-// The embedded transport's public surface: a durable journal in a directory, in SQLite, shared by any
-// number of processes of one machine.
+// The embedded transport's public surface: a durable journal in a directory, in SQLite, shared by
+// any number of processes of one machine.
 import type { Transport } from "../../ports/transport.ts";
 import { type EmbeddedOptions, resolveOptions } from "./options.ts";
 import { EmbeddedTransport } from "./transport/embedded-transport.ts";

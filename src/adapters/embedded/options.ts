@@ -1,5 +1,6 @@
-// What embedded() takes: defaults, limits and their check. Knows nothing of SQLite or threads. Always
-// true: resolved options are complete and valid; a bad set is refused with all of its faults at once.
+// What embedded() takes: defaults, limits and their check. Knows nothing of SQLite or threads.
+// Always true: resolved options are complete and valid; a bad set is refused with all of its
+// faults at once.
 import { resolve } from "node:path";
 import { SpillwayError } from "../../errors/spillway-error.ts";
 import type { EngineOptions } from "./journal/engine.ts";
@@ -15,7 +16,7 @@ export interface EmbeddedOptions {
   readonly durability?: "fsync" | "relaxed";
   /** How long a process may be silent before others take over its work. Default 3,000. */
   readonly leaseMs?: number;
-  /** How long the event loop may stand still before this process gives its work up. Default 60,000. */
+  /** How long the event loop may stand still before others take over its work. Default 60,000. */
   readonly maxBlockedMs?: number;
   /** How long to wait for another process's write transaction. Default 5,000. */
   readonly busyTimeoutMs?: number;

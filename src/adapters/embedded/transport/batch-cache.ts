@@ -1,6 +1,6 @@
-// Batches read lately, shared by all readers of one process, so that many groups on one channel read
-// and check each batch once. Always true: the bytes held are within the bound, or it holds nothing;
-// a batch never changes, so nothing here grows stale.
+// Batches read lately, shared by all readers of one process, so that many groups on one channel
+// read and check each batch once. Always true: the bytes held are within the bound, or it holds
+// nothing; a batch never changes, so nothing here grows stale.
 import type { BatchView } from "../journal/format.ts";
 
 /** Least recently used batches go first. */

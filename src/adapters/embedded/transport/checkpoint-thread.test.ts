@@ -73,7 +73,7 @@ test("what a reader holds back is copied once it lets go", async (t) => {
   await reaches(3_000_000);
 });
 
-test("the thread ends when asked to, also while it sleeps, and lets go of the database", async (t) => {
+test("the thread ends when asked to, also while it sleeps", async (t) => {
   const { worker, shared } = checkpointed(t);
   await once(worker, "online");
   const ended = once(worker, "exit");

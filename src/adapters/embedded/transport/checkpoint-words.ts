@@ -1,5 +1,6 @@
-// What the writer thread and the checkpoint thread share: three words in shared memory. Always true:
-// the words only rise; stopping raises `commits` too, so that a thread that waits for one wakes up.
+// What the writer thread and the checkpoint thread share: three words in shared memory. Always
+// true: the words only rise; stopping raises `commits` too, so that a thread that waits for one
+// wakes up.
 
 /** Index of each word. */
 export const checkpointWords = { commits: 0, stop: 1, ended: 2 } as const;

@@ -1,6 +1,6 @@
-// What a consumer delivers next: listed open messages before fresh ones, high priority before lower
-// ones, one batch read at a time. Knows nothing of commits or ownership changes. Always true: a call
-// reads a bounded number of batches, and each priority gets its turn.
+// What a consumer delivers next: listed open messages before fresh ones, high priority before
+// lower ones, one batch read at a time. Knows nothing of commits or ownership changes. Always
+// true: a call reads a bounded number of batches, and each priority gets its turn.
 import type { Clock } from "../../../kernel/clock.ts";
 import type { Priority } from "../../../message/envelope.ts";
 import type { DeliveryBatch } from "../../../ports/transport.ts";

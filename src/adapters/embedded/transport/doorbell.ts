@@ -1,7 +1,7 @@
-// Doorbells: each process with a journal open listens on a unix socket, and rings those of the others
-// after a commit. A byte says no more than "look at the journal"; losing one costs a slow poll. A
-// peer whose socket refuses or closes is dead, which is faster than waiting for its lease to run out.
-// Always true: at most one unanswered ring per peer, however many commits there are.
+// Doorbells: each process with a journal open listens on a unix socket, and rings those of the
+// others after a commit. A byte says no more than "look at the journal"; losing one costs a slow
+// poll. A peer whose socket refuses or closes is dead, which is faster than waiting for its lease
+// to run out. Always true: at most one unanswered ring per peer, however many commits there are.
 import { rmSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 

@@ -1,6 +1,7 @@
-// The transport on the embedded journal: opens and closes the parts and connects them. The work is in
-// those parts: group-commit.ts writes, reader.ts reads, group-consumer.ts delivers. Always true: what
-// is acknowledged is durable; after close() nothing of this transport keeps the process alive.
+// The transport on the embedded journal: opens and closes the parts and connects them. The work
+// is in those parts: group-commit.ts writes, reader.ts reads, group-consumer.ts delivers. Always
+// true: what is acknowledged is durable; after close() nothing of this transport keeps the
+// process alive.
 import { ClosedError, SpillwayError } from "../../../errors/spillway-error.ts";
 import type { CancelTimer } from "../../../kernel/clock.ts";
 import type { OutgoingBatch } from "../../../message/outgoing-batch.ts";
@@ -93,7 +94,9 @@ export class EmbeddedTransport implements Transport {
     this.#opened = true;
     const { clock, random } = environment;
     const engine =
-      this.#options.engine === "direct" ? createDirectEngine({ clock, random }) : createThreadEngine();
+      this.#options.engine === "direct"
+        ? createDirectEngine({ clock, random })
+        : createThreadEngine();
     engine.onNotice = (notice) => {
       if (notice.kind === "advanced") this.#parts?.feeds.advanced(notice.logs);
       else if (notice.kind === "health") this.#health.told(notice);
@@ -167,7 +170,7 @@ export class EmbeddedTransport implements Transport {
     throw new SpillwayError(
       "UNKNOWN_CHANNEL",
       `channel '${channel}' does not exist in ${this.#options.directory}; there are: ` +
-        `${known.join(", ") || "none"}`,
+        (known.join(", ") || "none"),
       { details: { channel, channels: known } },
     );
   }

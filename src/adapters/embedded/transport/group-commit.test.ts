@@ -41,7 +41,7 @@ function manualEngine() {
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-test("appends of one turn share a transaction, later ones gather behind two under way", async () => {
+test("appends of one turn share a transaction; later ones gather behind two", async () => {
   const { engine, requests } = manualEngine();
   const commit = new GroupCommit(engine);
   const results = [commit.append([batchOf("a", ["1"])]), commit.append([batchOf("a", ["2"])])];

@@ -1,7 +1,8 @@
-// Group commit: what is written while transactions are under way is gathered and goes into the next
-// one. Every commit is synced, so a commit for many costs hardly more than one for a single message.
-// Always true: units take effect in the order they came; at most `transactionsMax` are under way.
-// The queue has no bound of its own: publishers and deliveries bound what they hand in.
+// Group commit: what is written while transactions are under way is gathered and goes into the
+// next one. Every commit is synced, so a commit for many costs hardly more than one for a single
+// message. Always true: units take effect in the order they came; at most `transactionsMax` are
+// under way. The queue has no bound of its own: publishers and deliveries bound what they hand
+// in.
 import { errorCodes, type ErrorCode } from "../../../errors/error-codes.ts";
 import { SpillwayError } from "../../../errors/spillway-error.ts";
 import type { OutgoingBatch } from "../../../message/outgoing-batch.ts";

@@ -1,7 +1,7 @@
-// One member of a group: fetches what its key ranges have, commits units, hands ranges over. What it
-// knows about messages stands in range-tracker.ts; here are waiting, sending and the order of events.
-// Always true: units are sent in the order of commit(); after a refused one nothing is sent until
-// resume(); a range is released only when nothing of it is held or under way.
+// One member of a group: fetches what its key ranges have, commits units, hands ranges over. What
+// it knows about messages stands in range-tracker.ts; here are waiting, sending and the order of
+// events. Always true: units are sent in the order of commit(); after a refused one nothing is
+// sent until resume(); a range is released only when nothing of it is held or under way.
 import { ClosedError } from "../../../errors/spillway-error.ts";
 import type { CancelTimer, Clock } from "../../../kernel/clock.ts";
 import type { Priority } from "../../../message/envelope.ts";
@@ -206,7 +206,7 @@ export class GroupConsumer implements Consumer {
     engine.request("release", { member: this.#identity.member, ranges }).catch(() => undefined);
   }
 
-  /** Lets cursors follow where nothing of our ranges came, so that retention and depth are right. */
+  /** Lets cursors follow where nothing of our ranges came, so that retention can go on. */
   #advanceLater(): void {
     if (this.#cancelAdvance !== undefined || !this.#tracker.lagging) return;
     const action = (): void => {

@@ -1,5 +1,5 @@
-// How the journal feels, as the engine last said, and who waits until it takes messages again. Always
-// true: after a failure or close the status stays "failed", and nobody waits any more.
+// How the journal feels, as the engine last said, and who waits until it takes messages again.
+// Always true: after a failure or close the status stays "failed", and nobody waits any more.
 import { ClosedError, type SpillwayError } from "../../../errors/spillway-error.ts";
 import type { TransportHealth } from "../../../ports/transport.ts";
 import type { EngineNotice } from "../journal/engine.ts";

@@ -11,12 +11,12 @@
 //   done     acknowledged.
 // A range that is lost or handed over makes all of its records foreign, whatever they were.
 //
-// Units take effect here when they are planned, not when they are durable, so that the next unit can
-// be sent at once; a refused one takes everything planned since the last commit back.
+// Units take effect here when they are planned, not when they are durable, so that the next unit
+// can be sent at once; a refused one takes everything planned since the last commit back.
 //
-// Always true, for the journal's rows as the plans committed so far wrote them: a message of an owned
-// range that is not acknowledged is at or above its range's cursor, or in an open list. So whoever
-// takes the range over next misses nothing and repeats nothing that was acknowledged.
+// Always true, for the journal's rows as the plans committed so far wrote them: a message of an
+// owned range that is not acknowledged is at or above its range's cursor, or in an open list. So
+// whoever takes the range over misses nothing and repeats nothing that was acknowledged.
 import { type Priority, priorities } from "../../../message/envelope.ts";
 import type { BatchSettlement } from "../../../ports/commit-unit.ts";
 import type { DeliveryBatch } from "../../../ports/transport.ts";

@@ -1,5 +1,5 @@
-// Reading without a group: batch after batch of one log, up to its end or on and on. Knows nothing of
-// leases or cursors. Always true: nothing is held open between two batches.
+// Reading without a group: batch after batch of one log, up to its end or on and on. Knows
+// nothing of leases or cursors. Always true: nothing is held open between two batches.
 import type { Clock } from "../../../kernel/clock.ts";
 import { type Priority, priorities } from "../../../message/envelope.ts";
 import type { StartPosition, StoredBatch } from "../../../ports/transport.ts";

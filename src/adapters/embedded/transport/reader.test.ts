@@ -144,7 +144,7 @@ test("state rows are checked, and entries come in pages, in key order", async (t
   const keys: string[] = [];
   for await (const { key, value } of state.entries(scope, "t")) {
     keys.push(key);
-    assert.equal(key === "" ? "empty key" : `${key.slice(1)}`, value);
+    assert.equal(key === "" ? "empty key" : key.slice(1), value);
   }
   assert.equal(keys.length, statePageRows * 2 + 1);
   assert.deepEqual(keys, keys.toSorted());

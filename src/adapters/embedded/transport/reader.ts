@@ -148,7 +148,7 @@ export class BatchReader {
     if (batchCrc(head, data) !== crc) {
       const last = base + head.count - 1;
       throw damaged(
-        `channel '${channel}' (${priority}): offsets ${base} to ${last} do not match their checksum`,
+        `channel '${channel}' (${priority}): offsets ${base} to ${last} fail their checksum`,
         { ...place, lastOffset: last },
       );
     }
@@ -173,8 +173,8 @@ export class BatchReader {
     const start = this.log(place.channel, place.priority)?.start ?? 0;
     if (before === undefined && base <= start) return;
     throw damaged(
-      `channel '${place.channel}' (${place.priority}): messages before offset ${base} are missing ` +
-        "or not the ones that were stored",
+      `channel '${place.channel}' (${place.priority}): messages before offset ${base} are ` +
+        "missing, or not the ones that were stored",
       { ...place, offset: base },
     );
   }

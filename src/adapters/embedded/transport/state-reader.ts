@@ -38,7 +38,6 @@ export class StateReader implements StateStore {
     return row === undefined ? absent : checkedRow(group, table, row);
   }
 
-  // oxlint-disable-next-line typescript/require-await -- the port is asynchronous, this reader is not
   async *entries(
     scope: StateScope,
     table: string,

@@ -15,7 +15,7 @@ const strangeWriter = new URL(
         parentPort.postMessage({ kind: "answer", id, answer: { channels: [] } });
       }
       if (kind === "declare") {
-        const error = { code: "CHANNEL_CONFLICT", message: "no", certainty: "definite", details: "{}" };
+        const error = { code: "CHANNEL_CONFLICT", message: "no", details: "{}" };
         parentPort.postMessage({ kind: "refusal", id, error });
       }
       if (kind === "leave") throw new Error("the writer is broken");

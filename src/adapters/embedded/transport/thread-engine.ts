@@ -1,6 +1,7 @@
-// The engine in a thread of its own, seen from the main thread: requests go out as messages, answers
-// come back in order. Knows nothing of SQLite. Always true: when the thread ends by itself, every
-// request without an answer rejects with JOURNAL_STOPPED: whether it took effect is not known.
+// The engine in a thread of its own, seen from the main thread: requests go out as messages,
+// answers come back in order. Knows nothing of SQLite. Always true: when the thread ends by
+// itself, every request without an answer rejects with JOURNAL_STOPPED: whether it took effect is
+// not known.
 import { Worker } from "node:worker_threads";
 import { SpillwayError } from "../../../errors/spillway-error.ts";
 import type { Engine, EngineNotice } from "../journal/engine.ts";

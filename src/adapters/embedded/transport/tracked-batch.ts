@@ -1,6 +1,6 @@
-// One fetched batch as its consumer remembers it: a byte of state and the key range per record, plus
-// what was listed as open. Knows no payload, so that it stays small while messages wait. Always true:
-// `unsettled` counts the records that are fresh, held or parked.
+// One fetched batch as its consumer remembers it: a byte of state and the key range per record,
+// plus what was listed as open. Knows no payload, so that it stays small while messages wait.
+// Always true: `unsettled` counts the records that are fresh, held or parked.
 import type { OpenEntry, StoredBatch } from "../../../ports/transport.ts";
 import { slotCount } from "../../../kernel/key-slot.ts";
 import type { OpenListEntry } from "../journal/format.ts";

@@ -1,5 +1,5 @@
-// The rest of a batch from one record on, for readers that start in the middle of it. Copies nothing.
-// Always true: record `index` here is record `index + first` of the whole batch.
+// The rest of a batch from one record on, for readers that start in the middle of it. Copies
+// nothing. Always true: record `index` here is record `index + first` of the whole batch.
 import type { MessageAttributes, MessageTemplate, Priority } from "../../../message/envelope.ts";
 import type { StoredBatch } from "../../../ports/transport.ts";
 

@@ -1,6 +1,7 @@
 // What one commit unit does to a consumer's ranges: fences, cursor moves and open lists for the
-// engine, applied to the tracker at once and taken back if the unit is refused. Always true: undoing
-// all plans under way, the youngest first, leaves the tracker as the journal last committed it.
+// engine, applied to the tracker at once and taken back if the unit is refused. Always true:
+// undoing all plans under way, the youngest first, leaves the tracker as the journal last
+// committed it.
 import type { BatchSettlement, Outcome } from "../../../ports/commit-unit.ts";
 import type { OpenEntry } from "../../../ports/transport.ts";
 import type { CursorMove, Fence, OpenRow } from "../journal/engine.ts";

@@ -1,6 +1,7 @@
-// The writer thread: runs the journal's synchronous core, gives it its ticks, rings other processes'
-// doorbells after commits and listens to its own. Always true: requests are answered in their order,
-// notices of a request before its answer; an error that the core does not expect ends the thread.
+// The writer thread: runs the journal's synchronous core, gives it its ticks, rings other
+// processes' doorbells after commits and listens to its own. Always true: requests are answered
+// in their order, notices of a request before its answer; an error that the core does not expect
+// ends the thread.
 import { parentPort, Worker, workerData } from "node:worker_threads";
 import { type CancelTimer, systemClock } from "../../../kernel/clock.ts";
 import { systemRandom } from "../../../kernel/random.ts";
