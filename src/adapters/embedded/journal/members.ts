@@ -136,6 +136,7 @@ export class Members {
         group,
         process,
       );
+      this.#free(group, (lease) => lease.member === id);
     }
     this.raiseVersion();
   }

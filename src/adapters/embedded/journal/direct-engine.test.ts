@@ -1,0 +1,72 @@
+import assert from "node:assert/strict";
+import { afterEach, beforeEach, describe, test } from "node:test";
+import {
+  CoreRig,
+  HandClock,
+  makeDirectory,
+  plainUnit,
+  removeDirectory,
+} from "../../../../test/journal/core-rig.ts";
+import { seededRandom } from "../../../kernel/random.ts";
+import { VirtualClock } from "../../../testing/virtual-clock.ts";
+import { createDirectEngine } from "./direct-engine.ts";
+import type { Engine, EngineNotice, EngineOptions } from "./engine.ts";
+
+describe("direct engine", () => {
+  let directory: string;
+  let clock: VirtualClock;
+  let options: EngineOptions;
+  beforeEach(() => {
+    directory = makeDirectory();
+    clock = new VirtualClock();
+    const rig = new CoreRig(directory, new HandClock());
+    options = { ...rig.options, leaseMs: 3_000 };
+    rig.declare("orders");
+    rig.close();
+  });
+  afterEach(() => removeDirectory(directory));
+
+  async function open(): Promise<{ engine: Engine; notices: EngineNotice[] }> {
+    const engine = createDirectEngine({ clock, random: seededRandom(1) });
+    const notices: EngineNotice[] = [];
+    engine.onNotice = (notice) => notices.push(notice);
+    await engine.request("open", { options });
+    return { engine, notices };
+  }
+
+  test("ticks on the given clock: two engines share a group and take over", async () => {
+    const first = await open();
+    const second = await open();
+    const request = { channel: "orders", group: "g", from: "earliest", types: undefined } as const;
+    await first.engine.request("join", request);
+    await second.engine.request("join", request);
+    assert.equal(second.notices.length, 0);
+    await clock.advance(400);
+    assert.deepEqual(
+      first.notices.map((notice) => notice.kind),
+      ["granted", "revoke"],
+    );
+    await first.engine.terminate();
+    await clock.advance(400);
+    const granted = second.notices.filter((notice) => notice.kind === "granted");
+    assert.equal(granted.flatMap((notice) => notice.grants).length, 4);
+    await second.engine.request("close", {});
+    assert.equal(clock.timersWaiting, 0);
+  });
+
+  test("moves delayed messages when they are due and rejects with the core's errors", async () => {
+    const { engine, notices } = await open();
+    const helper = new CoreRig(directory, new HandClock());
+    const dueAtMs = [clock.wallMs() + 70];
+    const append = helper.encoded("orders", [{ data: "1" }], { dueAtMs });
+    await engine.request("transact", { units: [plainUnit([append])] });
+    await clock.advance(69);
+    assert.deepEqual(notices, []);
+    await clock.advance(1);
+    assert.deepEqual(notices, [{ kind: "advanced", logs: [["orders", "normal", 1]] }]);
+    await assert.rejects(engine.request("leave", { member: 77 }), { code: "INVALID_ARGUMENT" });
+    helper.close();
+    await engine.request("close", {});
+    await assert.rejects(engine.request("stats", {}), { code: "CLOSED" });
+  });
+});
