@@ -51,12 +51,11 @@ export const memberCases: readonly ContractCase[] = [
         key: keys[index % 2] as string,
       }));
       await run.publish("one", drafts);
-      const mine = await run.takeUntilQuiet(first);
-      const yours = await run.takeUntilQuiet(second);
+      const mine = await run.take(first, 20);
+      const yours = await run.take(second, 20);
       assert.equal(new Set(mine.map(({ key }) => key)).size, 1);
       assert.equal(new Set(yours.map(({ key }) => key)).size, 1);
       const all = payloadsOf([...mine, ...yours]);
-      assert.equal(all.length, 40);
       assert.deepEqual(new Set(all), new Set(numbered("m", 40)));
     },
   },
@@ -85,9 +84,8 @@ export const memberCases: readonly ContractCase[] = [
         key: keys[index % 2] as string,
       }));
       await run.publish("one", drafts);
-      const taken = await run.takeUntilQuiet(first);
-      assert.equal(taken.length, 10);
-      const yours = await run.takeUntilQuiet(second);
+      const taken = await run.take(first, 10);
+      const yours = await run.take(second, 10);
       await run.ack(first, taken.slice(0, 3));
       await first.close();
       const moved = await run.take(second, 7);
