@@ -167,7 +167,7 @@ export const errorCodes = {
     false,
     "definite",
     "Too many messages waited behind a failed one of the same key.",
-    "See `spillway dead-letters` for the key; correct what failed first, then redrive in order.",
+    "Read the dead letters of the key; correct what failed first, then publish them in order.",
   ),
   REJECTED: row(
     false,
