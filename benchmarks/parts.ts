@@ -10,6 +10,8 @@ import { OrderPlaced, orders } from "./order-contract.ts";
 import { makeOrder } from "./payloads.ts";
 
 const progressEvery = 500;
+/** Messages that are consumed before the clock starts, so that both sides run compiled code. */
+const warmUpMax = 100_000;
 
 async function openBus(input: PartInput) {
   return await createBus({
@@ -31,7 +33,7 @@ function publishAll(bus: Bus, input: PartInput, count: number): Promise<void> {
 
 const publish: PartWork = async (input) => {
   const bus = await openBus(input);
-  await publishAll(bus, input, Math.min(20_000, input.messages));
+  await publishAll(bus, input, Math.min(warmUpMax, input.messages));
   await input.go();
   await publishAll(bus, input, input.messages);
   await bus.close();
@@ -60,7 +62,7 @@ const publishBare: PartWork = async (input) => {
       count,
       input.window,
     );
-  await all(Math.min(20_000, input.messages));
+  await all(Math.min(warmUpMax, input.messages));
   await input.go();
   await all(input.messages);
   await writer.close();
@@ -73,9 +75,25 @@ function counter(input: PartInput): () => void {
   };
 }
 
+/** Consumes the first messages in a group of its own. */
+async function warmUp(bus: Bus, input: PartInput): Promise<void> {
+  const enough = Promise.withResolvers<void>();
+  let left = Math.min(warmUpMax, input.messages);
+  const subscription = await bus.subscribe(orders, { group: "warm-up" }, async () => {
+    if (--left === 0) enough.resolve();
+  });
+  await enough.promise;
+  await subscription.close();
+}
+
+async function bareWarmUp(writer: BareWriter, input: PartInput): Promise<void> {
+  await bareConsume(writer, Math.min(warmUpMax, input.messages), "warm-up", async () => undefined);
+}
+
 function consume(delivery: "at-least-once" | "effectively-once"): PartWork {
   return async (input) => {
     const bus = await openBus(input);
+    await warmUp(bus, input);
     await input.go();
     const count = counter(input);
     for (let group = 0; group < input.groups; group++) {
@@ -88,6 +106,7 @@ function consume(delivery: "at-least-once" | "effectively-once"): PartWork {
 
 const consumeState: PartWork = async (input) => {
   const bus = await openBus(input);
+  await warmUp(bus, input);
   await input.go();
   const count = counter(input);
   await bus.subscribe(
@@ -108,6 +127,7 @@ const consumeState: PartWork = async (input) => {
 
 const consumeBare: PartWork = async (input) => {
   const writer = new BareWriter(input.directory);
+  await bareWarmUp(writer, input);
   await input.go();
   const count = counter(input);
   await Promise.all(
@@ -120,6 +140,7 @@ const consumeBare: PartWork = async (input) => {
 
 const consumeBareState: PartWork = async (input) => {
   const writer = new BareWriter(input.directory);
+  await bareWarmUp(writer, input);
   await input.go();
   const count = counter(input);
   const upsert = (order: { readonly orderId: string; readonly cents: number }) =>

@@ -154,7 +154,7 @@ for (const name of names) {
     groups,
     messages: Math.max(500, Math.ceil(wanted / 500) * 500),
     processes: wholeNumber("processes", values.processes),
-    window: Math.max(64, Math.min(5_000, Math.floor(8_388_608 / bytes))),
+    window: Math.max(64, Math.min(2_000, Math.floor(8_388_608 / bytes))),
     consumes: scenario.consumes,
   };
   const report = await runScenario(

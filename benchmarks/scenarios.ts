@@ -25,7 +25,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     bare: { part: "publishBare" },
     consumes: false,
     ratioMin: 0.6,
-    messages: 600_000,
+    messages: 1_000_000,
   },
   "embedded-consume": {
     description: "consume with acknowledgement: decode, validation, handler, cursor commit",
@@ -34,7 +34,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     bare: { fill: "bareFill", part: "consumeBare" },
     consumes: true,
     ratioMin: 0.6,
-    messages: 600_000,
+    messages: 1_000_000,
   },
   "embedded-both": {
     description: "publish and consume at the same time in one process",
@@ -42,7 +42,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     spillway: { part: "both" },
     bare: { part: "bothBare" },
     consumes: true,
-    messages: 400_000,
+    messages: 600_000,
   },
   "effectively-once": {
     description: "consume with delivery effectively-once, without state",
@@ -51,7 +51,7 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     bare: { fill: "fill", part: "consume" },
     consumes: true,
     ratioMin: 0.7,
-    messages: 600_000,
+    messages: 1_000_000,
   },
   "effectively-once-state": {
     description: "consume with delivery effectively-once and one context.state.set a message",
@@ -68,6 +68,6 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     spillway: { fill: "fill", part: "consume" },
     bare: { fill: "bareFill", part: "consumeBare" },
     consumes: true,
-    messages: 600_000,
+    messages: 1_000_000,
   },
 };

@@ -1,122 +1,22 @@
-// From waiting messages to batches: groups what gathered by channel, priority and delay, keeping
-// the order of publishing within each, and tells every message what became of it. Owns no limits.
+// Messages that were accepted and have no answer yet, in the batches they will be stored in. A
+// message is written into its batch's columns at once, so that waiting costs no object of its own.
+// Always true: messages of one channel, priority and kind keep the order of publishing; each waiter
+// is answered exactly once.
 import type { EncodedMessage } from "../delivery/outgoing-encoder.ts";
 import { SpillwayError } from "../errors/spillway-error.ts";
 import type { Random } from "../kernel/random.ts";
-import { OutgoingBatch } from "../message/outgoing-batch.ts";
+import { batchMessagesMax, OutgoingBatch } from "../message/outgoing-batch.ts";
 import type { AppendResult } from "../ports/transport.ts";
 import { appendError } from "./publish-errors.ts";
 import { Receipt } from "./receipt.ts";
+
+/** Memory that a waiting message takes besides its payload, roughly. */
+const messageOverheadBytes = 64;
 
 /** Who waits for one message; called exactly once. */
 export interface PublishWaiter {
   resolve(receipt: Receipt): void;
   reject(error: unknown): void;
-}
-
-/** One message that was accepted and is not settled yet. */
-export class PendingMessage {
-  readonly encoded: EncodedMessage;
-  readonly bytes: number;
-  readonly waiter: PublishWaiter;
-  readonly signal: AbortSignal | undefined;
-  /** "queued": nobody else has it. "sent": the transport has it. "answered": the waiter knows. */
-  state: "queued" | "sent" | "answered" = "queued";
-
-  constructor(
-    encoded: EncodedMessage,
-    bytes: number,
-    waiter: PublishWaiter,
-    signal: AbortSignal | undefined,
-  ) {
-    this.encoded = encoded;
-    this.bytes = bytes;
-    this.waiter = waiter;
-    this.signal = signal;
-  }
-}
-
-/** A batch with the messages in it, in the same order. */
-export class PendingBatch {
-  readonly batch: OutgoingBatch;
-  readonly members: PendingMessage[] = [];
-  readonly #dueAtMs: number[] | undefined;
-
-  constructor(first: EncodedMessage, random: Random) {
-    this.#dueAtMs = first.dueAtMs === undefined ? undefined : [];
-    this.batch = new OutgoingBatch(first.channel, first.priority, random, this.#dueAtMs);
-  }
-
-  /** Whether this message belongs into batches of this kind. */
-  matches(message: EncodedMessage): boolean {
-    return (
-      this.batch.channel === message.channel &&
-      this.batch.priority === message.priority &&
-      (this.#dueAtMs === undefined) === (message.dueAtMs === undefined)
-    );
-  }
-
-  /** Whether there is room for it. */
-  hasRoom(member: PendingMessage): boolean {
-    return this.batch.hasRoom(member.bytes);
-  }
-
-  /** Adds a message that matches and has room. */
-  add(member: PendingMessage): void {
-    const message = member.encoded;
-    this.batch.add(
-      message.template,
-      message.payload,
-      message.wallMs,
-      message.key,
-      message.attributes,
-      message.id,
-    );
-    if (message.dueAtMs !== undefined) this.#dueAtMs?.push(message.dueAtMs);
-    this.members.push(member);
-    member.state = "sent";
-  }
-
-  /** Answers every message by the transport's result; counts what became of them. */
-  settle(result: AppendResult): Outcomes {
-    const outcomes = { stored: 0, duplicates: 0, rejected: 0 };
-    for (let index = 0; index < this.members.length; index++) {
-      const exception = result.exceptions?.get(index);
-      if (exception instanceof SpillwayError) {
-        outcomes.rejected++;
-        this.#reject(index, exception);
-      } else if (exception === undefined) {
-        const offset = result.firstOffset < 0 ? undefined : result.firstOffset + outcomes.stored;
-        outcomes.stored++;
-        this.#resolve(index, offset, false);
-      } else {
-        outcomes.duplicates++;
-        this.#resolve(index, exception.offset < 0 ? undefined : exception.offset, true);
-      }
-    }
-    return outcomes;
-  }
-
-  /** Rejects every message of a batch whose append was rejected. */
-  reject(cause: unknown): void {
-    for (let index = 0; index < this.members.length; index++) this.#reject(index, cause);
-  }
-
-  #resolve(index: number, offset: number | undefined, duplicate: boolean): void {
-    const member = this.members[index] as PendingMessage;
-    if (member.state === "answered") return;
-    member.state = "answered";
-    const { channel, priority, ids } = this.batch;
-    const id = member.encoded.id ?? ids;
-    member.waiter.resolve(new Receipt(channel, priority, offset, duplicate, id, index));
-  }
-
-  #reject(index: number, cause: unknown): void {
-    const member = this.members[index] as PendingMessage;
-    if (member.state === "answered") return;
-    member.state = "answered";
-    member.waiter.reject(appendError(cause, this.batch.channel, this.batch.idAt(index)));
-  }
 }
 
 /** What became of the messages of one batch. */
@@ -126,38 +26,227 @@ export interface Outcomes {
   rejected: number;
 }
 
-/** Divides messages into batches; the order of batches of one kind is that of their messages. */
-export function gatherBatches(
-  messages: readonly PendingMessage[],
-  random: Random,
-): readonly PendingBatch[] {
-  const batches: PendingBatch[] = [];
-  const open = new Map<string, PendingBatch[]>();
-  let current: PendingBatch | undefined;
-  for (const member of messages) {
-    if (current === undefined || !current.matches(member.encoded) || !current.hasRoom(member)) {
-      current = batchFor(member, open, random);
-      if (current.members.length === 0) batches.push(current);
-    }
-    current.add(member);
-  }
-  return batches;
+/** A message that can be aborted while it waits. */
+export interface Abortable {
+  readonly batch: PendingBatch;
+  readonly signal: AbortSignal;
+  index: number;
 }
 
-/** The batch of this message's kind that still has room; a new one replaces a full one. */
-function batchFor(
-  member: PendingMessage,
-  open: Map<string, PendingBatch[]>,
+/** What a waiting message counts in the budget, in bytes. */
+export function heldBytesOf(payload: string | Uint8Array, key: string | undefined): number {
+  return payload.length + (key?.length ?? 0) + messageOverheadBytes;
+}
+
+/** A batch with those who wait for its messages, in the same order. */
+export class PendingBatch {
+  /** "open": takes messages, nobody else has it. "sent": the transport has it. */
+  state: "open" | "sent" = "open";
+  /** What its messages count in the budget. */
+  heldBytes = 0;
+  #batch: OutgoingBatch;
+  /** Undefined: answered already, by an abort. */
+  #waiters: (PublishWaiter | undefined)[] = [];
+  /** The budget's bytes of aborted messages that are left out when it is sent. */
+  readonly #dropped = new Set<number>();
+  #abortables: Abortable[] | undefined;
+  readonly #random: Random;
+
+  constructor(first: EncodedMessage, random: Random) {
+    this.#random = random;
+    this.#batch = emptyLike(first, first.dueAtMs !== undefined, random);
+  }
+
+  get batch(): OutgoingBatch {
+    return this.#batch;
+  }
+
+  /** Messages in it that are still to be answered or were answered by an abort after sending. */
+  get count(): number {
+    return this.#waiters.length - this.#dropped.size;
+  }
+
+  /** Those of its messages that were published under a signal. */
+  get abortables(): readonly Abortable[] {
+    return this.#abortables ?? [];
+  }
+
+  /** Whether this message belongs into batches of this kind. */
+  matches(message: EncodedMessage): boolean {
+    const { channel, priority, dueAtMs } = this.#batch;
+    return (
+      channel === message.channel &&
+      priority === message.priority &&
+      (dueAtMs === undefined) === (message.dueAtMs === undefined)
+    );
+  }
+
+  /** Whether there is room for a message that counts so many bytes. */
+  hasRoom(bytes: number): boolean {
+    return this.#batch.hasRoom(bytes);
+  }
+
+  /** Whether nothing more fits, whatever its size. */
+  get isFull(): boolean {
+    return this.#waiters.length === batchMessagesMax;
+  }
+
+  /** Adds a message that matches and has room. */
+  add(
+    message: EncodedMessage,
+    bytes: number,
+    waiter: PublishWaiter,
+    signal: AbortSignal | undefined,
+  ): Abortable | undefined {
+    const { template, payload, wallMs, key, attributes, id, dueAtMs } = message;
+    const index = this.#batch.add(template, payload, wallMs, key, attributes, id);
+    if (dueAtMs !== undefined) (this.#batch.dueAtMs as number[]).push(dueAtMs);
+    this.#waiters.push(waiter);
+    this.heldBytes += bytes;
+    if (signal === undefined) return undefined;
+    const abortable = { batch: this, signal, index };
+    (this.#abortables ??= []).push(abortable);
+    return abortable;
+  }
+
+  /** Answers an aborted message; returns the bytes that are free at once: it will not be stored. */
+  abort(abortable: Abortable, error: SpillwayError): number {
+    const { index } = abortable;
+    const waiter = this.#waiters[index];
+    if (waiter === undefined) return 0;
+    this.#waiters[index] = undefined;
+    waiter.reject(error);
+    if (this.state === "sent") return 0;
+    this.#dropped.add(index);
+    const payload = this.#batch.payloads[index] as string | Uint8Array;
+    const bytes = heldBytesOf(payload, this.#batch.keyAt(index));
+    this.heldBytes -= bytes;
+    return bytes;
+  }
+
+  /** Closes the batch for the transport, without the messages that were aborted before. */
+  send(): OutgoingBatch {
+    this.state = "sent";
+    if (this.#dropped.size === 0) return this.#batch;
+    const all = this.#batch;
+    const places = new Map<number, number>();
+    const waiters: (PublishWaiter | undefined)[] = [];
+    const isDelayed = all.dueAtMs !== undefined;
+    this.#batch = emptyLike(all, isDelayed, this.#random);
+    for (let index = 0; index < all.count; index++) {
+      if (this.#dropped.has(index)) continue;
+      places.set(index, waiters.length);
+      waiters.push(this.#waiters[index]);
+      const id = all.idGivenAt(index) ? all.idAt(index) : undefined;
+      const payload = all.payloads[index] as string | Uint8Array;
+      this.#batch.add(
+        all.templateAt(index),
+        payload,
+        all.timeAt(index),
+        all.keyAt(index),
+        all.attributes[index],
+        id,
+      );
+      if (isDelayed) (this.#batch.dueAtMs as number[]).push(all.dueAtMs?.[index] as number);
+    }
+    for (const each of this.#abortables ?? []) each.index = places.get(each.index) ?? -1;
+    this.#waiters = waiters;
+    this.#dropped.clear();
+    return this.#batch;
+  }
+
+  /** Answers every message by the transport's result; counts what became of them. */
+  settle(result: AppendResult): Outcomes {
+    const outcomes = { stored: 0, duplicates: 0, rejected: 0 };
+    const { firstOffset, exceptions } = result;
+    for (let index = 0; index < this.#waiters.length; index++) {
+      const exception = exceptions?.get(index);
+      if (exception === undefined) {
+        const offset = firstOffset < 0 ? undefined : firstOffset + outcomes.stored;
+        outcomes.stored++;
+        this.#waiters[index]?.resolve(this.#receipt(index, offset, false));
+      } else if (exception instanceof SpillwayError) {
+        outcomes.rejected++;
+        this.#reject(index, exception, undefined);
+      } else {
+        outcomes.duplicates++;
+        const offset = exception.offset < 0 ? undefined : exception.offset;
+        this.#waiters[index]?.resolve(this.#receipt(index, offset, true));
+      }
+    }
+    return outcomes;
+  }
+
+  /** Rejects every message that is not answered yet. */
+  reject(cause: unknown, certainty?: "definite"): void {
+    for (let index = 0; index < this.#waiters.length; index++) {
+      this.#reject(index, cause, certainty);
+    }
+  }
+
+  #receipt(index: number, offset: number | undefined, duplicate: boolean): Receipt {
+    const { channel, priority, ids } = this.#batch;
+    const id = this.#batch.idGivenAt(index) ? this.#batch.idAt(index) : ids;
+    return new Receipt(channel, priority, offset, duplicate, id, index);
+  }
+
+  #reject(index: number, cause: unknown, certainty: "definite" | undefined): void {
+    const waiter = this.#waiters[index];
+    if (waiter === undefined) return;
+    this.#waiters[index] = undefined;
+    waiter.reject(appendError(cause, this.#batch.channel, this.#batch.idAt(index), certainty));
+  }
+}
+
+function emptyLike(
+  kind: Pick<EncodedMessage, "channel" | "priority">,
+  isDelayed: boolean,
   random: Random,
-): PendingBatch {
-  const { channel } = member.encoded;
-  let kinds = open.get(channel);
-  if (kinds === undefined) open.set(channel, (kinds = []));
-  const at = kinds.findIndex((batch) => batch.matches(member.encoded));
-  const found = kinds[at];
-  if (found?.hasRoom(member) === true) return found;
-  const batch = new PendingBatch(member.encoded, random);
-  if (at === -1) kinds.push(batch);
-  else kinds[at] = batch;
-  return batch;
+): OutgoingBatch {
+  return new OutgoingBatch(kind.channel, kind.priority, random, isDelayed ? [] : undefined);
+}
+
+/** The batches that gather messages, in the order in which they are to be sent. */
+export class PendingQueue {
+  readonly #random: Random;
+  #batches: PendingBatch[] = [];
+  /** The newest batch of each kind, by channel. */
+  readonly #newest = new Map<string, PendingBatch[]>();
+  #last: PendingBatch | undefined;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  get isEmpty(): boolean {
+    return this.#batches.length === 0;
+  }
+
+  /** The batch that takes this message, which counts so many bytes. */
+  batchFor(message: EncodedMessage, bytes: number): PendingBatch {
+    const last = this.#last;
+    if (last?.matches(message) === true && last.hasRoom(bytes)) return last;
+    const { channel } = message;
+    let kinds = this.#newest.get(channel);
+    if (kinds === undefined) this.#newest.set(channel, (kinds = []));
+    const at = kinds.findIndex((batch) => batch.matches(message));
+    let batch = kinds[at];
+    if (batch?.hasRoom(bytes) !== true) {
+      batch = new PendingBatch(message, this.#random);
+      this.#batches.push(batch);
+      if (at === -1) kinds.push(batch);
+      else kinds[at] = batch;
+    }
+    this.#last = batch;
+    return batch;
+  }
+
+  /** Takes all batches out; they take no further message. */
+  takeAll(): PendingBatch[] {
+    const taken = this.#batches;
+    this.#batches = [];
+    this.#newest.clear();
+    this.#last = undefined;
+    return taken;
+  }
 }

@@ -8,25 +8,24 @@ import type { EncodedMessage, OutgoingEncoder } from "../delivery/outgoing-encod
 import { ClosedError, type SpillwayError } from "../errors/spillway-error.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Random } from "../kernel/random.ts";
-import { batchMessagesMax } from "../message/outgoing-batch.ts";
 import type { Transport } from "../ports/transport.ts";
 import { diagnostics, type PublishDiagnostics } from "../telemetry/channels.ts";
 import type { ChannelCounters } from "../telemetry/counters.ts";
 import { AbortGroups } from "./abort-groups.ts";
 import {
-  gatherBatches,
+  type Abortable,
+  heldBytesOf,
+  type Outcomes,
   type PendingBatch,
-  PendingMessage,
+  PendingQueue,
   type PublishWaiter,
 } from "./pending-batches.ts";
 import { PendingBudget, type PendingLimits } from "./pending-budget.ts";
 import type { PublishOptions } from "./publish-options.ts";
-import { abortError, appendError, backPressureError } from "./publish-errors.ts";
+import { abortError, backPressureError } from "./publish-errors.ts";
 
 /** Most appends under way at once; what is published meanwhile goes with the next one. */
-export const appendsMax = 2;
-/** Memory that a waiting message takes besides its payload, roughly. */
-const messageOverheadBytes = 64;
+export const appendsMax = 4;
 
 /** What a publisher is made of. */
 export interface PublisherOptions extends PendingLimits {
@@ -43,11 +42,11 @@ export interface PublisherOptions extends PendingLimits {
 export class Publisher {
   readonly #options: PublisherOptions;
   /** Accepted, not handed to the transport yet. */
-  #queue: PendingMessage[] = [];
+  readonly #queue: PendingQueue;
   readonly #sent = new Set<PendingBatch>();
   /** Per channel: settles when the last message that is still being encoded was admitted. */
   readonly #encoding = new Map<string, Promise<void>>();
-  readonly #aborts = new AbortGroups<PendingMessage>((members, reason) =>
+  readonly #aborts = new AbortGroups<Abortable>((members, reason) =>
     this.#onAbort(members, reason),
   );
   readonly #stopWaiting = new AbortController();
@@ -60,6 +59,7 @@ export class Publisher {
   constructor(options: PublisherOptions) {
     this.#options = options;
     this.budget = new PendingBudget(options);
+    this.#queue = new PendingQueue(options.random);
   }
 
   /**
@@ -114,7 +114,7 @@ export class Publisher {
 
   /** Puts a counted message into the queue, unless its bytes are too many or its signal fired. */
   #admit(encoded: EncodedMessage, waiter: PublishWaiter, signal: AbortSignal | undefined): void {
-    const bytes = encoded.payload.length + (encoded.key?.length ?? 0) + messageOverheadBytes;
+    const bytes = heldBytesOf(encoded.payload, encoded.key);
     const { type } = encoded.template;
     const tooMany = !this.budget.fits(bytes);
     if (tooMany || signal?.aborted === true) {
@@ -126,11 +126,12 @@ export class Publisher {
       return this.budget.free(1, 0);
     }
     this.budget.takeBytes(bytes);
-    const pending = new PendingMessage(encoded, bytes, waiter, signal);
-    this.#queue.push(pending);
-    if (signal !== undefined) this.#aborts.add(signal, pending);
+    const batch = this.#queue.batchFor(encoded, bytes);
+    const abortable = batch.add(encoded, bytes, waiter, signal);
+    if (abortable !== undefined) this.#aborts.add(abortable.signal, abortable);
     if (!this.#flushPlanned) this.#planFlush();
-    else if (this.#queue.length === batchMessagesMax) this.#flushEarly();
+    // A full batch waits for nothing: the transport works on it while more are gathered.
+    if (batch.isFull) this.#sendIfIdle();
   }
 
   #planFlush(): void {
@@ -140,33 +141,28 @@ export class Publisher {
     else clock.after(batchDelayMs, this.#flush);
   }
 
-  /** A full batch does not wait for the rest of `batchDelayMs`. */
-  #flushEarly(): void {
-    if (this.#options.batchDelayMs > 0) this.#options.clock.soon(this.#flush);
-  }
-
   readonly #flush = (): void => {
     this.#flushPlanned = false;
-    if (this.#queue.length > 0 && this.#appends < appendsMax) void this.#send();
+    this.#sendIfIdle();
   };
+
+  #sendIfIdle(): void {
+    if (!this.#queue.isEmpty && this.#appends < appendsMax) void this.#send();
+  }
 
   async #send(): Promise<void> {
     this.#appends++;
     try {
       await this.#options.transport.ready(this.#stopWaiting.signal);
     } catch (error) {
-      this.#refuse(this.#takeQueue(), error);
+      this.#refuse(error);
     }
-    const taken = this.#takeQueue();
-    if (taken.length > 0) await this.#append(gatherBatches(taken, this.#options.random));
+    const taken = this.#queue.takeAll();
+    for (const batch of taken) batch.send();
+    const batches = taken.filter((batch) => batch.count > 0);
+    if (batches.length > 0) await this.#append(batches);
     this.#appends--;
-    if (this.#queue.length > 0 && !this.#flushPlanned) this.#planFlush();
-  }
-
-  #takeQueue(): PendingMessage[] {
-    const taken = this.#queue;
-    this.#queue = [];
-    return taken;
+    if (!this.#queue.isEmpty && !this.#flushPlanned) this.#planFlush();
   }
 
   async #append(batches: readonly PendingBatch[]): Promise<void> {
@@ -183,7 +179,7 @@ export class Publisher {
     }
   }
 
-  #succeed(pending: PendingBatch, outcomes: ReturnType<PendingBatch["settle"]>): void {
+  #succeed(pending: PendingBatch, outcomes: Outcomes): void {
     const counters = this.#options.countersOf(pending.batch.channel);
     counters.published += outcomes.stored;
     counters.duplicates += outcomes.duplicates;
@@ -194,52 +190,47 @@ export class Publisher {
 
   #fail(pending: PendingBatch, error: unknown): void {
     pending.reject(error);
-    this.#options.countersOf(pending.batch.channel).rejected += pending.members.length;
+    this.#options.countersOf(pending.batch.channel).rejected += pending.count;
     this.#finish(pending, error);
   }
 
   #finish(pending: PendingBatch, error: unknown): void {
     if (!this.#sent.delete(pending)) return;
-    let bytes = 0;
-    for (const member of pending.members) {
-      bytes += member.bytes;
-      if (member.signal !== undefined) this.#aborts.remove(member.signal, member);
-    }
-    this.budget.free(pending.members.length, bytes);
+    this.#release(pending);
     if (!diagnostics.publish.hasSubscribers) return;
     const { channel, priority, count } = pending.batch;
     diagnostics.publish.publish({ channel, priority, count, error } satisfies PublishDiagnostics);
   }
 
-  #onAbort(members: ReadonlySet<PendingMessage>, reason: unknown): void {
-    const removed = new Set<PendingMessage>();
+  /** Gives back what a batch held; all of its messages are answered. */
+  #release(pending: PendingBatch): void {
+    for (const each of pending.abortables) this.#aborts.remove(each.signal, each);
+    this.budget.free(pending.count, pending.heldBytes);
+  }
+
+  #onAbort(members: ReadonlySet<Abortable>, reason: unknown): void {
+    let count = 0;
     let bytes = 0;
     for (const member of members) {
-      if (member.state === "answered") continue;
-      const definite = member.state === "queued";
-      member.state = "answered";
-      const { type } = member.encoded.template;
-      member.waiter.reject(abortError(type, definite ? "definite" : "indefinite", reason));
-      if (!definite) continue;
-      removed.add(member);
-      bytes += member.bytes;
+      const { batch } = member;
+      const isQueued = batch.state === "open";
+      const { type } = batch.batch.templateAt(member.index);
+      const freed = batch.abort(
+        member,
+        abortError(type, isQueued ? "definite" : "indefinite", reason),
+      );
+      if (freed > 0) count++;
+      bytes += freed;
     }
-    if (removed.size === 0) return;
-    this.#queue = this.#queue.filter((member) => !removed.has(member));
-    this.budget.free(removed.size, bytes);
+    if (count > 0) this.budget.free(count, bytes);
   }
 
   /** Answers messages that were never handed to the transport. */
-  #refuse(members: readonly PendingMessage[], cause: unknown): void {
-    let bytes = 0;
-    for (const member of members) {
-      member.state = "answered";
-      bytes += member.bytes;
-      if (member.signal !== undefined) this.#aborts.remove(member.signal, member);
-      const { channel, id } = member.encoded;
-      member.waiter.reject(appendError(cause, channel, id, "definite"));
+  #refuse(cause: unknown): void {
+    for (const pending of this.#queue.takeAll()) {
+      pending.reject(cause, "definite");
+      this.#release(pending);
     }
-    this.budget.free(members.length, bytes);
   }
 
   /**
@@ -264,7 +255,7 @@ export class Publisher {
   #giveUp(): void {
     const error = new ClosedError("the bus was closed before it could be stored");
     this.#stopWaiting.abort(error);
-    this.#refuse(this.#takeQueue(), error);
+    this.#refuse(error);
     const message = "the bus was closed while it was being stored";
     const unsure = new ClosedError(message, { certainty: "indefinite" });
     for (const batch of this.#sent) this.#fail(batch, unsure);

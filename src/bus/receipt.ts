@@ -49,3 +49,25 @@ export class Receipt {
     };
   }
 }
+
+type Resolve = (receipt: Receipt) => void;
+type Reject = (error: unknown) => void;
+
+/** Where the one executor below leaves the functions of the promise that is being made. */
+const made: { resolve: Resolve; reject: Reject } = {
+  resolve: () => undefined,
+  reject: () => undefined,
+};
+
+/** Shared by all promises: a closure for each would be most of what a waiting publish holds. */
+function keepFunctions(resolve: Resolve, reject: Reject): void {
+  made.resolve = resolve;
+  made.reject = reject;
+}
+
+/** A promise of a receipt together with the functions that settle it. */
+export class ReceiptWaiter {
+  readonly promise: Promise<Receipt> = new Promise(keepFunctions);
+  readonly resolve: Resolve = made.resolve;
+  readonly reject: Reject = made.reject;
+}

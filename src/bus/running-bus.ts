@@ -21,7 +21,7 @@ import { publishMany } from "./publish-many.ts";
 import { Publisher } from "./publisher.ts";
 import { BusReader } from "./bus-reader.ts";
 import type { ReadEnvelopesOptions, ReadOptions, StoredEnvelope } from "./read-messages.ts";
-import type { Receipt } from "./receipt.ts";
+import { type Receipt, ReceiptWaiter } from "./receipt.ts";
 import { type Selectable, selectionOf } from "./selection.ts";
 import { drainOnSignals } from "./shutdown-signals.ts";
 import {
@@ -76,7 +76,7 @@ export class RunningBus implements Bus {
   }
 
   publish(contract: AnyContract, data: unknown, options?: PublishOptions): Promise<Receipt> {
-    const waiter = Promise.withResolvers<Receipt>();
+    const waiter = new ReceiptWaiter();
     try {
       this.#assertMayPublish(contract, options);
       const { name } = this.#registry.channelOf(contract);
