@@ -46,11 +46,12 @@ export class MessageStream implements AsyncIterator<Delivery, undefined> {
   #failure: { readonly error: unknown } | undefined;
   #drained: Promise<boolean> | undefined;
   #onIdle: () => void = () => undefined;
+  readonly #onAbort = (): void => this.#leave();
 
   constructor(parts: MessageStreamParts) {
     this.#parts = parts;
-    parts.signal?.addEventListener("abort", () => void this.return(), { once: true });
-    if (parts.signal?.aborted === true) void this.return();
+    parts.signal?.addEventListener("abort", this.#onAbort, { once: true });
+    if (parts.signal?.aborted === true) this.#onAbort();
   }
 
   next(): Promise<Step> {
@@ -92,6 +93,7 @@ export class MessageStream implements AsyncIterator<Delivery, undefined> {
       await source?.drain(clock.monotonicMs());
       return inTime;
     } finally {
+      this.#parts.signal?.removeEventListener("abort", this.#onAbort);
       this.#parts.onClosed();
     }
   }
@@ -124,7 +126,12 @@ export class MessageStream implements AsyncIterator<Delivery, undefined> {
     this.#takers = others;
     if (first === undefined) this.#failure = { error };
     else first.reject(error);
-    void this.return();
+    this.#leave();
+  }
+
+  /** Ends the loop where nobody waits for it; whoever drains the bus gets the same promise. */
+  #leave(): void {
+    this.return().catch(() => undefined);
   }
 
   #hold(message: AnyMessage, signal: AbortSignal): Promise<void> {
