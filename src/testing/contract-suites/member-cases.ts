@@ -172,6 +172,23 @@ export const memberCases: readonly ContractCase[] = [
     },
   },
   {
+    name: "members: a delivery from before its keys were lost stays fenced when they come back",
+    requires: [],
+    async run(run) {
+      const { first, second, moving } = await joinedBySecond(run);
+      first.release(moving.batch, moving.record);
+      await run.take(second, 1);
+      await second.close();
+      const again = await run.take(first, 1);
+      assert.deepEqual(payloadsOf(again), [moving.payload]);
+      assert.ok(!first.owns(moving.batch, moving.record), "the old delivery is owned no more");
+      const late = await run.within("commit", run.commit(first, { settle: [[moving, acked]] }));
+      assert.equal(late.kind, "fenced");
+      first.resume();
+      await run.ack(first, again);
+    },
+  },
+  {
     name: "members: three come, one leaves, and every message is handled by somebody, once",
     requires: [],
     async run(run) {
