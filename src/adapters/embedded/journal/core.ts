@@ -42,8 +42,7 @@ export class JournalCore {
     try {
       return this.#handlers[kind](request as never);
     } catch (error) {
-      this.#reportFailure();
-      throw error;
+      throw this.#failed(kind, error);
     }
   }
 
@@ -119,8 +118,13 @@ export class JournalCore {
     return null;
   }
 
-  #reportFailure(): void {
-    const failure = this.#journal?.writer.failure;
-    if (failure !== undefined) this.#journal?.health.report("io", failure.message);
+  #failed(kind: EngineRequestKind, error: unknown): unknown {
+    const journal = this.#journal;
+    if (journal === undefined) return error;
+    const failure = journal.writer.failed(`the request '${kind}'`, error);
+    if (journal.writer.failure !== undefined) {
+      journal.health.report("io", journal.writer.failure.message);
+    }
+    return failure;
   }
 }

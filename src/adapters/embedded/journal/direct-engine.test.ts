@@ -54,6 +54,27 @@ describe("direct engine", () => {
     assert.equal(clock.timersWaiting, 0);
   });
 
+  test("who hears a notice may answer it with a request at once", async () => {
+    const { engine } = await open();
+    const owned = new Map<number, number>();
+    const requests: Promise<unknown>[] = [];
+    engine.onNotice = (notice) => {
+      if (notice.kind === "granted") {
+        for (const { range } of notice.grants) owned.set(range, notice.member);
+      }
+      if (notice.kind === "revoke") requests.push(engine.request("release", notice));
+    };
+    const request = { channel: "orders", group: "g", from: "earliest", types: undefined } as const;
+    const { member: first } = await engine.request("join", request);
+    const { member: second } = await engine.request("join", request);
+    await Promise.all(requests);
+    assert.deepEqual(
+      [0, 1, 2, 3].map((range) => owned.get(range)),
+      [first, second, first, second],
+    );
+    await engine.request("close", {});
+  });
+
   test("moves delayed messages when they are due and rejects with the core's errors", async () => {
     const { engine, notices } = await open();
     const helper = new CoreRig(directory, new HandClock());

@@ -1,6 +1,7 @@
-// The engine without a thread: the core is called in place and answers with settled promises.
-// For simulation and unit tests, where one clock drives everything. Always true: periodic work
-// runs on the given clock only, in the background, and ends with close().
+// The engine without a thread: the core is called in place and answers with settled promises. For
+// simulation and unit tests, where one clock drives everything. Always true: periodic work runs on
+// the given clock only, in the background, and ends with close(); nothing is told while the core is
+// at work, because who hears a notice may ask at once.
 import type { CancelTimer, Clock } from "../../../kernel/clock.ts";
 import type { Random } from "../../../kernel/random.ts";
 import { JournalCore } from "./core.ts";
@@ -14,54 +15,85 @@ export function createDirectEngine(environment: {
   readonly clock: Clock;
   readonly random: Random;
 }): Engine {
-  const { clock, random } = environment;
-  let cancelTick: CancelTimer = () => undefined;
-  let ended = false;
-  let ticks = 0;
-  const core = new JournalCore({
-    clock,
-    random,
-    bell: "",
-    onNotice: (notice) => engine.onNotice(notice),
-    // The core and main share one event loop: where one turns, the other does.
-    progress: () => ticks,
-  });
-  const schedule = (waitMs: number): void => {
-    cancelTick();
-    if (ended) return;
-    const delayMs = Math.max(1, Math.min(waitMs, tickMsMax));
-    cancelTick = clock.after(delayMs, turn, { background: true });
-  };
-  const turn = (): void => {
-    ticks++;
+  return new DirectEngine(environment.clock, environment.random);
+}
+
+class DirectEngine implements Engine {
+  onNotice: (notice: EngineNotice) => void = () => undefined;
+  onStopped: (cause: unknown) => void = () => undefined;
+  readonly #clock: Clock;
+  readonly #core: JournalCore;
+  readonly #notices: EngineNotice[] = [];
+  #telling = false;
+  #ended = false;
+  #ticks = 0;
+  #cancelTick: CancelTimer = () => undefined;
+
+  constructor(clock: Clock, random: Random) {
+    this.#clock = clock;
+    this.#core = new JournalCore({
+      clock,
+      random,
+      bell: "",
+      onNotice: (notice) => this.#notices.push(notice),
+      // The core and main share one event loop: where one turns, the other does.
+      progress: () => this.#ticks,
+    });
+  }
+
+  async request<Kind extends EngineRequestKind>(
+    kind: Kind,
+    request: EngineRequests[Kind]["request"],
+  ): Promise<EngineRequests[Kind]["answer"]> {
     try {
-      schedule(core.tick());
-    } catch (error) {
-      ended = true;
-      engine.onStopped(error);
+      return this.#core.handle(kind, request);
+    } finally {
+      if (kind === "close") this.#ended = true;
+      this.#schedule(this.#core.waitMs());
+      this.#tell();
     }
-  };
-  const engine: Engine = {
-    onNotice: (_notice: EngineNotice) => undefined,
-    onStopped: (_cause: unknown) => undefined,
-    async request<Kind extends EngineRequestKind>(
-      kind: Kind,
-      request: EngineRequests[Kind]["request"],
-    ): Promise<EngineRequests[Kind]["answer"]> {
-      const answer = core.handle(kind, request);
-      if (kind === "close") {
-        ended = true;
-        cancelTick();
-      } else schedule(core.waitMs());
-      return answer;
-    },
-    progress: () => undefined,
-    terminate() {
-      ended = true;
-      cancelTick();
-      core.handle("close", {});
-      return Promise.resolve();
-    },
-  };
-  return engine;
+  }
+
+  progress(): void {
+    // Each tick is main's sign of life already.
+  }
+
+  terminate(): Promise<void> {
+    this.#ended = true;
+    this.#cancelTick();
+    this.#core.handle("close", {});
+    return Promise.resolve();
+  }
+
+  #schedule(waitMs: number): void {
+    this.#cancelTick();
+    if (this.#ended) return;
+    const delayMs = Math.max(1, Math.min(waitMs, tickMsMax));
+    this.#cancelTick = this.#clock.after(delayMs, () => this.#turn(), { background: true });
+  }
+
+  #turn(): void {
+    this.#ticks++;
+    try {
+      this.#schedule(this.#core.tick());
+      this.#tell();
+    } catch (error) {
+      this.#ended = true;
+      this.onStopped(error);
+    }
+  }
+
+  #tell(): void {
+    if (this.#telling) return;
+    this.#telling = true;
+    try {
+      for (;;) {
+        const notice = this.#notices.shift();
+        if (notice === undefined) return;
+        this.onNotice(notice);
+      }
+    } finally {
+      this.#telling = false;
+    }
+  }
 }

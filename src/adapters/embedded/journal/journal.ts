@@ -23,7 +23,7 @@ import { Members } from "./members.ts";
 import { PendingRows } from "./pending-rows.ts";
 import { Processes } from "./processes.ts";
 import { Retention } from "./retention.ts";
-import { createSchema, hasSchema, readMeta } from "./schema.ts";
+import { createSchema, hasSchema } from "./schema.ts";
 import { Stats } from "./stats.ts";
 import { Timers } from "./timers.ts";
 import { Units } from "./units.ts";
@@ -67,7 +67,7 @@ export class Journal {
     this.options = options;
     const writer = openWriter(environment, options);
     this.writer = writer;
-    this.incarnation = readMeta(writer.connection, "incarnation");
+    this.incarnation = writer.meta("incarnation");
     const pending = new PendingRows(writer);
     const catalog = new Catalog(writer);
     this.catalog = catalog;

@@ -3,10 +3,9 @@
 // step has its own interval on the monotonic clock. Always true: a step that fails is reported
 // and tried again, and stops no other one.
 import { statSync } from "node:fs";
-import { SpillwayError } from "../../../errors/spillway-error.ts";
 import { walPath } from "./directory.ts";
 import type { Journal } from "./journal.ts";
-import { assembleBatch } from "./format.ts";
+import { assembleBatch, damaged } from "./format.ts";
 import { compressedFor } from "./append.ts";
 
 /** Longest time between two looks at other processes' commits. */
@@ -35,7 +34,7 @@ export class Maintenance {
   #seenAtMs: number;
   #progress: number;
   #progressAtMs: number;
-  #busy = false;
+  #failed = false;
 
   constructor(journal: Journal) {
     this.#journal = journal;
@@ -62,7 +61,7 @@ export class Maintenance {
     const { clock } = journal.environment;
     const nowMs = clock.monotonicMs();
     if (journal.writer.failure !== undefined) return pollMsMax;
-    this.#busy = false;
+    this.#failed = false;
     this.watchWal();
     if (nowMs >= this.#beatAtMs) {
       this.#beatAtMs = nowMs + this.#beatMs;
@@ -79,19 +78,19 @@ export class Maintenance {
         if (journal.retention.step()) this.#retentionAtMs = nowMs + retentionBusyMs;
       });
     }
-    if (!this.#busy) journal.health.clear("busy");
+    if (!this.#failed) journal.health.clear("busy");
     return this.waitMs();
   }
 
   /** Milliseconds until tick() has something to do. */
   waitMs(): number {
-    const { environment, health, timers, writer } = this.#journal;
+    const { environment, health } = this.#journal;
     const nowMs = environment.clock.monotonicMs();
     const dueAt = Math.min(this.#beatAtMs, this.#pollAtMs, this.#retentionAtMs);
     const waits = [dueAt - nowMs];
     if (health.appendsStopped) waits.push(walRetryMs);
-    const dueAtMs = writer.failure === undefined ? timers.nextDueAtMs() : undefined;
-    if (dueAtMs !== undefined && !this.#busy) waits.push(dueAtMs - environment.clock.wallMs());
+    const dueAtMs = this.#failed ? undefined : this.#nextTimerAtMs();
+    if (dueAtMs !== undefined) waits.push(dueAtMs - environment.clock.wallMs());
     return Math.max(0, Math.min(...waits));
   }
 
@@ -160,6 +159,13 @@ export class Maintenance {
     });
   }
 
+  #nextTimerAtMs(): number | undefined {
+    const { timers, writer } = this.#journal;
+    let dueAtMs: number | undefined;
+    if (writer.failure === undefined) this.#attempt(() => (dueAtMs = timers.nextDueAtMs()));
+    return dueAtMs;
+  }
+
   #fireTimers(): void {
     const { appender, catalog, ends, environment, timers, writer } = this.#journal;
     const wallMs = environment.clock.wallMs();
@@ -169,7 +175,7 @@ export class Maintenance {
       const channels = new Map(catalog.channels().map((channel) => [channel.id, channel]));
       for (const { channel: id, lane, records, given } of timers.takeDue(wallMs)) {
         const channel = channels.get(id);
-        if (channel === undefined) continue;
+        if (channel === undefined) throw damaged(`a timer names channel ${id}, which is not there`);
         const blob = compressedFor(channel, assembleBatch(records));
         appender.store(catalog.head(channel, lane), blob, records.length, given, wallMs);
       }
@@ -183,11 +189,11 @@ export class Maintenance {
     try {
       step();
     } catch (error) {
-      if (!(error instanceof SpillwayError)) throw error;
-      this.#busy = true;
-      if (writer.failure !== undefined) health.report("io", error.message);
-      else if (error.code === "JOURNAL_BUSY") health.report("busy", error.message);
-      else health.report("damage", error.message);
+      const failure = writer.failed("the journal's own work", error);
+      this.#failed = true;
+      if (writer.failure !== undefined) health.report("io", failure.message);
+      else if (failure.code === "JOURNAL_BUSY") health.report("busy", failure.message);
+      else health.report("damage", failure.message);
     }
   }
 }

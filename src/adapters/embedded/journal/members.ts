@@ -8,7 +8,6 @@ import type { Catalog, Channel } from "./catalog.ts";
 import type { EngineNotice, RangeGrant } from "./engine.ts";
 import type { Groups } from "./groups.ts";
 import { leaseCrc, metaCrc } from "./row-checksums.ts";
-import { readMeta } from "./schema.ts";
 import type { Writer } from "./writer.ts";
 
 /** What a committed unit leaves behind for the versions −n of later units. */
@@ -58,7 +57,7 @@ export class Members {
     this.#catalog = parts.catalog;
     this.#groups = parts.groups;
     this.#notify = parts.notify;
-    this.#membersVersion = readMeta(parts.writer.connection, "members");
+    this.#membersVersion = parts.writer.meta("members");
   }
 
   /** The members of this process. */
@@ -218,7 +217,7 @@ export class Members {
 
   /** Whether members or leases changed since the last call, by anybody's commit. */
   changed(): boolean {
-    const version = readMeta(this.#writer.connection, "members");
+    const version = this.#writer.meta("members");
     if (version === this.#membersVersion) return false;
     this.#membersVersion = version;
     return true;

@@ -2,7 +2,6 @@
 // one transaction, so that of several processes that open a new directory at once exactly one
 // makes it.
 import { type Connection, journalApplicationId, journalFormat } from "./connection.ts";
-import { checkRowCrc } from "./format-crc.ts";
 import { metaCrc } from "./row-checksums.ts";
 
 /** The lane number of each priority in `log.lane` and `timer.lane` is its index in `priorities`. */
@@ -87,12 +86,4 @@ export function createSchema(connection: Connection, incarnation: string): void 
   }
   connection.exec(`PRAGMA application_id = ${journalApplicationId}`);
   connection.exec(`PRAGMA user_version = ${journalFormat}`);
-}
-
-/** One value of the meta table: "incarnation", "commit" or "members" (raised when those change). */
-export function readMeta(connection: Connection, name: string): string {
-  const row = connection.prepare("SELECT value, crc FROM meta WHERE name = ?").get(name);
-  const value = String(row?.["value"]);
-  checkRowCrc("the meta row", Number(row?.["crc"]), [name, value]);
-  return value;
 }

@@ -7,8 +7,8 @@ import type { Clock } from "../../../kernel/clock.ts";
 import { pauseThread } from "../../../kernel/pause.ts";
 import type { Random } from "../../../kernel/random.ts";
 import type { Connection } from "./connection.ts";
+import { checkRowCrc } from "./format-crc.ts";
 import { metaCrc } from "./row-checksums.ts";
-import { readMeta } from "./schema.ts";
 import { busyFailure, isBusy, isFatal, writeFailure } from "./sqlite-errors.ts";
 
 /** What the writer needs from its surroundings. */
@@ -53,7 +53,7 @@ export class Writer {
   constructor(connection: Connection, environment: WriterEnvironment) {
     this.connection = connection;
     this.#environment = environment;
-    this.commitNumber = Number(readMeta(connection, "commit"));
+    this.commitNumber = Number(this.meta("commit"));
   }
 
   /** How many transactions of this connection committed. */
@@ -86,6 +86,16 @@ export class Writer {
     return Number(this.#prepare(sql).run(...values).lastInsertRowid);
   }
 
+  /**
+   * A value of the meta table: "incarnation", "commit", or "members" (raised when those change).
+   */
+  meta(name: string): string {
+    const sql = "SELECT value, crc FROM meta WHERE name = ?";
+    const { value = "", crc = 0 } = this.one<{ value: string; crc: number }>(sql, name) ?? {};
+    checkRowCrc("a meta row", crc, [name, value]);
+    return value;
+  }
+
   /** Whether another connection committed since the last call. */
   othersCommitted(): boolean {
     const version = this.one<{ data_version: number }>("PRAGMA data_version")?.data_version;
@@ -105,7 +115,7 @@ export class Writer {
     try {
       this.#begin(what);
       began = true;
-      this.commitNumber = Number(readMeta(this.connection, "commit")) + 1;
+      this.commitNumber = Number(this.meta("commit")) + 1;
       for (const cache of this.#caches) cache.begun?.(this.commitNumber !== before + 1);
       const result = action();
       for (const cache of this.#caches) cache.flush?.();
@@ -119,8 +129,16 @@ export class Writer {
     } catch (error) {
       this.commitNumber = before;
       if (began) this.#rollBack();
-      throw this.#failed(what, error);
+      throw this.failed(what, error);
     }
+  }
+
+  /** What a user is told of an error; after some of them this connection writes nothing more. */
+  failed(what: string, error: unknown): SpillwayError {
+    const failure = writeFailure(what, error);
+    // After an I/O error nobody knows what the file holds.
+    if (isFatal(error)) this.failure = failure;
+    return failure;
   }
 
   /** Closes the connection; nothing can be written any more. */
@@ -178,12 +196,5 @@ export class Writer {
       this.failure = writeFailure("rolling back a transaction", error);
     }
     for (const cache of this.#caches) cache.rolledBack();
-  }
-
-  #failed(what: string, error: unknown): SpillwayError {
-    const failure = writeFailure(what, error);
-    // After an I/O error nobody knows what the file holds: this connection writes nothing more.
-    if (isFatal(error)) this.failure = failure;
-    return failure;
   }
 }
