@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { z } from "zod";
+import { memory } from "../../../src/adapters/memory/index.ts";
 import type { HandlerContext } from "../../../src/delivery/handler-context.ts";
 import { RetryLater } from "../../../src/errors/handler-outcomes.ts";
 import { delay } from "../../../src/kernel/clock.ts";
@@ -9,7 +10,7 @@ import { type Random, seededRandom } from "../../../src/kernel/random.ts";
 import type { CommitResult, CommitUnit } from "../../../src/ports/commit-unit.ts";
 import type { DeliveryBatch } from "../../../src/ports/delivery-batch.ts";
 import type { Consumer } from "../../../src/ports/transport.ts";
-import { Gate, keyOf, numberOf, Placed, World } from "./world.ts";
+import { directJournal, Gate, keyOf, numberOf, Placed, World } from "./world.ts";
 
 type Data = z.output<typeof Placed.schema>;
 type Received = Parameters<Parameters<World["subscribe"]>[0]>[0];
@@ -252,9 +253,9 @@ function unreliable(inner: Consumer, random: Random, refusals: number, trail: Tr
 }
 
 /** Handlers that fail and wait, members that come and go, units that are refused: all at random. */
-async function randomRun(seed: number, refusals: number): Promise<Trail> {
+async function randomRun(seed: number, refusals: number, on = memory): Promise<Trail> {
   const random = seededRandom(seed);
-  const world = await World.open();
+  const world = await World.on(on());
   const trail: Trail = { calls: new Map(), acks: new Map() };
   const handler = async (message: Received, { signal }: HandlerContext): Promise<void> => {
     const dice = random.float();
@@ -315,6 +316,14 @@ test("whatever fails, whoever comes and goes: every key is handled in order", as
     assertInOrder(acks, `seed ${seed}: acknowledgements`);
     // A call at the deadline of a drain may be repeated; never one that was acknowledged.
     assertInOrder(calls, `seed ${seed}: calls`);
+  }
+});
+
+test("the same holds on the embedded journal, refusals included", async (t) => {
+  for (let seed = 1; seed <= 6; seed++) {
+    const { acks } = await randomRun(seed, seed % 2 === 0 ? 0.2 : 0, () => directJournal(t));
+    assert.equal([...acks.values()].flat().length, 300, `seed ${seed}: settled exactly once`);
+    assertInOrder(acks, `seed ${seed}: acknowledgements`);
   }
 });
 

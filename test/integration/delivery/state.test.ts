@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { z } from "zod";
+import { memory } from "../../../src/adapters/memory/index.ts";
 import type { DeliveryOptions } from "../../../src/delivery/delivery-options.ts";
 import type { Handler, HandlerContext, StateTable } from "../../../src/delivery/handler-context.ts";
 import { delay } from "../../../src/kernel/clock.ts";
@@ -9,7 +10,7 @@ import { seededRandom } from "../../../src/kernel/random.ts";
 import type { StateStore } from "../../../src/ports/state-store.ts";
 import type { Consumer } from "../../../src/ports/transport.ts";
 import { FaultyConsumer } from "./faulty-consumer.ts";
-import { Gate, keyOf, Noted, numberOf, World } from "./world.ts";
+import { directJournal, Gate, keyOf, Noted, numberOf, World } from "./world.ts";
 
 const account = z.object({ cents: z.number() });
 const state = { accounts: account, marks: z.number() };
@@ -274,9 +275,9 @@ test("committed rows are cached within a bound, those in use beyond it", async (
 });
 
 /** Transfers between accounts by members that come and go; the sum must not change. */
-async function transfers(seed: number, isStoreSlow: boolean): Promise<number> {
+async function transfers(seed: number, isStoreSlow: boolean, on = memory): Promise<number> {
   const random = seededRandom(seed);
-  const world = await World.open();
+  const world = await World.on(on());
   const inner = world.transport.state as StateStore;
   const slow: StateStore = {
     async read(...of) {
@@ -344,4 +345,12 @@ test("transfers by several members at once: every one applied once, to the cent"
   let conflicts = 0;
   for (let seed = 1; seed <= 20; seed++) conflicts += await transfers(seed, seed % 2 === 0);
   assert.ok(conflicts > 100, `${conflicts} conflicts were provoked`);
+});
+
+test("the same transfers on the embedded journal", async (t) => {
+  let conflicts = 0;
+  for (let seed = 1; seed <= 5; seed++) {
+    conflicts += await transfers(seed, seed % 2 === 0, () => directJournal(t));
+  }
+  assert.ok(conflicts > 10, `${conflicts} conflicts were provoked`);
 });

@@ -2,7 +2,12 @@
 // publishes, subscribes with any options, and reads what companion channels hold.
 import assert from "node:assert/strict";
 import { AsyncLocalStorage } from "node:async_hooks";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestContext } from "node:test";
 import { z } from "zod";
+import { embedded } from "../../../src/adapters/embedded/index.ts";
 import { memory } from "../../../src/adapters/memory/index.ts";
 import type { AnyContract, MessageOptions } from "../../../src/contracts/contract.ts";
 import { defineEvent } from "../../../src/contracts/event.ts";
@@ -79,13 +84,14 @@ export function keyOf(message: { readonly data: unknown }): string {
 export class World {
   readonly clock = new BlockableClock();
   readonly random = seededRandom(4_711);
-  readonly transport: Transport = memory();
+  readonly transport: Transport;
   readonly insideHandler = new AsyncLocalStorage<HandlerScope>();
   readonly encoder: OutgoingEncoder;
   readonly #deliveries: Delivery[] = [];
   readonly #ordersContracts = new Set<AnyContract>([Placed, Noted]);
 
-  constructor() {
+  constructor(transport: Transport) {
+    this.transport = transport;
     this.encoder = new OutgoingEncoder({
       clock: this.clock,
       random: this.random,
@@ -99,9 +105,14 @@ export class World {
     });
   }
 
-  /** Opens the transport and declares "orders", its companions and further channels. */
-  static async open(...channels: readonly string[]): Promise<World> {
-    const world = new World();
+  /** Opens memory() and declares "orders", its companions and further channels. */
+  static open(...channels: readonly string[]): Promise<World> {
+    return World.on(memory(), ...channels);
+  }
+
+  /** The same on any transport. */
+  static async on(transport: Transport, ...channels: readonly string[]): Promise<World> {
+    const world = new World(transport);
     await world.transport.open({ clock: world.clock, random: world.random, name: "test" });
     for (const name of ["orders", "orders.dead-letters", "orders.invalid", ...channels]) {
       await world.transport.declare({ name, partitions: 8, retention: {}, compression: "none" });
@@ -188,6 +199,13 @@ export class World {
     }
     await this.transport.close();
   }
+}
+
+/** The embedded journal without its thread, so that a virtual clock drives all of it. */
+export function directJournal(test: TestContext): Transport {
+  const directory = mkdtempSync(join(tmpdir(), "spillway-delivery-"));
+  test.after(() => rmSync(directory, { recursive: true, force: true }));
+  return embedded({ directory, engine: "direct", durability: "relaxed" });
 }
 
 /** A promise and its two ends, and whether somebody waits. */
