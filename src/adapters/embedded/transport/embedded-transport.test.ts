@@ -10,7 +10,10 @@ import type { Consumer, DeliveryBatch, Transport } from "../../../ports/transpor
 import { embedded, type EmbeddedOptions } from "../index.ts";
 import { openConnection } from "../journal/connection.ts";
 import { databasePath } from "../journal/directory.ts";
+import { resolveOptions } from "../options.ts";
 import { bellFolder, bellsIn, socketPathBytesMax } from "./doorbell-path.ts";
+import { EmbeddedTransport } from "./embedded-transport.ts";
+import { createThreadEngine } from "./thread-engine.ts";
 
 const environment = { clock: systemClock, random: systemRandom, name: "test" };
 const template = { type: "a.b", version: 1, source: "test", contentType: "text/plain" };
@@ -188,20 +191,42 @@ test("a directory with a long path works between processes too", async (t) => {
   assert.deepEqual(bellsIn(bellFolder(directory)), []);
 });
 
+/** The real writer thread, but it dies once it declared channel "fatal". */
+const mortalWriter = new URL(
+  `data:text/javascript,${encodeURIComponent(`
+    import { parentPort } from "node:worker_threads";
+    import ${JSON.stringify(new URL("writer-thread.ts", import.meta.url).href)};
+    parentPort.on("message", ({ kind, request }) => {
+      if (kind === "declare" && request.channel.name === "fatal") process.exit(7);
+    });
+  `)}`,
+);
+
 test("a writer thread that dies fails the transport, and whoever waits for it", async (t) => {
-  const directory = directoryOf(t);
-  const transport = await opened(t, directory, { leaseMs: 100 });
+  const options = resolveOptions({ directory: directoryOf(t) });
+  const transport = new EmbeddedTransport(options, () => createThreadEngine(mortalWriter));
+  transports.set(t, [transport]);
+  await transport.open(environment);
   await declare(transport, "one");
-  const consumer = await joined(transport, "one", "group");
-  const waiting = assert.rejects(consumer.next(1, never), { code: "JOURNAL_STOPPED" });
-  const options = { clock: systemClock, durability: "fsync", busyTimeoutMs: 1_000 } as const;
-  const other = openConnection(directory, "writer", options);
-  // Nothing that the core expects: its next look at the other processes throws.
-  other.exec("DROP TABLE member");
-  other.exec("DROP TABLE process");
-  other.close();
-  await waiting;
+  const [consumer, other] = [
+    await joined(transport, "one", "group"),
+    await joined(transport, "one", "other"),
+  ];
+  const stopped = { code: "JOURNAL_STOPPED", certainty: "indefinite" };
+  const waiting = [
+    assert.rejects(consumer.next(1, never), stopped),
+    declare(transport, "fatal").catch(() => undefined),
+    assert.rejects(other.close(), stopped),
+    assert.rejects(transport.append([batchOf("one", ["x"])]), stopped),
+    assert.rejects(async () => {
+      const following = transport.read("one", { from: "earliest", follow: true });
+      for await (const batch of following) assert.ok(batch);
+    }, stopped),
+  ];
+  await Promise.all(waiting);
   assert.equal(transport.health().status, "failed");
-  await assert.rejects(transport.append([batchOf("one", ["x"])]), { code: "JOURNAL_STOPPED" });
-  await assert.rejects(transport.ready(), { code: "JOURNAL_STOPPED" });
+  await assert.rejects(transport.append([batchOf("one", ["x"])]), stopped);
+  await assert.rejects(transport.ready(), stopped);
+  const unit = { sequence: 1, settlements: [], publishes: [], state: [] };
+  await assert.rejects(consumer.commit(unit), stopped);
 });

@@ -62,12 +62,19 @@ interface Parts {
   readonly groupCommit: GroupCommit;
 }
 
+/** Makes the engine that the options ask for. */
+export type EngineFactory = (options: ResolvedOptions, environment: TransportEnvironment) => Engine;
+
+const createEngine: EngineFactory = ({ engine }, { clock, random }) =>
+  engine === "direct" ? createDirectEngine({ clock, random }) : createThreadEngine();
+
 /** A journal in a directory. */
 export class EmbeddedTransport implements Transport {
   readonly name = "embedded";
   readonly capabilities: Capabilities = embeddedCapabilities;
   readonly state: StateStore;
   readonly #options: ResolvedOptions;
+  readonly #createEngine: EngineFactory;
   readonly #health = new JournalHealth();
   readonly #members = new Members();
   #parts: Parts | undefined;
@@ -75,8 +82,9 @@ export class EmbeddedTransport implements Transport {
   #closing: Promise<void> | undefined;
   #cancelProgress: CancelTimer | undefined;
 
-  constructor(options: ResolvedOptions) {
+  constructor(options: ResolvedOptions, engineFactory: EngineFactory = createEngine) {
     this.#options = options;
+    this.#createEngine = engineFactory;
     this.state = {
       read: (scope, table, key) => this.#open().state.read(scope, table, key),
       entries: (scope, table) => this.#open().state.entries(scope, table),
@@ -92,11 +100,7 @@ export class EmbeddedTransport implements Transport {
       );
     }
     this.#opened = true;
-    const { clock, random } = environment;
-    const engine =
-      this.#options.engine === "direct"
-        ? createDirectEngine({ clock, random })
-        : createThreadEngine();
+    const engine = this.#createEngine(this.#options, environment);
     engine.onNotice = (notice) => {
       if (notice.kind === "advanced") this.#parts?.feeds.advanced(notice.logs);
       else if (notice.kind === "health") this.#health.told(notice);
@@ -105,7 +109,7 @@ export class EmbeddedTransport implements Transport {
     engine.onStopped = (cause) => this.#failed(cause);
     try {
       await engine.request("open", { options: engineOptionsOf(this.#options) });
-      const reader = openReader({ ...this.#options, clock });
+      const reader = openReader({ ...this.#options, clock: environment.clock });
       this.#parts = {
         environment,
         engine,

@@ -109,23 +109,20 @@ class WriterThread {
     this.#afterWork();
   }
 
+  /** Ticks if that is due, passes on what was committed, and comes back when a tick is due. */
   #afterWork(): void {
-    if (this.#core?.takeCommitted() === true) {
+    const core = this.#core;
+    if (core === undefined) return;
+    // Here too, since a flood of requests would push a timer's turn back again and again.
+    let delayMs = core.waitMs();
+    if (delayMs <= 0) delayMs = core.tick();
+    if (core.takeCommitted()) {
       tellCommitted(this.#checkpoints);
       this.#doorbell?.ring();
     }
-    this.#doorbell?.connectTo(this.#core?.peers() ?? []);
-    this.#tickLater();
-  }
-
-  #tickLater(): void {
+    this.#doorbell?.connectTo(core.peers());
     this.#cancelTick?.();
-    if (this.#core === undefined) return;
-    const delayMs = Math.min(this.#core.waitMs(), tickMsMax);
-    this.#cancelTick = systemClock.after(delayMs, () => {
-      this.#core?.tick();
-      this.#afterWork();
-    });
+    this.#cancelTick = systemClock.after(Math.min(delayMs, tickMsMax), () => this.#afterWork());
   }
 
   async #end(): Promise<void> {
