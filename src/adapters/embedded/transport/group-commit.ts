@@ -26,12 +26,18 @@ export const transactionBytesMax = 4_194_304;
 /** A transaction takes no more units than this. */
 export const transactionUnitsMax = 256;
 
-/** A unit before its batches are encoded. */
+/** A unit without its batches. */
 export type UnitHead = Omit<EngineUnit, "appends">;
+
+/** A batch and its encoded form. */
+export interface PreparedBatch {
+  readonly batch: OutgoingBatch;
+  readonly append: EncodedAppend;
+}
 
 interface Waiting {
   readonly head: UnitHead;
-  readonly batches: readonly OutgoingBatch[];
+  readonly batches: readonly PreparedBatch[];
   readonly resolve: (result: CommitResult) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -61,13 +67,13 @@ export class GroupCommit {
   /** Stores batches in one unit without conditions. */
   async append(batches: readonly OutgoingBatch[]): Promise<readonly AppendResult[]> {
     if (batches.length === 0) return [];
-    const result = await this.commit(plainAppend, batches);
+    const result = await this.commit(plainAppend, prepareBatches(batches));
     if (result.kind === "committed") return result.appended;
     throw new SpillwayError("JOURNAL_IO", `a plain append was ${result.kind}: report this`);
   }
 
   /** Commits a unit together with its outgoing messages. */
-  commit(head: UnitHead, batches: readonly OutgoingBatch[]): Promise<CommitResult> {
+  commit(head: UnitHead, batches: readonly PreparedBatch[]): Promise<CommitResult> {
     return new Promise((resolve, reject) => {
       this.#queue.push({ head, batches, resolve, reject });
       if (this.#scheduled) return;
@@ -99,7 +105,7 @@ export class GroupCommit {
     let bytes = 0;
     while (units < this.#queue.length && units < transactionUnitsMax) {
       const next = this.#queue[units] as Waiting;
-      const nextBytes = next.batches.reduce((sum, batch) => sum + batch.bytes, 0);
+      const nextBytes = next.batches.reduce((sum, { append }) => sum + append.blob.byteLength, 0);
       const full =
         batches + next.batches.length > transactionBatchesMax ||
         bytes + nextBytes > transactionBytesMax;
@@ -113,7 +119,10 @@ export class GroupCommit {
 
   async #transact(waiting: readonly Waiting[]): Promise<void> {
     try {
-      const units = waiting.map(({ head, batches }) => ({ ...head, appends: batches.map(encode) }));
+      const units = waiting.map(({ head, batches }) => ({
+        ...head,
+        appends: batches.map(({ append }) => append),
+      }));
       const transfer = units.flatMap(({ appends }) => appends.map(({ blob }) => blob.buffer));
       const { results } = await this.#engine.request("transact", { units }, transfer);
       for (const [index, { batches, resolve }] of waiting.entries()) {
@@ -131,21 +140,32 @@ export class GroupCommit {
   }
 }
 
-function encode(batch: OutgoingBatch): EncodedAppend {
-  return {
-    channel: batch.channel,
-    priority: batch.priority,
-    count: batch.count,
-    hasGivenIds: batch.hasGivenIds,
-    blob: encodeBatch(batch),
-    dueAtMs: batch.dueAtMs,
-  };
+/**
+ * Encodes batches. Done before anything else of a unit, because a unit that failed halfway on its way
+ * to the engine would leave a hole in the order of units. Throws CODEC_FAILED.
+ */
+export function prepareBatches(batches: readonly OutgoingBatch[]): readonly PreparedBatch[] {
+  return batches.map((batch) => ({ batch, append: encode(batch) }));
 }
 
-function toCommitResult(result: EngineUnitResult, batches: readonly OutgoingBatch[]): CommitResult {
+function encode(batch: OutgoingBatch): EncodedAppend {
+  const { channel, priority, count, hasGivenIds, dueAtMs } = batch;
+  try {
+    return { channel, priority, count, hasGivenIds, blob: encodeBatch(batch), dueAtMs };
+  } catch (cause) {
+    throw new SpillwayError(
+      "CODEC_FAILED",
+      `${count} messages for channel '${channel}' cannot be stored (${String(cause)}): ` +
+        "look for an attribute that has no JSON form",
+      { cause, details: { channel, count } },
+    );
+  }
+}
+
+function toCommitResult(result: EngineUnitResult, batches: readonly PreparedBatch[]): CommitResult {
   if (result.kind !== "committed") return result;
   const appended = result.appended.map((append, index) =>
-    toAppendResult(append, batches[index] as OutgoingBatch),
+    toAppendResult(append, (batches[index] as PreparedBatch).batch),
   );
   return { kind: "committed", appended, version: result.version };
 }

@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { SpillwayError } from "../../../errors/spillway-error.ts";
 import type { Clock } from "../../../kernel/clock.ts";
+import { systemRandom } from "../../../kernel/random.ts";
+import { OutgoingBatch } from "../../../message/outgoing-batch.ts";
 import type { CommitResult } from "../../../ports/commit-unit.ts";
 import type { DeliveryBatch } from "../../../ports/transport.ts";
 import type { Engine } from "../journal/engine.ts";
@@ -10,6 +12,7 @@ import type { GroupCommit, UnitHead } from "./group-commit.ts";
 import { cursorAdvanceMs, GroupConsumer } from "./group-consumer.ts";
 import type { BatchReader } from "./reader.ts";
 
+const template = { type: "a.b", version: 1, source: "test", contentType: "application/json" };
 const never = new AbortController().signal;
 const batchMessages = 4;
 const committed: CommitResult = { kind: "committed", appended: [], version: 1 };
@@ -129,15 +132,23 @@ test("a transaction that fails hands everything back like a refusal", async () =
   assert.deepEqual(await again, committed);
 });
 
-test("a message to an unknown channel is refused before anything is sent", async () => {
+test("what cannot be stored is refused before anything is sent, and poisons nothing", async () => {
   const { consumer, units } = consumerOf();
   const publishes = [{ channel: "nowhere" } as never];
   const unit = { sequence: 1, settlements: [], publishes, state: [] };
   await assert.rejects(consumer.commit(unit), { code: "UNKNOWN_CHANNEL" });
   assert.equal(units.length, 0);
-  const known = consumer.commit({ ...unit, publishes: [{ channel: "known" } as never] });
+  const unencodable = new OutgoingBatch("known", "normal", systemRandom);
+  const extensions = { amount: 1n as unknown as number };
+  unencodable.add(template, "{}", 1_000, undefined, { extensions });
+  const refused = consumer.commit({ ...unit, publishes: [unencodable] });
+  await assert.rejects(refused, { code: "CODEC_FAILED" });
+  assert.equal(units.length, 0);
+  const known = new OutgoingBatch("known", "normal", systemRandom);
+  known.add(template, "{}", 1_000);
+  const sent = consumer.commit({ ...unit, publishes: [known] });
   units[0]?.answer(committed);
-  assert.deepEqual(await known, committed);
+  assert.deepEqual(await sent, committed);
 });
 
 /** Passes a batch of another owner's, so that the cursor lags behind. */

@@ -5,13 +5,12 @@
 import { ClosedError } from "../../../errors/spillway-error.ts";
 import type { CancelTimer, Clock } from "../../../kernel/clock.ts";
 import type { Priority } from "../../../message/envelope.ts";
-import type { OutgoingBatch } from "../../../message/outgoing-batch.ts";
 import type { CommitResult, CommitUnit, StateChange } from "../../../ports/commit-unit.ts";
 import type { Consumer, DeliveryBatch } from "../../../ports/transport.ts";
 import type { Engine, RangeGrant } from "../journal/engine.ts";
 import type { ChannelFeed } from "./channel-feed.ts";
 import { DeliveryFetcher } from "./delivery-fetcher.ts";
-import type { GroupCommit } from "./group-commit.ts";
+import { type GroupCommit, type PreparedBatch, prepareBatches } from "./group-commit.ts";
 import { RangeTracker } from "./range-tracker.ts";
 import type { BatchReader } from "./reader.ts";
 import type { UnitPlan } from "./unit-plan.ts";
@@ -139,10 +138,11 @@ export class GroupConsumer implements Consumer {
     if (this.#closed) throw this.#closedError();
     if (this.#poisoned) return { kind: "poisoned" };
     for (const { channel } of unit.publishes) this.#environment.assertChannel(channel);
+    const batches = prepareBatches(unit.publishes);
     const plan = this.#tracker.plan(unit.settlements);
     this.#callersUnits++;
     try {
-      return await this.#send(plan, unit.sequence, unit.state, unit.publishes);
+      return await this.#send(plan, unit.sequence, unit.state, batches);
     } finally {
       this.#callersUnits--;
     }
@@ -152,13 +152,13 @@ export class GroupConsumer implements Consumer {
     plan: UnitPlan,
     sequence: number,
     state: readonly StateChange[],
-    publishes: readonly OutgoingBatch[],
+    batches: readonly PreparedBatch[],
   ): Promise<CommitResult> {
     const generation = this.#generation;
     const { member } = this.#identity;
     const { fences, cursors, open } = plan;
     const head = { member, generation, sequence, fences, cursors, open, state };
-    const sent = this.#settled(this.#environment.groupCommit.commit(head, publishes), plan);
+    const sent = this.#settled(this.#environment.groupCommit.commit(head, batches), plan);
     this.#sending.add(sent);
     const forget = (): boolean => this.#sending.delete(sent);
     sent.then(forget, forget);
