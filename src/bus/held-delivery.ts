@@ -74,18 +74,19 @@ export class HeldDelivery implements Delivery {
   }
 
   /**
-   * The decision comes too late, or will never come: the message is delivered again. The handler is
-   * left waiting; nobody asks it any more, and settling it could be taken for an acknowledgement.
+   * The decision comes too late, or will never come: the message is delivered again. The call of the
+   * handler is void by then, so that its end acknowledges nothing; it is awaited all the same before
+   * the subscription goes on.
    */
   lose(reason: unknown): void {
     this.#isSettled = true;
-    this.#durable.reject(
-      new LeaseLostError(
-        `message ${this.message.id} of '${this.message.channel}' is no longer this reader's: it ` +
-          "is delivered again",
-        { cause: reason },
-      ),
+    const error = new LeaseLostError(
+      `message ${this.message.id} of '${this.message.channel}' is no longer this reader's: it ` +
+        "is delivered again",
+      { cause: reason },
     );
+    this.#handler.reject(error);
+    this.#durable.reject(error);
   }
 }
 
