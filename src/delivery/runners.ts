@@ -163,6 +163,7 @@ export class Runners {
   }
 
   #armSweep(delayMs: number): void {
+    if (delayMs === Number.POSITIVE_INFINITY) return;
     const { clock } = this.#options;
     this.#cancelSweep = clock.after(delayMs, () => this.#sweep(), { background: true });
   }

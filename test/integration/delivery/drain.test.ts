@@ -134,3 +134,18 @@ test("a waiting retry does not hold a drain up; its attempt is kept", async () =
   assert.deepEqual(attempts, [2]);
   await world.close();
 });
+
+test("a handler may take for ever where it is allowed to: no timer is set", async () => {
+  const world = await World.open();
+  await world.publishKeys("a");
+  const gate = new Gate();
+  const { counters } = await world.subscribe(() => gate.promise, {
+    timeoutMs: Number.POSITIVE_INFINITY,
+  });
+  await world.clock.advance(1e9);
+  assert.equal(world.clock.timersWaiting, 0);
+  gate.open();
+  await world.clock.settle();
+  assert.deepEqual([counters.acked, counters.handlerTimeouts], [1, 0]);
+  await world.close();
+});
