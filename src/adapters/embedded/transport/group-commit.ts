@@ -141,8 +141,8 @@ export class GroupCommit {
 }
 
 /**
- * Encodes batches. Done before anything else of a unit, because a unit that failed halfway on its way
- * to the engine would leave a hole in the order of units. Throws CODEC_FAILED.
+ * Encodes batches. Done before anything else of a unit, because a unit that failed halfway on its
+ * way to the engine would leave a hole in the order of units. Throws CODEC_FAILED.
  */
 export function prepareBatches(batches: readonly OutgoingBatch[]): readonly PreparedBatch[] {
   return batches.map((batch) => ({ batch, append: encode(batch) }));
