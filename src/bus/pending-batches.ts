@@ -211,7 +211,7 @@ export class PendingQueue {
   readonly #random: Random;
   #batches: PendingBatch[] = [];
   /** The newest batch of each kind, by channel. */
-  readonly #newest = new Map<string, PendingBatch[]>();
+  #newest = new Map<string, PendingBatch[]>();
   #last: PendingBatch | undefined;
 
   constructor(random: Random) {
@@ -245,7 +245,9 @@ export class PendingQueue {
   takeAll(): PendingBatch[] {
     const taken = this.#batches;
     this.#batches = [];
-    this.#newest.clear();
+    // Not clear(): a cleared map's old table refers to its new one, and once one of them is old in
+    // the collector's sense, every batch ever sent is kept until the next full collection.
+    this.#newest = new Map();
     this.#last = undefined;
     return taken;
   }

@@ -26,6 +26,8 @@ export interface CrashSite {
   /** A bus of the test process itself, used to look. */
   readonly monitor: Bus;
   readonly random: Random;
+  /** Processes that run now, to be ended whatever happens. */
+  readonly running: Set<ChildProcess>;
 }
 
 interface Child {
@@ -53,6 +55,8 @@ function start(
   const ended = new Promise<number | null>((resolve) =>
     child.once("exit", (code) => resolve(code)),
   );
+  site.running.add(child);
+  void ended.then(() => site.running.delete(child));
   return new Promise((resolve, reject) => {
     child.once("message", () => resolve({ name, process: child, ended }));
     void ended.then((code) => reject(new Error(`${script} ${name} ended early with ${code}`)));

@@ -41,7 +41,13 @@ test(`${cycles} crash cycles, seed ${seed}`, { timeout: cycles * 60_000 }, async
     transport: embedded({ directory, leaseMs }),
     channels: [transfers],
   });
-  const site: CrashSite = { directory, notes, monitor, random: seededRandom(seed) };
+  const site: CrashSite = {
+    directory,
+    notes,
+    monitor,
+    random: seededRandom(seed),
+    running: new Set(),
+  };
   const counts = {
     cycles: 0,
     acknowledged: 0,
@@ -71,6 +77,7 @@ test(`${cycles} crash cycles, seed ${seed}`, { timeout: cycles * 60_000 }, async
     assert.ok(counts.acknowledged >= cycles * messagesPerCycle);
     assert.ok(counts.redelivered > 0, "no kill ever hit a message in flight");
   } finally {
+    for (const child of site.running) child.kill("SIGKILL");
     await recordEvidence("crash", { seed, counts, violations });
     await monitor.close();
     rmSync(root, { recursive: true, force: true });

@@ -52,7 +52,8 @@ export class Deduper implements WriterCache {
   readonly #seed: number;
   readonly #windows = new Map<number, Window>();
   readonly #touched = new Set<number>();
-  readonly #views = new Map<string, StoredRecord>();
+  /** Replaced, never cleared: a cleared map's old table keeps the new one's entries alive. */
+  #views = new Map<string, StoredRecord>();
   readonly #hits: Hit[] = [];
 
   constructor(writer: Writer, catalog: Catalog, limits: DedupeLimits, seed: number) {
@@ -65,12 +66,12 @@ export class Deduper implements WriterCache {
 
   begun(): void {
     this.#touched.clear();
-    this.#views.clear();
+    this.#views = new Map();
   }
 
   rolledBack(): void {
     for (const channel of this.#touched) this.#windows.delete(channel);
-    this.#views.clear();
+    this.#views = new Map();
   }
 
   /**
@@ -252,7 +253,7 @@ export class Deduper implements WriterCache {
     if (first === undefined) {
       first = hit.lane === timerLane ? this.#timer(hit) : this.#batch(channel, hit);
       if (first === undefined) return undefined;
-      if (this.#views.size >= viewsMax) this.#views.clear();
+      if (this.#views.size >= viewsMax) this.#views = new Map();
       this.#views.set(key, first);
     }
     if (hit.lane === timerLane) return first;

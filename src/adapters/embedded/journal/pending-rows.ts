@@ -33,19 +33,20 @@ const logsMax = 1_048_576;
 /** See the head of this file. */
 export class PendingRows implements WriterCache {
   readonly #writer: Writer;
-  readonly #cursors = new Map<number, Cursor>();
-  readonly #open = new Map<string, Open>();
-  readonly #state = new Map<string, State>();
+  #cursors = new Map<number, Cursor>();
+  #open = new Map<string, Open>();
+  #state = new Map<string, State>();
 
   constructor(writer: Writer) {
     this.#writer = writer;
     writer.attach(this);
   }
 
+  /** New maps, not cleared ones: a cleared map's old table keeps the new one's entries alive. */
   rolledBack(): void {
-    this.#cursors.clear();
-    this.#open.clear();
-    this.#state.clear();
+    this.#cursors = new Map();
+    this.#open = new Map();
+    this.#state = new Map();
   }
 
   /** Moves a cursor. */

@@ -1,0 +1,76 @@
+// The suites are tested themselves: each bug below is planted into a temporary copy of the sources,
+// and the suite that guards against it must fail there, with the violation it is meant to find.
+// A plant that no longer applies to the sources fails too. Nothing in src/ knows of this.
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { plants } from "./planted-bugs.ts";
+
+const root = fileURLToPath(new URL("../../", import.meta.url));
+
+function copySources(): string {
+  const copy = mkdtempSync(join(tmpdir(), "spillway-plant-"));
+  for (const entry of ["src", "package.json", "test/crash", "test/evidence.ts"]) {
+    cpSync(join(root, entry), join(copy, entry), {
+      recursive: true,
+      filter: (source) => !source.includes("/demo/data"),
+    });
+  }
+  symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
+  return copy;
+}
+
+/** A suite of its own: it must not take itself for a part of this run. */
+function suiteEnvironment(): NodeJS.ProcessEnv {
+  const { NODE_TEST_CONTEXT: _, ...environment } = process.env;
+  return { ...environment, SPILLWAY_CRASH_CYCLES: "6", SPILLWAY_TEST_LONG: "0" };
+}
+
+function run(
+  copy: string,
+  suite: string,
+  name: string,
+): { readonly failed: boolean; readonly output: string } {
+  const result = spawnSync(
+    process.execPath,
+    [
+      "--conditions=spillway:source",
+      "--test",
+      `--test-name-pattern=${name}`,
+      `test/crash/${suite}.test.ts`,
+    ],
+    {
+      cwd: copy,
+      encoding: "utf8",
+      timeout: 120_000,
+      env: suiteEnvironment(),
+    },
+  );
+  return { failed: result.status !== 0, output: result.stdout + result.stderr };
+}
+
+for (const plant of plants) {
+  test(`planted: ${plant.bug}`, { timeout: 180_000 }, () => {
+    const copy = copySources();
+    try {
+      for (const { file, find, replace } of plant.changes) {
+        const path = join(copy, file);
+        const source = readFileSync(path, "utf8");
+        assert.equal(source.split(find).length, 2, `the plant no longer applies: ${file}: ${find}`);
+        writeFileSync(
+          path,
+          source.replace(find, () => replace),
+        );
+      }
+      const { failed, output } = run(copy, plant.suite, plant.testName);
+      assert.ok(failed, `the bug was not caught by ${plant.suite}`);
+      assert.match(output, plant.finds, "the suite failed, but for another reason");
+    } finally {
+      rmSync(copy, { recursive: true, force: true });
+    }
+  });
+}

@@ -1,0 +1,106 @@
+// The bugs that are planted into a copy of the sources, and what must find each of them.
+
+/** One change of one source file: the text must occur exactly once. */
+export interface Change {
+  readonly file: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+/** One bug. */
+export interface Plant {
+  readonly bug: string;
+  readonly changes: readonly Change[];
+  /** The suite in test/crash that must fail, and which of its tests. */
+  readonly suite: "crash" | "fsync" | "ownership";
+  readonly testName: string;
+  /** What its output must say. */
+  readonly finds: RegExp;
+}
+
+const journal = "src/adapters/embedded/journal";
+
+export const plants: readonly Plant[] = [
+  {
+    bug: "synchronous=NORMAL on the writing connection",
+    changes: [
+      {
+        file: `${journal}/connection.ts`,
+        find: 'durability === "fsync" ? 2 : 1',
+        replace: "1",
+      },
+    ],
+    suite: "fsync",
+    testName: "no publish resolves",
+    finds: /resolved before a sync/,
+  },
+  {
+    bug: "a publish is acknowledged before its commit",
+    changes: [
+      {
+        file: "src/bus/publisher.ts",
+        find: "const results = await this.#options.transport.append(batches.map((each) => each.batch));",
+        replace: `this.#options.transport.append(batches.map((each) => each.batch)).catch(() => undefined);
+      const results = batches.map(() => ({ firstOffset: 0 }) as AppendResult);`,
+      },
+    ],
+    suite: "crash",
+    testName: "crash cycles",
+    finds: /lost: \S+ was acknowledged/,
+  },
+  {
+    bug: "the cursor of one range is not moved",
+    changes: [
+      {
+        file: `${journal}/units.ts`,
+        find: "this.#pending.moveCursor(member.group, log, range, position);",
+        replace: "if (range !== 1) this.#pending.moveCursor(member.group, log, range, position);",
+      },
+    ],
+    suite: "crash",
+    testName: "crash cycles",
+    finds: /ledger: account|stuck|order: /,
+  },
+  {
+    bug: "the fence is not looked at",
+    changes: [
+      {
+        file: `${journal}/units.ts`,
+        find: "if (lease !== undefined && lease.epoch === epoch && lease.member === member.id) continue;",
+        replace: "if (lease !== undefined) continue;",
+      },
+    ],
+    suite: "ownership",
+    testName: "frozen process",
+    finds: /the late commit was accepted/,
+  },
+  {
+    bug: "what was settled is committed apart from its effects",
+    changes: [
+      {
+        file: `${journal}/units.ts`,
+        find: "this.#settle(unit, member);",
+        replace: "this.late.push(() => this.#settle(unit, member));",
+      },
+      {
+        file: `${journal}/units.ts`,
+        find: "  readonly #writer: Writer;",
+        replace: "  late: (() => void)[] = [];\n  readonly #writer: Writer;",
+      },
+      {
+        file: `${journal}/units.ts`,
+        find: 'return this.#writer.transaction("committing", () =>',
+        replace: `queueMicrotask(() => {
+        const late = this.late;
+        this.late = [];
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 30);
+        if (late.length > 0) this.#writer.transaction("settling", () => late.forEach((each) => each()));
+      });
+      return this.#writer.transaction("committing", () =>`,
+      },
+    ],
+    suite: "crash",
+    testName: "crash cycles",
+    finds: /ledger: account/,
+  },
+];
