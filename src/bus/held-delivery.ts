@@ -35,6 +35,7 @@ export class HeldDelivery implements Delivery {
     this.handled = this.#handler.promise;
     // A lost delivery comes again, so nobody has to await ack(): no unhandled rejection then.
     this.#durable.promise.catch(() => undefined);
+    this.#handler.promise.catch(() => undefined);
   }
 
   /** Whether the owner has decided. */
