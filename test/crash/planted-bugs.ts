@@ -44,9 +44,9 @@ export const plants: readonly Plant[] = [
       const results = batches.map(() => ({ firstOffset: 0 }) as AppendResult);`,
       },
     ],
-    suite: "crash",
-    testName: "crash cycles",
-    finds: /lost: \S+ was acknowledged/,
+    suite: "fsync",
+    testName: "no publish resolves",
+    finds: /resolved before a sync/,
   },
   {
     bug: "the cursor of one range is not moved",
