@@ -2,9 +2,10 @@
 // answers come back in order. Knows nothing of SQLite. Always true: when the thread ends by
 // itself, every request without an answer rejects with JOURNAL_STOPPED: whether it took effect is
 // not known.
-import { Worker } from "node:worker_threads";
+import type { Worker } from "node:worker_threads";
 import { SpillwayError } from "../../../errors/spillway-error.ts";
 import type { Engine, EngineNotice } from "../journal/engine.ts";
+import { startThread, threadUrl } from "./start-thread.ts";
 import { fromPlainError, type ThreadMessage, type WriterData } from "./thread-messages.ts";
 
 interface Pending {
@@ -12,12 +13,8 @@ interface Pending {
   readonly reject: (error: SpillwayError) => void;
 }
 
-// Beside this file in the sources as in the build, where the extension is another one.
-const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
-const writerThread = new URL(`./writer-thread.${extension}`, import.meta.url);
-
 /** Starts the writer thread; it keeps the process alive until terminate(). */
-export function createThreadEngine(thread: URL = writerThread): Engine {
+export function createThreadEngine(thread: URL = threadUrl("writer-thread")): Engine {
   return new ThreadEngine(thread);
 }
 
@@ -34,7 +31,7 @@ class ThreadEngine implements Engine {
 
   constructor(thread: URL) {
     const workerData: WriterData = { progress: this.#progress };
-    this.#worker = new Worker(thread, { name: "spillway-writer", workerData });
+    this.#worker = startThread(thread, "spillway-writer", workerData);
     this.#worker.on("message", (message: ThreadMessage) => this.#receive(message));
     this.#worker.on("error", (error) => {
       this.#cause = error;

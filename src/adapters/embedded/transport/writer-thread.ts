@@ -2,7 +2,7 @@
 // processes' doorbells after commits and listens to its own. Always true: requests are answered
 // in their order, notices of a request before its answer; an error that the core does not expect
 // ends the thread.
-import { parentPort, Worker, workerData } from "node:worker_threads";
+import { parentPort, type Worker, workerData } from "node:worker_threads";
 import { type CancelTimer, systemClock } from "../../../kernel/clock.ts";
 import { systemRandom } from "../../../kernel/random.ts";
 import { JournalCore } from "../journal/core.ts";
@@ -11,6 +11,7 @@ import { createCheckpointWords, stopCheckpoints, tellCommitted } from "./checkpo
 import type { CheckpointData } from "./checkpoint-words.ts";
 import { Doorbell, removeStale } from "./doorbell.ts";
 import { bellFolder, bellsIn, newBellPath } from "./doorbell-path.ts";
+import { startThread, threadUrl } from "./start-thread.ts";
 import {
   type ThreadMessage,
   type ThreadRequest,
@@ -90,12 +91,9 @@ class WriterThread {
   #startCheckpoints({ directory, durability, busyTimeoutMs }: EngineOptions): void {
     const shared = this.#checkpoints;
     const data: CheckpointData = { directory, durability, busyTimeoutMs, shared };
-    const extension = import.meta.url.endsWith(".ts") ? "ts" : "js";
     // Its failure is a failure of the disk: unhandled here, it ends this thread too.
-    this.#checkpointThread = new Worker(
-      new URL(`./checkpoint-thread.${extension}`, import.meta.url),
-      { name: "spillway-checkpoint", workerData: data },
-    );
+    const url = threadUrl("checkpoint-thread");
+    this.#checkpointThread = startThread(url, "spillway-checkpoint", data);
   }
 
   /** The journal has changed elsewhere, or may have. */
