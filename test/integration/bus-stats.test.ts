@@ -70,7 +70,9 @@ test("lag is the age of the oldest message that is not settled", async () => {
   await clock.advance(3_000);
   const [channel] = (await bus.stats()).channels;
   assert.deepEqual([channel?.groups[0]?.depth, channel?.groups[0]?.lagMs], [1, 3_000]);
-  await assert.rejects(bus.close({ timeoutMs: 0 }), { code: "DRAIN_DEADLINE" });
+  const closed = assert.rejects(bus.close({ timeoutMs: 0 }), { code: "DRAIN_DEADLINE" });
+  await clock.advance(0);
+  await closed;
 });
 
 test("health is that of the transport, the publisher and every subscription", async () => {
@@ -93,7 +95,9 @@ test("health is that of the transport, the publisher and every subscription", as
   const jammed = await bus.health();
   assert.equal(jammed.status, "degraded");
   assert.match(jammed.reasons.join(), /group 'shop' on channel 'test.order.placed'/);
-  await bus.close({ timeoutMs: 0 }).catch(() => undefined);
+  const closed = bus.close({ timeoutMs: 0 }).catch(() => undefined);
+  await clock.advance(0);
+  await closed;
 });
 
 test("diagnostics channels tell what happens, only where somebody listens", async () => {
