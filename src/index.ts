@@ -1,11 +1,6 @@
 // The public names of `spillway`, one by one. Nothing else is public.
-export { type Bus, type BusHealth } from "./bus/bus.ts";
-export {
-  busDefaults,
-  type BusOptions,
-  type BusSettings,
-  type ShutdownSignal,
-} from "./bus/bus-options.ts";
+export type { Bus, BusHealth } from "./bus/bus.ts";
+export type { BusOptions, ShutdownSignal } from "./bus/bus-options.ts";
 export type { BusStats, ChannelStatistics, GroupStatistics } from "./bus/bus-stats.ts";
 export type { AnyChannel } from "./bus/channel-registry.ts";
 export type { StateReadOptions, StateTableView, StateView } from "./bus/committed-state.ts";

@@ -75,9 +75,9 @@ export class HeldDelivery implements Delivery {
   }
 
   /**
-   * The decision comes too late, or will never come: the message is delivered again. The call of the
-   * handler is void by then, so that its end acknowledges nothing; it is awaited all the same before
-   * the subscription goes on.
+   * The decision comes too late, or will never come: the message is delivered again. The call of
+   * the handler is void by then, so that its end acknowledges nothing; it is awaited all the same
+   * before the subscription goes on.
    */
   lose(reason: unknown): void {
     this.#isSettled = true;

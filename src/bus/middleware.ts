@@ -20,8 +20,9 @@ export type Middleware =
   | { readonly kind: "publish"; readonly run: PublishMiddleware };
 
 /**
- * Middleware around every handler call. `next()` calls what is inside and resolves to what the
- * handler returned; an error thrown here counts as the handler's.
+ * Middleware around every handler call. It calls `next()` once, which calls what is inside and
+ * resolves to what the handler returned. What it returns itself is ignored; an error thrown here
+ * counts as the handler's.
  *
  * @example
  * import { createBus, onConsume } from "spillway";
