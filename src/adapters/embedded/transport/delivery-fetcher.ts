@@ -63,14 +63,8 @@ export class DeliveryFetcher {
     const listed = lane.nextListed();
     if (listed !== undefined) {
       const batch = this.#reader.batchAt(this.#channel, priority, listed);
-      if (batch?.base !== listed) {
-        throw damaged(`channel '${this.#channel}' (${priority}): open batch ${listed} is missing`, {
-          channel: this.#channel,
-          priority,
-          offset: listed,
-        });
-      }
-      lane.loadListed(batch);
+      if (batch?.base === listed) lane.loadListed(batch);
+      else this.#forgetListed(lane, listed);
       return true;
     }
     const offset = lane.nextOffset();
@@ -79,6 +73,23 @@ export class DeliveryFetcher {
     if (batch === undefined) return false;
     lane.scan(batch);
     return true;
+  }
+
+  /** Retention may remove open messages where the channel says so; anything else is damage. */
+  #forgetListed(lane: LaneTracker, offset: number): void {
+    const { priority } = lane;
+    if (!this.#removed(lane, offset)) {
+      throw damaged(`channel '${this.#channel}' (${priority}): open message ${offset} is missing`, {
+        channel: this.#channel,
+        priority,
+        offset,
+      });
+    }
+    lane.forgetMissing(offset);
+  }
+
+  #removed(lane: LaneTracker, offset: number): boolean {
+    return offset < (this.#reader.log(this.#channel, lane.priority)?.start ?? 0);
   }
 
   /** Hands open messages out again; those that are settled or not owned are left out. */
@@ -92,8 +103,13 @@ export class DeliveryFetcher {
     const batches: DeliveryBatch[] = [];
     let read = 0;
     for (let at = 0; at < ascending.length; ) {
-      const batch = this.#reader.batchAt(this.#channel, priority, ascending[at] as number);
-      if (batch === undefined) break;
+      const offset = ascending[at] as number;
+      const batch = this.#reader.batchAt(this.#channel, priority, offset);
+      if (batch === undefined || batch.base > offset) {
+        if (this.#removed(lane, offset)) lane.forgetMissing(offset);
+        at++;
+        continue;
+      }
       const end = endOf(batch);
       let next = at + 1;
       while (next < ascending.length && (ascending[next] as number) < end) next++;

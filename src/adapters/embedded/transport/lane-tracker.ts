@@ -6,7 +6,7 @@ import type { Priority } from "../../../message/envelope.ts";
 import type { DeliveryBatch, OpenEntry } from "../../../ports/transport.ts";
 import { damaged, decodeOpen, type OpenListEntry } from "../journal/format.ts";
 import type { Epochs, Ownership } from "./ownership.ts";
-import { type LocatedBatch, recordState, TrackedBatch } from "./tracked-batch.ts";
+import { type LocatedBatch, type Places, recordState, TrackedBatch } from "./tracked-batch.ts";
 
 /** What a delivery batch carries: its states, and the epochs under which it was fetched. */
 export class DeliveryToken {
@@ -164,6 +164,27 @@ export class LaneTracker {
     if (records.length > 0) this.#handover = { batch, tracked, records, at: 0 };
   }
 
+  /** Retention removed the batch at `offset`, read or not: nothing of it is left to do. */
+  forgetMissing(offset: number): void {
+    for (const tracked of this.batches.values()) {
+      if (offset < tracked.base || offset >= tracked.end) continue;
+      for (const [record, state] of tracked.states.entries()) {
+        if (state !== recordState.fresh && state !== recordState.parked) continue;
+        tracked.set(record, recordState.done);
+        tracked.setEntry(record, undefined);
+        this.touch(tracked, tracked.ranges[record] as number);
+      }
+    }
+    this.#listed = this.#listed.filter(({ base, range }) => {
+      if (base !== offset || !this.#ownership.startable(range)) return true;
+      const tracked = this.#track({ base, count: 0, slotAt: () => 0, offsetAt: (at) => base + at });
+      // The list is still stored: the next unit removes it.
+      tracked.listed.add(range);
+      this.touch(tracked, range);
+      return false;
+    });
+  }
+
   #loadEntries(tracked: TrackedBatch, listed: ListedOpen, records: number[]): void {
     this.batches.set(tracked.base, tracked);
     tracked.listed.add(listed.range);
@@ -231,7 +252,7 @@ export class LaneTracker {
     return open.size === 0 ? { stored, records, token } : { stored, records, open, token };
   }
 
-  #track(batch: LocatedBatch): TrackedBatch {
+  #track(batch: Places): TrackedBatch {
     return (
       this.batches.get(batch.base) ?? new TrackedBatch(this.lane, batch, this.#ownership.partitions)
     );

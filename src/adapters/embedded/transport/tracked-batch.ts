@@ -13,13 +13,16 @@ export interface LocatedBatch extends StoredBatch {
   readonly base: number;
 }
 
+/** Where the records of a batch stand. */
+export type Places = Pick<LocatedBatch, "base" | "count" | "slotAt" | "offsetAt">;
+
 /** The key range of a slot. */
 export function rangeOfSlot(slot: number, partitions: number): number {
   return Math.floor((slot * partitions) / slotCount);
 }
 
 /** First offset behind a batch. */
-export function endOf(batch: StoredBatch): number {
+export function endOf(batch: Pick<StoredBatch, "count" | "offsetAt">): number {
   return batch.offsetAt(batch.count - 1) + 1;
 }
 
@@ -46,7 +49,7 @@ export class TrackedBatch {
   /** Offset of each record; undefined where they are dense from `base`. */
   readonly #offsets: Float64Array | undefined;
 
-  constructor(lane: number, batch: LocatedBatch, partitions: number) {
+  constructor(lane: number, batch: Places, partitions: number) {
     const { count } = batch;
     this.lane = lane;
     this.base = batch.base;
