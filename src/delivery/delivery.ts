@@ -4,7 +4,7 @@
 import { ContractIndex } from "../contracts/contract-index.ts";
 import { ClosedError, LeaseLostError, SpillwayError } from "../errors/spillway-error.ts";
 import { backoffMs } from "../kernel/backoff.ts";
-import { delay } from "../kernel/clock.ts";
+import { type CancelTimer, delay } from "../kernel/clock.ts";
 import { Decoder } from "./decode.ts";
 import {
   type DeliveryEnvironment,
@@ -128,22 +128,28 @@ export class Delivery {
   }
 
   async #drain(deadlineMs: number): Promise<boolean> {
-    const { clock } = this.#parts.environment;
     this.#isDraining = true;
     this.#intake.stop();
-    if (!this.#isClosed) {
-      await new Promise<void>((resolve) => {
-        const cancel = clock.after(Math.max(0, deadlineMs - clock.monotonicMs()), resolve);
-        this.#onQuiet = () => {
-          cancel();
-          resolve();
-        };
-        this.#idle();
-      });
-    }
+    if (!this.#isClosed) await this.#quiet(deadlineMs);
     const isFinished = this.#isQuiet;
     await this.#close(new ClosedError("the subscription was closed before the handler finished"));
     return isFinished;
+  }
+
+  /** Resolves when nothing is under way any more, or at the deadline. */
+  #quiet(deadlineMs: number): Promise<void> {
+    const { clock } = this.#parts.environment;
+    return new Promise((resolve) => {
+      let cancel: CancelTimer = () => undefined;
+      const waitMs = deadlineMs - clock.monotonicMs();
+      if (waitMs > 0) cancel = clock.after(waitMs, resolve);
+      else clock.soon(resolve);
+      this.#onQuiet = () => {
+        cancel();
+        resolve();
+      };
+      this.#idle();
+    });
   }
 
   #close(reason: SpillwayError): Promise<void> {
