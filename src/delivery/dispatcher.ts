@@ -103,16 +103,19 @@ export class Dispatcher {
 
   /** Gives the messages behind `line` out again, before all others of their slot that wait. */
   putBack(line: object): void {
-    const [first, ...others] = this.#held.get(line) ?? [];
-    if (first === undefined) return;
+    const places = this.#held.get(line);
+    const [first] = places ?? [];
+    if (places === undefined || first === undefined) return;
     this.#held.delete(line);
     const slot = slotOf(first.batch, first.position);
-    if (this.#slots.has(slot)) {
-      this.#slots.set(slot, [first, ...others, ...(this.#slots.get(slot) ?? [])]);
-      return;
-    }
-    this.#slots.set(slot, others);
-    this.#ready.push(first);
+    const waiting = this.#slots.get(slot) ?? [];
+    const isOut = this.#slots.has(slot);
+    const readyAt = this.#ready.findIndex((place) => slotOf(place.batch, place.position) === slot);
+    // One of the slot that was about to be given out steps back behind them.
+    const ready = readyAt === -1 ? [] : this.#ready.splice(readyAt, 1);
+    const all = [...places, ...ready, ...waiting];
+    if (!isOut || readyAt !== -1) this.#ready.push(all.shift() as WindowPlace);
+    this.#slots.set(slot, all);
   }
 
   /** Forgets what is out and what waits, and starts over with these messages, in this order. */
