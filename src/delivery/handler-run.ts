@@ -13,7 +13,7 @@ import type { OpenMessage } from "./key-lines.ts";
 import type { EncodedMessage, OutgoingEncoder } from "./outgoing-encoder.ts";
 import type { ReceivedMessage } from "./received-message.ts";
 import type { StateRows } from "./state-rows.ts";
-import { StateView } from "./state-view.ts";
+import { type RowTurn, StateView } from "./state-view.ts";
 import type { WindowBatch } from "./window.ts";
 
 /** What all handler calls of one subscription share. */
@@ -50,6 +50,9 @@ export class HandlerRun implements HandlerContext {
   /** Promises of this call that the handler may not have awaited. */
   pending: Promise<unknown>[] | undefined;
   view: StateView | undefined;
+  turn: RowTurn | undefined;
+  /** The row at which this call was in vain: its repetition waits for its turn there. */
+  contendedRow: string | undefined;
   readonly #scope: RunScope;
   #controller: AbortController | undefined;
   #abortReason: unknown;
@@ -160,6 +163,8 @@ export class HandlerRun implements HandlerContext {
   end(): void {
     this.isOver = true;
     this.view?.release();
+    if (this.turn?.hasIt === true) this.#scope.rows?.turns.leave(this.turn.row);
+    this.turn = undefined;
   }
 
   /** What console.log shows. */

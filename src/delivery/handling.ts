@@ -58,11 +58,36 @@ export class Handling {
 
   /** See RunnerHost. */
   prepare(runner: Runner, before: HandlerRun | undefined): Prepared | Promise<Prepared> {
-    const batch = before?.batch ?? this.#dispatcher.batch;
-    const position = before?.position ?? this.#dispatcher.position;
+    if (before !== undefined) return this.#prepareAgain(runner, before);
+    const { batch, position } = this.#dispatcher;
     const open = batch.open?.get(position);
-    if (before === undefined && !this.#isToBeRun(batch, position, open)) return undefined;
+    if (!this.#isToBeRun(batch, position, open)) return undefined;
+    return this.#begin(runner, batch, position, open);
+  }
+
+  /** Once more, when it is this message's turn at the row where its call collided. */
+  #prepareAgain(runner: Runner, before: HandlerRun): Prepared | Promise<Prepared> {
+    const { batch, position, open, contendedRow: row } = before;
+    const turns = this.#parts.rows?.turns;
+    if (row === undefined || turns === undefined) return this.#begin(runner, batch, position, open);
+    const again = (): Prepared | Promise<Prepared> => {
+      if (!this.#isVoid(before)) return this.#begin(runner, batch, position, open, row);
+      turns.leave(row);
+      return undefined;
+    };
+    const entered = turns.enter(row);
+    return entered === undefined ? again() : entered.then(again);
+  }
+
+  #begin(
+    runner: Runner,
+    batch: WindowBatch,
+    position: number,
+    open: OpenMessage | undefined,
+    row?: string,
+  ): Prepared | Promise<Prepared> {
     const run = new HandlerRun(this.#scope, batch, position, open, this.#settler.generation);
+    if (row !== undefined) run.turn = { row, hasIt: true };
     runner.run = run;
     const decoded = this.#decoder.decode(batch.stored, batch.recordAt(position));
     if (decoded instanceof Promise) return decoded.then((each) => this.#decoded(run, each));
@@ -70,7 +95,10 @@ export class Handling {
   }
 
   #decoded(run: HandlerRun, decoded: Decoded): Prepared {
-    if (this.#isVoid(run)) return run.isAbandoned ? run : undefined;
+    if (this.#isVoid(run)) {
+      run.end();
+      return undefined;
+    }
     if (decoded instanceof InvalidMessage) {
       this.#outcomes.invalid(run, decoded);
       this.#end(run);
@@ -183,7 +211,8 @@ export class Handling {
       return false;
     }
     let outcome = failure;
-    if (run.view?.isStale === true) {
+    run.contendedRow = run.view?.staleRow;
+    if (run.contendedRow !== undefined) {
       this.#parts.environment.counters.conflicts++;
       if (reruns < this.#parts.limits.rerunsMax) {
         run.end();

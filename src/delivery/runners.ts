@@ -12,7 +12,9 @@ import type { HandlerRun } from "./handler-run.ts";
 /** One loop, and the call it is busy with. */
 export interface Runner {
   run: HandlerRun | undefined;
-  /** Whether it counts as abandoned until its handler returns. */
+  /** Its handler was given up: the loop ends when it returns. */
+  isGone: boolean;
+  /** Whether it counts as abandoned until then. */
   isAbandoned: boolean;
 }
 
@@ -84,7 +86,7 @@ export class Runners {
   /** Starts loops while there is something to start. */
   pump(): void {
     while (this.#runners.size < this.#options.concurrency && this.#mayStart()) {
-      const runner: Runner = { run: undefined, isAbandoned: false };
+      const runner: Runner = { run: undefined, isGone: false, isAbandoned: false };
       this.#runners.add(runner);
       const { insideHandler, scope } = this.#options;
       void insideHandler.run(scope, () => this.#loop(runner));
@@ -101,8 +103,7 @@ export class Runners {
       if (run === undefined) continue;
       run.abort(reason);
       if (!isLost(run)) continue;
-      this.#runners.delete(runner);
-      run.isAbandoned = true;
+      this.#giveUp(runner, run);
       run.end();
     }
   }
@@ -126,12 +127,13 @@ export class Runners {
         for (let reruns = 0; ; reruns++) {
           const prepared = host.prepare(runner, before);
           const run = prepared instanceof Promise ? await prepared : prepared;
+          if (runner.isGone) return this.#returned(runner);
           if (run === undefined) break;
-          const ended = run.isAbandoned ? returnedNothing : await this.#ended(run);
-          if (run.isAbandoned) return this.#returned(runner);
+          const ended = await this.#ended(run);
+          if (runner.isGone) return this.#returned(runner);
           const finished = host.finish(run, ended, reruns);
           const isInVain = finished instanceof Promise ? await finished : finished;
-          if (run.isAbandoned) return this.#returned(runner);
+          if (runner.isGone) return this.#returned(runner);
           if (!isInVain) break;
           before = run;
         }
@@ -184,11 +186,16 @@ export class Runners {
     this.#host.idle();
   }
 
-  #abandon(runner: Runner, run: HandlerRun): void {
+  #giveUp(runner: Runner, run: HandlerRun): void {
     this.#runners.delete(runner);
+    runner.isGone = true;
+    run.isAbandoned = true;
+  }
+
+  #abandon(runner: Runner, run: HandlerRun): void {
+    this.#giveUp(runner, run);
     runner.isAbandoned = true;
     this.abandoned++;
-    run.isAbandoned = true;
     const { timeoutMs } = this.#options;
     const error = new SpillwayError(
       "HANDLER_TIMEOUT",

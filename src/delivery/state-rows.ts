@@ -1,6 +1,7 @@
 // The state rows that a subscription has in memory: committed ones as a bounded cache, and on top
 // of them what finished handlers wrote and no commit has confirmed yet. Knows nothing of handlers.
 // Always true: one row has one object while anybody uses it; a row in use is never let go.
+import { RowTurns } from "./row-turns.ts";
 import type { StateScope, StateStore, StateVersion } from "../ports/state-store.ts";
 
 /** A commit unit, as far as rows need to know it. */
@@ -38,6 +39,11 @@ export class StateRow {
   }
 }
 
+/** One text for a row; no table name contains the separator. */
+export function rowName(table: string, key: string): string {
+  return `${table}\u001f${key}`;
+}
+
 interface Loading {
   readonly row: Promise<StateRow>;
   waiting: number;
@@ -45,6 +51,8 @@ interface Loading {
 
 /** Finds rows: in memory first, then in the store. */
 export class StateRows {
+  /** Who takes contended rows one after the other. */
+  readonly turns = new RowTurns();
   readonly #store: StateStore;
   readonly #scope: StateScope;
   readonly #rowsMax: number;
@@ -64,8 +72,7 @@ export class StateRows {
 
   /** The row, pinned once for the caller, who unpins it. A promise where the store needs one. */
   find(table: string, key: string): StateRow | Promise<StateRow> {
-    // No table name contains the separator.
-    const name = `${table}\u001f${key}`;
+    const name = rowName(table, key);
     const known = this.#rows.get(name);
     if (known !== undefined) {
       // The map's order is the order of use: what stands first was not used for longest.

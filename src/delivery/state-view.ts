@@ -1,13 +1,13 @@
 // State as one handler call sees it: its own writes, else what it read first, else the newest value
 // in memory or in the store. Nothing it writes is seen by others before it has finished. Always
-// true: reads repeat; a call whose reads were overwritten meanwhile says so (isStale) and is run
+// true: reads repeat; a call whose reads were overwritten meanwhile says so (staleRow) and is run
 // again.
 import type { StateSchemas, StateTable } from "./handler-context.ts";
 import type { StandardResult, StandardSchema } from "../contracts/standard-schema.ts";
 import { toValidationIssues, validate } from "../contracts/validation.ts";
 import { ClosedError, SpillwayError, ValidationError } from "../errors/spillway-error.ts";
 import { assertStateKey, encodeStateValue } from "./state-values.ts";
-import type { StateRow, StateRows } from "./state-rows.ts";
+import { rowName, type StateRow, type StateRows } from "./state-rows.ts";
 
 /** A row as one handler call has seen and changed it. */
 export interface RowTouch {
@@ -19,12 +19,20 @@ export interface RowTouch {
   value: string | undefined;
 }
 
+/** A call's turn at a contended row. */
+export interface RowTurn {
+  readonly row: string;
+  hasIt: boolean;
+}
+
 /** What a view needs of the handler call it belongs to. */
 export interface StateUser {
   /** Whether the call is over, so that nothing may be added to it. */
   readonly isOver: boolean;
   /** The tenant of the message: its state is kept apart. */
   readonly tenant: string | undefined;
+  /** The contended row that this call has, or waits for; it passes it on when it ends. */
+  turn: RowTurn | undefined;
   /** Keeps a promise that the call must wait for. */
   track<Value>(promise: Promise<Value>): Promise<Value>;
 }
@@ -50,12 +58,12 @@ export class StateView {
     this.#rowsMax = rowsMax;
   }
 
-  /** Whether another call changed a row after this one had read it. */
-  get isStale(): boolean {
-    for (const { row, stamp } of this.touches.values()) {
-      if (stamp !== -1 && stamp !== row.stamp) return true;
+  /** The name of a row that another call changed after this one had read it, if there is one. */
+  get staleRow(): string | undefined {
+    for (const [name, { row, stamp }] of this.touches) {
+      if (stamp !== -1 && stamp !== row.stamp) return name;
     }
-    return false;
+    return undefined;
   }
 
   /** Lets every row go; the call is over or starts anew. */
@@ -67,12 +75,12 @@ export class StateView {
   /** The touch of a row, made when it is new. */
   touch(table: string, key: string): RowTouch | Promise<RowTouch> {
     if (this.user.isOver) {
-      throw new ClosedError(`state '${table}' was used after its handler had settled: await it`);
+      throw overError(table);
     }
     assertStateKey(table, key);
     const { tenant } = this.user;
     const stored = tenant === undefined ? key : `\u001f${tenant}\u001f${key}`;
-    const name = `${table}\u001f${stored}`;
+    const name = rowName(table, stored);
     const known = this.touches.get(name);
     if (known !== undefined) return known;
     if (this.touches.size >= this.#rowsMax) {
@@ -83,10 +91,27 @@ export class StateView {
         { details: { table, rowsMax: this.#rowsMax } },
       );
     }
+    // Whoever has or waits for a turn already goes on without a second one: see row-turns.ts.
+    if (this.user.turn === undefined && this.#rows.turns.isTaken(name)) {
+      return this.#touchInTurn(name, table, stored);
+    }
     const row = this.#rows.find(table, stored);
     return row instanceof Promise
       ? row.then((found) => this.#add(name, found))
       : this.#add(name, row);
+  }
+
+  async #touchInTurn(name: string, table: string, key: string): Promise<RowTouch> {
+    const { turns } = this.#rows;
+    const turn: RowTurn = { row: name, hasIt: false };
+    this.user.turn = turn;
+    await turns.enter(name);
+    if (this.user.isOver) {
+      turns.leave(name);
+      throw overError(table);
+    }
+    turn.hasIt = true;
+    return this.#add(name, await this.#rows.find(table, key));
   }
 
   #add(name: string, row: StateRow): RowTouch {
@@ -97,6 +122,10 @@ export class StateView {
     if (!this.user.isOver) this.touches.set(name, touch);
     return touch;
   }
+}
+
+function overError(table: string): ClosedError {
+  return new ClosedError(`state '${table}' was used after its handler had settled: await it`);
 }
 
 class TableView implements StateTable {

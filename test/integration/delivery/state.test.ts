@@ -179,6 +179,31 @@ test("handlers that touch one row at the same time run again: no update is lost"
   await world.close();
 });
 
+test("a hot row costs waiting, not repeated calls, however many handlers want it", async () => {
+  const world = await World.open();
+  await world.publish(Array.from({ length: 600 }, (_, n) => ({ key: `k${n}`, n })));
+  let calls = 0;
+  const handler: Handler = async (message, context) => {
+    calls++;
+    const { accounts } = tablesOf(context);
+    const first = numberOf(message) % 2 === 0 ? "left" : "right";
+    const second = first === "left" ? "right" : "left";
+    const found = await accounts.get(first);
+    const other = await accounts.get(second);
+    await delay(world.clock, 1);
+    await accounts.set(first, { cents: (found?.cents ?? 0) + 1 });
+    await accounts.set(second, { cents: (other?.cents ?? 0) - 1 });
+  };
+  const { counters } = await world.subscribe(handler, { ...effectivelyOnce, concurrency: 200 });
+  await world.clock.advance(10_000);
+  assert.equal(counters.acked, 600);
+  assert.deepEqual(await rowOf(world, "accounts", "left"), { cents: 0 });
+  assert.equal(counters.failed, 0);
+  // Two rows in opposite orders: a call in vain each, where it could be two hundred.
+  assert.ok(calls < 1_800, `${calls} calls for 600 messages`);
+  await world.close();
+});
+
 test("a row that is only written is no reason to run again", async () => {
   const world = await World.open();
   await world.publishKeys("abcdef");
