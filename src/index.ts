@@ -69,6 +69,8 @@ export { upcastFrom } from "./contracts/upcasting.ts";
 export type {
   ConsumeMiddleware,
   HandlerContext,
+  HandlerLog,
+  LogFields,
   StateSchemas,
   StateTable,
   StateTables,
@@ -96,3 +98,4 @@ export { type Codec, jsonCodec } from "./message/codec.ts";
 export type { Envelope, MessageAttributes, MessageTemplate, Priority } from "./message/envelope.ts";
 export type { Capabilities, Capability, Support } from "./ports/capabilities.ts";
 export type { LogStats, StartPosition, Transport } from "./ports/transport.ts";
+export type { LogDiagnostics } from "./telemetry/channels.ts";

@@ -29,6 +29,22 @@ export type StateTables<Schemas extends StateSchemas> = {
   readonly [Table in keyof Schemas & string]: StateTable<Schemas[Table]>;
 };
 
+/** Facts beside the text of a log entry. */
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/**
+ * What a handler says, for people. Each call publishes one object on the diagnostics channel
+ * `spillway:log` (`node:diagnostics_channel`): level, text and fields, with type, id, channel,
+ * group, attempt and correlation id of the delivery. It is printed nowhere by itself and costs
+ * nothing while nobody subscribes to that channel.
+ */
+export interface HandlerLog {
+  debug(text: string, fields?: LogFields): void;
+  info(text: string, fields?: LogFields): void;
+  warn(text: string, fields?: LogFields): void;
+  error(text: string, fields?: LogFields): void;
+}
+
 /** What a handler gets besides the message; every member is made when it is first used. */
 export interface HandlerContext<Schemas extends StateSchemas = StateSchemas> {
   /** The message being handled. */
@@ -41,6 +57,8 @@ export interface HandlerContext<Schemas extends StateSchemas = StateSchemas> {
   readonly idempotencyKey: string;
   /** The trace this delivery belongs to: a span of its own within the message's trace. */
   readonly trace: { readonly traceparent: string | undefined };
+  /** Log entries bound to this delivery, for whoever subscribes to `spillway:log`. */
+  readonly log: HandlerLog;
   /** The subscription's state tables; only with `delivery: "effectively-once"`. */
   readonly state: StateTables<Schemas>;
   /**

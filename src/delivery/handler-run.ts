@@ -8,10 +8,11 @@ import { ClosedError, SpillwayError } from "../errors/spillway-error.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Random } from "../kernel/random.ts";
 import { continueTraceparent } from "../telemetry/trace-context.ts";
-import type { HandlerContext, StateSchemas, StateTable } from "./handler-context.ts";
+import type { HandlerContext, HandlerLog, StateSchemas, StateTable } from "./handler-context.ts";
 import type { OpenMessage } from "./key-lines.ts";
 import type { EncodedMessage, OutgoingEncoder } from "./outgoing-encoder.ts";
 import type { ReceivedMessage } from "./received-message.ts";
+import { RunLog } from "./run-log.ts";
 import type { StateRows } from "./state-rows.ts";
 import { type RowTurn, StateView } from "./state-view.ts";
 import type { WindowBatch } from "./window.ts";
@@ -57,6 +58,7 @@ export class HandlerRun implements HandlerContext {
   #controller: AbortController | undefined;
   #abortReason: unknown;
   #trace: { readonly traceparent: string | undefined } | undefined;
+  #log: RunLog | undefined;
 
   constructor(
     scope: RunScope,
@@ -102,6 +104,10 @@ export class HandlerRun implements HandlerContext {
       traceparent: continueTraceparent(this.message.traceparent, this.#scope.random),
     };
     return this.#trace;
+  }
+
+  get log(): HandlerLog {
+    return (this.#log ??= new RunLog(this, this.#scope.group));
   }
 
   get state(): Readonly<Record<string, StateTable>> {

@@ -59,6 +59,21 @@ export interface LeaseDiagnostics {
   readonly count: number;
 }
 
+/** A handler said something through `context.log`. On `spillway:log`. */
+export interface LogDiagnostics {
+  readonly level: "debug" | "info" | "warn" | "error";
+  readonly text: string;
+  /** What the handler gave beside the text; empty where it gave nothing. */
+  readonly fields: Readonly<Record<string, unknown>>;
+  readonly channel: string;
+  readonly group: string;
+  readonly type: string;
+  readonly id: string;
+  /** 1 for the first delivery of the message. */
+  readonly attempt: number;
+  readonly correlationId: string;
+}
+
 /** The channels, by what they tell. Their names are fixed. */
 export const diagnostics = {
   publish: channel("spillway:publish"),
@@ -68,4 +83,5 @@ export const diagnostics = {
   deadLetter: channel("spillway:dead-letter"),
   invalid: channel("spillway:invalid"),
   lease: channel("spillway:lease"),
+  log: channel("spillway:log"),
 } as const;

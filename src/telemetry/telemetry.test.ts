@@ -62,6 +62,7 @@ test("the diagnostics channels have their fixed names", () => {
       "spillway:dead-letter",
       "spillway:invalid",
       "spillway:lease",
+      "spillway:log",
     ],
   );
 });

@@ -6,7 +6,7 @@ import { defineEvent } from "../../../src/contracts/event.ts";
 import type { HandlerContext } from "../../../src/delivery/handler-context.ts";
 import { Reject, RetryLater } from "../../../src/errors/handler-outcomes.ts";
 import { SpillwayError } from "../../../src/errors/spillway-error.ts";
-import { diagnostics } from "../../../src/telemetry/channels.ts";
+import { diagnostics, type LogDiagnostics } from "../../../src/telemetry/channels.ts";
 import { Gate, Noted, numberOf, Placed, World } from "./world.ts";
 
 const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
@@ -411,6 +411,43 @@ test("the context gives attempt, idempotency key and scope", async () => {
     { channel: "orders", group: "g" },
   ]);
   assert.equal(world.insideHandler.getStore(), undefined);
+  await world.close();
+});
+
+test("what a handler logs is bound to its delivery; unheard it is nothing", async () => {
+  const entries: LogDiagnostics[] = [];
+  const onEntry = (entry: unknown): void => void entries.push(entry as LogDiagnostics);
+  const world = await World.open();
+  await world.publish([{ n: 1 }], Noted, { correlationId: "c" });
+  const logs: HandlerContext["log"][] = [];
+  await world.subscribe((message, context) => {
+    logs.push(context.log);
+    assert.equal(context.log, context.log);
+    context.log.info("unheard");
+    diagnostics.log.subscribe(onEntry);
+    try {
+      context.log.debug("looked up", { rows: 2 });
+      context.log.info("seen");
+      if (context.attempt === 1) throw new Error("once");
+      context.log.warn(message.id);
+    } finally {
+      diagnostics.log.unsubscribe(onEntry);
+    }
+  });
+  await world.clock.advance(100);
+  diagnostics.log.subscribe(onEntry);
+  logs[0]?.error("after the handler had settled");
+  diagnostics.log.unsubscribe(onEntry);
+  const { id } = (await world.read("orders"))[0] as { readonly id: string };
+  const bound = { channel: "orders", group: "g", type: Noted.type, id, correlationId: "c" };
+  assert.deepEqual(entries, [
+    { level: "debug", text: "looked up", fields: { rows: 2 }, ...bound, attempt: 1 },
+    { level: "info", text: "seen", fields: {}, ...bound, attempt: 1 },
+    { level: "debug", text: "looked up", fields: { rows: 2 }, ...bound, attempt: 2 },
+    { level: "info", text: "seen", fields: {}, ...bound, attempt: 2 },
+    { level: "warn", text: id, fields: {}, ...bound, attempt: 2 },
+    { level: "error", text: "after the handler had settled", fields: {}, ...bound, attempt: 1 },
+  ]);
   await world.close();
 });
 
