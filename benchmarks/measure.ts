@@ -1,5 +1,5 @@
-// Runs the two sides of a scenario in turn, each in fresh processes on a fresh directory, and reduces
-// the rounds to medians: machines are noisy, so only the ratio within one run means anything.
+// Runs the two sides of a scenario in turn, each in fresh processes on a fresh directory, and
+// reduces the rounds to medians: machines are noisy, so only the ratio within one run counts.
 import { fork, type ChildProcess } from "node:child_process";
 import { fdatasyncSync, mkdtempSync, openSync, closeSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";

@@ -13,8 +13,8 @@ const progressEvery = 500;
 /** Messages that are consumed before the clock starts, so that both sides run compiled code. */
 const warmUpMax = 100_000;
 
-async function openBus(input: PartInput) {
-  return await createBus({
+function openBus(input: PartInput) {
+  return createBus({
     name: "bench",
     transport: embedded({ directory: input.directory }),
     channels: [orders],

@@ -1,12 +1,12 @@
-// The bench: `npm run bench -- <scenario> [--json]`. Interleaves Spillway with its bare baseline and
-// prints medians, spread, CPU time and the ratio, beside the disk's own fsync.
+// The bench: `npm run bench -- <scenario> [--json]`. Interleaves Spillway with its bare baseline
+// and prints medians, spread, CPU time and the ratio, beside the disk's own fsync.
 import { parseArgs } from "node:util";
 import { measureFsync, median, runSide, type RunSize, type Sample, spread } from "./measure.ts";
 import { type SizeName, sizes } from "./payloads.ts";
 import { type Scenario, scenarios } from "./scenarios.ts";
 
-const usage = `usage: npm run bench -- [scenario …] [--size 100B|1KB|100KB] [--groups N] [--processes N]
-                       [--rounds N] [--messages N] [--json] [--check] [--list]
+const usage = `usage: npm run bench -- [scenario …] [--size 100B|1KB|100KB] [--groups N]
+                       [--processes N] [--rounds N] [--messages N] [--json] [--check] [--list]
 scenarios: ${Object.keys(scenarios).join(", ")} (default: all)`;
 
 interface Report {
@@ -112,6 +112,7 @@ function print(report: Report): void {
       : report.ratio >= report.ratioMin
         ? "  ok"
         : "  BELOW TARGET";
+  const target = report.ratioMin === undefined ? "" : ` (target ${report.ratioMin})`;
   console.log(
     `${report.scenario} ${report.size} groups=${report.groups} processes=${report.processes}\n` +
       `  spillway ${rate(report.messagesPerSecond)} (spread ${report.spread}, ` +
@@ -119,7 +120,7 @@ function print(report: Report): void {
       `  bare     ${rate(report.bare)} (spread ${report.bareSpread}, ` +
       `${report.bareCpuMicrosecondsPerMessage} µs CPU a message): ` +
       `${scenarios[report.scenario]?.baseline}\n` +
-      `  ratio    ${report.ratio}${report.ratioMin === undefined ? "" : ` (target ${report.ratioMin})`}${verdict}\n` +
+      `  ratio    ${report.ratio}${target}${verdict}\n` +
       `  disk     4 KiB fdatasync p50 ${report.fsyncP50Ms} ms, p99 ${report.fsyncP99Ms} ms`,
   );
 }

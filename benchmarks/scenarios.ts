@@ -1,5 +1,5 @@
-// The scenarios: what is compared with what, and the ratio each has to reach. "Bare" is the smallest
-// loop over the same bytes with the same library; where it is another Spillway run, it says so.
+// The scenarios: what is compared with what, and the ratio each has to reach. "Bare" is the
+// smallest loop over the same bytes with the same library; another Spillway run where it says so.
 import type { Side } from "./measure.ts";
 
 /** One comparison. */

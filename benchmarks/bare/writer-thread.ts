@@ -9,7 +9,8 @@ const { file } = workerData as { readonly file: string };
 const database = new DatabaseSync(file);
 database.exec(`PRAGMA page_size=16384; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;
   PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=1000;
-  CREATE TABLE IF NOT EXISTS batch(id INTEGER PRIMARY KEY, base INTEGER UNIQUE, count INTEGER, data BLOB);
+  CREATE TABLE IF NOT EXISTS batch(
+    id INTEGER PRIMARY KEY, base INTEGER UNIQUE, count INTEGER, data BLOB);
   CREATE TABLE IF NOT EXISTS position(name TEXT PRIMARY KEY, position INTEGER) WITHOUT ROWID;
   CREATE TABLE IF NOT EXISTS state(key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;`);
 const insert = database.prepare("INSERT INTO batch(base, count, data) VALUES(?, ?, ?)");

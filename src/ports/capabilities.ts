@@ -1,5 +1,5 @@
-// What a transport can do, declared by each one and checked by the bus at start-up: a guarantee that
-// the transport cannot give is refused, never silently weakened.
+// What a transport can do, declared by each one and checked by the bus at start-up: a guarantee
+// that the transport cannot give is refused, never silently weakened.
 
 /** How a capability is provided. */
 export type Support = "native" | "emulated" | "no";

@@ -1,5 +1,5 @@
-// The commit unit: everything that handling some messages caused. A transport whose store shares its
-// writer makes it durable together or not at all. Built by delivery/, applied by an adapter.
+// The commit unit: everything that handling some messages caused. A transport whose store shares
+// its writer makes it durable together or not at all. Built by delivery/, applied by an adapter.
 import type { OutgoingBatch } from "../message/outgoing-batch.ts";
 import type { AppendResult, DeliveryBatch, OpenReason } from "./delivery-batch.ts";
 import type { StateVersion } from "./state-store.ts";

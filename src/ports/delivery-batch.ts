@@ -1,5 +1,5 @@
-// What a transport hands out: stored messages, the deliveries of one consumer, and what became of an
-// append. Plain shapes; the semantics of handing out and settling are in transport.ts.
+// What a transport hands out: stored messages, the deliveries of one consumer, and what became of
+// an append. Plain shapes; the semantics of handing out and settling are in transport.ts.
 import type { SpillwayError } from "../errors/spillway-error.ts";
 import type { MessageColumns } from "../message/envelope.ts";
 

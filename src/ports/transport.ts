@@ -52,7 +52,7 @@ export interface ConsumerOptions {
   readonly group: string;
   /** Used only when the group is created. */
   readonly from: StartPosition;
-  /** What the group reads (contract types, sorted), for conflict detection; undefined: everything. */
+  /** What the group reads (contract types, sorted), to detect conflicts; undefined: everything. */
   readonly types: readonly string[] | undefined;
 }
 
@@ -69,8 +69,8 @@ export interface Consumer {
   owns(batch: DeliveryBatch, record: number): boolean;
   /**
    * Gives up a delivered record without settling it (after owns() said no, or on close). A record
-   * is held from its delivery, or reload(), until a unit settled it, as "ack" or as "open", or until
-   * it is released. Key ranges that are asked back move on once nothing of them is held.
+   * is held from its delivery, or reload(), until a unit settled it, as "ack" or as "open", or it
+   * is released. Key ranges that are asked back move on once nothing of them is held.
    */
   release(batch: DeliveryBatch, record: number): void;
   /**

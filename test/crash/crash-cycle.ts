@@ -108,13 +108,20 @@ export async function runCycle(site: CrashSite, total: number): Promise<CycleRep
   const unsettledAtKill = await waitForUnsettled(site, before);
   const victims = chooseVictims(site.random);
   for (const name of victims) running.get(name)?.process.kill("SIGKILL");
-  await Promise.all(victims.map((name) => running.get(name)?.ended));
+  await allEnded(running, victims);
   for (const child of await Promise.all(victims.map(launch))) running.set(child.name, child);
   for (const name of publisherNames) await running.get(name)?.ended;
   await drain(site);
   for (const name of consumerNames) running.get(name)?.process.send("stop");
-  await Promise.all(consumerNames.map((name) => running.get(name)?.ended));
+  await allEnded(running, consumerNames);
   return { killed: victims, unsettledAtKill, acknowledged: acknowledgedIds(site).size - before };
+}
+
+async function allEnded(
+  running: ReadonlyMap<string, Child>,
+  names: readonly string[],
+): Promise<void> {
+  for (const name of names) await running.get(name)?.ended;
 }
 
 async function waitForUnsettled(site: CrashSite, before: number): Promise<number> {

@@ -31,9 +31,9 @@ export function unsyncedPublishes(trace: string): {
       begun.clear();
     } else if (/\bf(data)?sync\(/.test(line)) {
       if (line.includes("<unfinished")) begun.add(thread);
-      else if (called && / = 0$/.test(line)) synced = true;
+      else if (called && line.endsWith(" = 0")) synced = true;
     } else if (/f(data)?sync resumed/.test(line)) {
-      if (begun.delete(thread) && / = 0$/.test(line)) synced = true;
+      if (begun.delete(thread) && line.endsWith(" = 0")) synced = true;
     } else if (line.includes('"MARK durable')) {
       if (!synced) early.push(marks);
       marks++;
@@ -44,15 +44,15 @@ export function unsyncedPublishes(trace: string): {
 }
 
 test("the trace reader tells a synced publish from an unsynced one", () => {
-  const synced =
-    '1 write(1, "MARK call 0\\n", 12) = 12\n2 fdatasync(20) = 0\n1 write(1, "MARK durable 0\\n", 15) = 15\n';
-  const late =
-    '1 write(1, "MARK call 0\\n", 12) = 12\n1 write(1, "MARK durable 0\\n", 15) = 15\n2 fdatasync(20) = 0\n';
-  const before =
-    '2 fdatasync(20 <unfinished ...>\n1 write(1, "MARK call 0\\n", 12) = 12\n2 <... fdatasync resumed>) = 0\n1 write(1, "MARK durable 0\\n", 15) = 15\n';
-  assert.deepEqual(unsyncedPublishes(synced), { marks: 1, early: [] });
-  assert.deepEqual(unsyncedPublishes(late), { marks: 1, early: [0] });
-  assert.deepEqual(unsyncedPublishes(before), { marks: 1, early: [0] });
+  const call = '1 write(1, "MARK call 0\\n", 12) = 12';
+  const sync = "2 fdatasync(20) = 0";
+  const durable = '1 write(1, "MARK durable 0\\n", 15) = 15';
+  const begun = "2 fdatasync(20 <unfinished ...>";
+  const done = "2 <... fdatasync resumed>) = 0";
+  const read = (...lines: string[]): object => unsyncedPublishes(`${lines.join("\n")}\n`);
+  assert.deepEqual(read(call, sync, durable), { marks: 1, early: [] });
+  assert.deepEqual(read(call, durable, sync), { marks: 1, early: [0] });
+  assert.deepEqual(read(begun, call, done, durable), { marks: 1, early: [0] });
 });
 
 test("no publish resolves before its fdatasync", {

@@ -1,5 +1,5 @@
-// Who may commit: leases, fences and take-over, with real processes that are frozen, blocked, killed
-// and started while they race for every lease. Each task must have exactly one answer in the log.
+// Who may commit: leases, fences and take-over, with real processes that are frozen, blocked,
+// killed and started while they race for every lease. Each task must have one answer in the log.
 import assert from "node:assert/strict";
 import { type ChildProcess, fork } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";

@@ -39,8 +39,12 @@ export const plants: readonly Plant[] = [
     changes: [
       {
         file: "src/bus/publisher.ts",
-        find: "const results = await this.#options.transport.append(batches.map((each) => each.batch));",
-        replace: `this.#options.transport.append(batches.map((each) => each.batch)).catch(() => undefined);
+        find:
+          "const results = await this.#options.transport" +
+          ".append(batches.map((each) => each.batch));",
+        replace: `void this.#options.transport
+        .append(batches.map((each) => each.batch))
+        .catch(() => undefined);
       const results = batches.map(() => ({ firstOffset: 0 }) as AppendResult);`,
       },
     ],
@@ -66,7 +70,9 @@ export const plants: readonly Plant[] = [
     changes: [
       {
         file: `${journal}/units.ts`,
-        find: "if (lease !== undefined && lease.epoch === epoch && lease.member === member.id) continue;",
+        find:
+          "if (lease !== undefined && lease.epoch === epoch && " +
+          "lease.member === member.id) continue;",
         replace: "if (lease !== undefined) continue;",
       },
     ],
@@ -94,7 +100,8 @@ export const plants: readonly Plant[] = [
         const late = this.late;
         this.late = [];
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 30);
-        if (late.length > 0) this.#writer.transaction("settling", () => late.forEach((each) => each()));
+        if (late.length === 0) return;
+        this.#writer.transaction("settling", () => late.forEach((each) => each()));
       });
       return this.#writer.transaction("committing", () =>`,
       },
