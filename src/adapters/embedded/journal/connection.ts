@@ -4,11 +4,11 @@
 // and not changed.
 import { existsSync } from "node:fs";
 import { endianness } from "node:os";
-import { DatabaseSync } from "node:sqlite";
 import { SpillwayError } from "../../../errors/spillway-error.ts";
 import type { Clock } from "../../../kernel/clock.ts";
 import { pauseThread } from "../../../kernel/pause.ts";
 import { databasePath, prepareDirectory } from "./directory.ts";
+import { DatabaseSync } from "./sqlite.ts";
 import { busyFailure, isBusy, openFailure } from "./sqlite-errors.ts";
 
 /** An open connection; only this folder may import SQLite itself. */
