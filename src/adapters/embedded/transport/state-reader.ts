@@ -9,6 +9,8 @@ import { stateCrc } from "../journal/row-checksums.ts";
 /** Rows in one page of entries(). */
 export const statePageRows = 256;
 
+const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
+
 type Statement = ReturnType<Connection["prepare"]>;
 type Row = NonNullable<ReturnType<Statement["get"]>>;
 
@@ -26,9 +28,14 @@ export class StateReader implements StateStore {
       "SELECT grp.id FROM grp JOIN channel ON channel.id = grp.channel " +
         "WHERE channel.name = ? AND grp.name = ?",
     );
-    const columns = "SELECT key, version, value, crc FROM state WHERE grp = ? AND name = ?";
-    this.#selectRow = connection.prepare(`${columns} AND key = ?`);
-    this.#selectPage = connection.prepare(`${columns} AND key >= ? ORDER BY key LIMIT ?`);
+    const [key, value] = cutsTexts(connection)
+      ? ["CAST(key AS BLOB)", "CAST(value AS BLOB)"]
+      : ["key", "value"];
+    const rows =
+      `SELECT ${key} AS keyText, version, ${value} AS valueText, crc ` +
+      "FROM state WHERE grp = ? AND name = ?";
+    this.#selectRow = connection.prepare(`${rows} AND key = ?`);
+    this.#selectPage = connection.prepare(`${rows} AND key >= ? ORDER BY key LIMIT ?`);
   }
 
   read(scope: StateScope, table: string, key: string): StateRow {
@@ -49,7 +56,7 @@ export class StateReader implements StateStore {
       const page = this.#selectPage.all(group, table, from, statePageRows);
       for (const row of page) {
         const { value } = checkedRow(group, table, row);
-        const key = String(row["key"]);
+        const key = textOf(row["keyText"]);
         // The next text in SQLite's order of bytes.
         from = `${key}\0`;
         if (value !== undefined) yield { key, value };
@@ -70,10 +77,19 @@ export class StateReader implements StateStore {
   }
 }
 
+/** Whether this Node ends a text that it reads at its first NUL, as 22 does; bytes it leaves whole. */
+function cutsTexts(connection: Connection): boolean {
+  return connection.prepare("SELECT char(97, 0, 98) AS text").get()?.["text"] === "a";
+}
+
+function textOf(column: Row[string] | undefined): string {
+  return column instanceof Uint8Array ? utf8.decode(column) : String(column);
+}
+
 function checkedRow(group: number, table: string, row: Row): StateRow {
-  const key = String(row["key"]);
+  const key = textOf(row["keyText"]);
   const version = Number(row["version"]);
-  const value = String(row["value"]);
+  const value = textOf(row["valueText"]);
   if (stateCrc(group, table, key, version, value) === Number(row["crc"])) return { value, version };
   throw damaged(`state '${table}' of key '${key}' does not match its checksum`, { table, key });
 }
