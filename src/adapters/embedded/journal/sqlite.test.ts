@@ -43,7 +43,8 @@ test("process.emitWarning is itself again, also when loading fails", () => {
 });
 
 test("a process that opens the journal hears nothing about SQLite", async () => {
-  const script = `const { DatabaseSync } = await import(${JSON.stringify(import.meta.resolve("./sqlite.ts"))});
+  const module = JSON.stringify(import.meta.resolve("./sqlite.ts"));
+  const script = `const { DatabaseSync } = await import(${module});
     new DatabaseSync(":memory:").close();`;
   const words = ["--input-type=module", "--eval", script];
   const { stderr } = await promisify(execFile)(process.execPath, words);

@@ -77,7 +77,7 @@ export class StateReader implements StateStore {
   }
 }
 
-/** Whether this Node ends a text that it reads at its first NUL, as 22 does; bytes it leaves whole. */
+/** Whether this Node ends a text that it reads at its first NUL, as 22 does; bytes stay whole. */
 function cutsTexts(connection: Connection): boolean {
   return connection.prepare("SELECT char(97, 0, 98) AS text").get()?.["text"] === "a";
 }
