@@ -68,7 +68,7 @@ export async function* readMessages(
   await selection.entry.declare();
   const decoder = new Decoder(new ContractIndex(selection.contracts, selection.whole), codec);
   for await (const { stored, record } of places(transport, selection.entry.name, options)) {
-    const decoded = decoder.decode(stored, record);
+    const decoded = decoder.decode(stored, record, stored.count);
     const message = decoded instanceof Promise ? await decoded : decoded;
     if (message === undefined) continue;
     if (!(message instanceof InvalidMessage)) yield message;

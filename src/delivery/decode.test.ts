@@ -45,7 +45,7 @@ function decode(
   whole = true,
   codec: Codec = jsonCodec,
 ): Decoded | Promise<Decoded> {
-  return new Decoder(new ContractIndex(contracts, whole), codec).decode(stored, 0);
+  return new Decoder(new ContractIndex(contracts, whole), codec).decode(stored, 0, 1);
 }
 
 function invalid(decoded: Decoded | Promise<Decoded>, code: string, reason: RegExp): void {
@@ -138,4 +138,53 @@ test("a message shows its envelope, in JSON and in inspect", () => {
   assert.ok(bare instanceof ReceivedMessage);
   assert.equal(bare.correlationId, bare.id);
   assert.deepEqual(bare.extensions, {});
+});
+
+/** A batch of these payloads that says what it holds as one array, and counts who asks. */
+function arrayOf(payloads: readonly string[], arrayText: string): StoredBatch & { asked: number } {
+  const batch = new OutgoingBatch("moves", "high", seededRandom(1));
+  const template = { type: "moved", version: 2, source: "s", contentType: "application/json" };
+  for (const payload of payloads) batch.add(template, payload, 1_000, "k");
+  const stored = Object.assign(batch, {
+    asked: 0,
+    offsetAt: (index: number) => 40 + index,
+    appendedAtMs: 2_000,
+  });
+  Object.defineProperty(stored, "payloadArrayText", {
+    get: () => (stored.asked++, arrayText),
+  });
+  return stored;
+}
+
+function streetsOf(decoder: Decoder, stored: StoredBatch, wanted: number): unknown[] {
+  return Array.from({ length: stored.count }, (_, record) => {
+    const decoded = decoder.decode(stored, record, wanted);
+    if (decoded instanceof InvalidMessage) return decoded.code;
+    assert.ok(decoded instanceof ReceivedMessage);
+    return (decoded.data as { street: string }).street;
+  });
+}
+
+test("a batch is parsed in one go where most of it is wanted, and each value given out once", () => {
+  const payloads = ['{"street":"First"}', '{"street":"Second"}'];
+  const stored = arrayOf(payloads, '[{"street":"Whole1"},{"street":"Whole2"}]');
+  const decoder = new Decoder(new ContractIndex([Moved], true), jsonCodec);
+  assert.deepEqual(streetsOf(decoder, stored, 2), ["Whole1", "Whole2"]);
+  assert.deepEqual(streetsOf(decoder, stored, 2), ["First", "Second"], "data of its own");
+  const other = arrayOf(payloads, '[{"street":"Whole1"},{"street":"Whole2"}]');
+  assert.deepEqual(streetsOf(decoder, other, 2), ["Whole1", "Whole2"]);
+  assert.deepEqual(streetsOf(decoder, stored, 2), ["First", "Second"]);
+  assert.deepEqual([stored.asked, other.asked], [1, 1], "no batch is parsed as a whole twice");
+});
+
+test("a batch that is no array of as many values is parsed record by record", () => {
+  const decoder = new Decoder(new ContractIndex([Moved], true), jsonCodec);
+  const payloads = ['{"street":"First"}', "nonsense"];
+  for (const text of ['[{"street":"First"},nonsense]', "[1,2,3]", '{"street":"Whole"}']) {
+    const streets = streetsOf(decoder, arrayOf(payloads, text), 2);
+    assert.deepEqual(streets, ["First", "CODEC_FAILED"]);
+  }
+  const few = arrayOf(['{"street":"First"}', '{"street":"Second"}', '{"street":"Third"}'], "[]");
+  assert.deepEqual(streetsOf(decoder, few, 1), ["First", "Second", "Third"]);
+  assert.equal(few.asked, 0, "too little of it is wanted");
 });

@@ -46,6 +46,12 @@ export class Decoder {
   /** The messages of a batch mostly share one template: it is resolved once. */
   #template: MessageTemplate | undefined;
   #resolution: Resolution = { kind: "skip" };
+  /** Whether the codec reads the template's content type. */
+  #isReadable = false;
+  /** The batch whose data was parsed in one go, and the values not yet given out. */
+  #together: StoredBatch | undefined;
+  #values: unknown[] | undefined;
+  readonly #triedTogether = new WeakSet<StoredBatch>();
 
   constructor(index: ContractIndex, codec: Codec) {
     this.#index = index;
@@ -53,8 +59,11 @@ export class Decoder {
     this.#isText = isTextContent(codec.contentType);
   }
 
-  /** Decodes one record; a promise only where a validator is asynchronous. */
-  decode(stored: StoredBatch, record: number): Decoded | Promise<Decoded> {
+  /**
+   * Decodes one record; a promise only where a validator is asynchronous. `wanted`: how many
+   * records of the batch will be decoded; where that is most of them, they are parsed in one go.
+   */
+  decode(stored: StoredBatch, record: number, wanted: number): Decoded | Promise<Decoded> {
     try {
       const template = stored.templateAt(record);
       if (template !== this.#template) this.#resolve(template);
@@ -63,7 +72,8 @@ export class Decoder {
       if (resolution.kind === "unknown") {
         return new InvalidMessage("UNKNOWN_TYPE", resolution.reason, undefined);
       }
-      const data = this.#parse(stored, record, template);
+      const data =
+        this.#parsedTogether(stored, record, wanted) ?? this.#parse(stored, record, template);
       const result =
         resolution.kind === "direct"
           ? validate(resolution.contract.schema, data)
@@ -85,12 +95,45 @@ export class Decoder {
   #resolve(template: MessageTemplate): void {
     this.#template = template;
     this.#resolution = this.#index.resolve(template.type, template.version);
+    const { contentType } = this.#codec;
+    const isJson = contentType === "application/json";
+    this.#isReadable =
+      template.contentType === contentType || (isJson && template.contentType.endsWith("+json"));
+  }
+
+  /** The record's value out of the batch parsed as a whole; undefined: parse it by itself. */
+  #parsedTogether(stored: StoredBatch, record: number, wanted: number): unknown {
+    if (stored !== this.#together) {
+      this.#together = stored;
+      this.#values = this.#isReadable ? this.#parseAll(stored, wanted) : undefined;
+    }
+    const values = this.#values;
+    if (values === undefined) return undefined;
+    const value = values[record];
+    // Given out once: a repeated call gets data of its own.
+    values[record] = undefined;
+    return value;
+  }
+
+  #parseAll(stored: StoredBatch, wanted: number): unknown[] | undefined {
+    const { decodeArray } = this.#codec;
+    if (decodeArray === undefined || wanted * 2 < stored.count || wanted < 2) return undefined;
+    if (this.#triedTogether.has(stored)) return undefined;
+    this.#triedTogether.add(stored);
+    const text = stored.payloadArrayText;
+    if (text === undefined) return undefined;
+    try {
+      const values = decodeArray(text);
+      return Array.isArray(values) && values.length === stored.count ? values : undefined;
+    } catch {
+      // Some record is no JSON: each is parsed by itself, so that only that one is invalid.
+      return undefined;
+    }
   }
 
   #parse(stored: StoredBatch, record: number, template: MessageTemplate): unknown {
     const { contentType } = this.#codec;
-    const alike = template.contentType.endsWith("+json") && contentType === "application/json";
-    if (template.contentType !== contentType && !alike) {
+    if (!this.#isReadable) {
       const text = `its content type is '${template.contentType}', the codec reads ${contentType}`;
       throw new SpillwayError("CODEC_FAILED", text);
     }

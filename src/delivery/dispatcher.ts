@@ -2,6 +2,7 @@
 // its key slot runs; slots are compared because that costs a number instead of a text. Knows
 // nothing of handlers or outcomes. Always true: messages of one slot are given out one at a time,
 // in the order in which they came.
+import { slotCount } from "../kernel/key-slot.ts";
 import type { WindowBatch, WindowPlace } from "./window.ts";
 
 /** Gives out the messages of one subscription. */
@@ -10,8 +11,10 @@ export class Dispatcher {
   batch!: WindowBatch;
   position = 0;
   readonly #bySlot: boolean;
-  /** A slot is present while one of its messages is out; then come those that wait for it. */
-  #slots = new Map<number, WindowPlace[] | undefined>();
+  /** By slot: 1 while one of its messages is out. Empty where order does not matter. */
+  readonly #out: Uint8Array;
+  /** Those that wait for the message of their slot that is out. */
+  #waiting = new Map<number, WindowPlace[]>();
   /** Their slot is free for them: nobody else may start before. */
   #ready: WindowPlace[] = [];
   /** Kept back because of their key, by what they wait for; all of one entry have one slot. */
@@ -25,6 +28,7 @@ export class Dispatcher {
 
   constructor(order: "key" | "none") {
     this.#bySlot = order === "key";
+    this.#out = new Uint8Array(this.#bySlot ? slotCount : 0);
   }
 
   /** Adds a batch behind all others. */
@@ -67,13 +71,13 @@ export class Dispatcher {
   #claim(batch: WindowBatch, position: number): boolean {
     if (!this.#bySlot) return this.#give(batch, position);
     const slot = slotOf(batch, position);
-    const waiting = this.#slots.get(slot);
-    if (waiting !== undefined) waiting.push({ batch, position });
-    else if (this.#slots.has(slot)) this.#slots.set(slot, [{ batch, position }]);
-    else {
-      this.#slots.set(slot, undefined);
+    if (this.#out[slot] === 0) {
+      this.#out[slot] = 1;
       return this.#give(batch, position);
     }
+    const waiting = this.#waiting.get(slot);
+    if (waiting === undefined) this.#waiting.set(slot, [{ batch, position }]);
+    else waiting.push({ batch, position });
     return false;
   }
 
@@ -87,10 +91,13 @@ export class Dispatcher {
   free(batch: WindowBatch, position: number): void {
     if (!this.#bySlot) return;
     const slot = slotOf(batch, position);
-    const waiting = this.#slots.get(slot);
+    const waiting = this.#waiting.size === 0 ? undefined : this.#waiting.get(slot);
     const next = waiting?.shift();
-    if (next === undefined) this.#slots.delete(slot);
-    else this.#ready.push(next);
+    if (next !== undefined) this.#ready.push(next);
+    else {
+      this.#out[slot] = 0;
+      if (waiting !== undefined) this.#waiting.delete(slot);
+    }
   }
 
   /** Keeps a message, which was given out, until `line` lets it go. */
@@ -108,19 +115,21 @@ export class Dispatcher {
     if (places === undefined || first === undefined) return;
     this.#held.delete(line);
     const slot = slotOf(first.batch, first.position);
-    const waiting = this.#slots.get(slot) ?? [];
-    const isOut = this.#slots.has(slot);
+    const waiting = this.#waiting.get(slot) ?? [];
+    const isOut = this.#out[slot] === 1;
     const readyAt = this.#ready.findIndex((place) => slotOf(place.batch, place.position) === slot);
     // One of the slot that was about to be given out steps back behind them.
     const ready = readyAt === -1 ? [] : this.#ready.splice(readyAt, 1);
     const all = [...places, ...ready, ...waiting];
     if (!isOut || readyAt !== -1) this.#ready.push(all.shift() as WindowPlace);
-    this.#slots.set(slot, all);
+    this.#out[slot] = 1;
+    this.#waiting.set(slot, all);
   }
 
   /** Forgets what is out and what waits, and starts over with these messages, in this order. */
   restart(places: WindowPlace[]): void {
-    this.#slots = new Map();
+    this.#out.fill(0);
+    this.#waiting = new Map();
     this.#ready = [];
     this.#held = new Map();
     this.#urgent = [];

@@ -89,7 +89,7 @@ export class Handling {
     const run = new HandlerRun(this.#scope, batch, position, open, this.#settler.generation);
     if (row !== undefined) run.turn = { row, hasIt: true };
     runner.run = run;
-    const decoded = this.#decoder.decode(batch.stored, batch.recordAt(position));
+    const decoded = this.#decoder.decode(batch.stored, batch.recordAt(position), batch.size);
     if (decoded instanceof Promise) return decoded.then((each) => this.#decoded(run, each));
     return this.#decoded(run, decoded);
   }

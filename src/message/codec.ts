@@ -9,6 +9,8 @@ export interface Codec {
   encode(data: unknown): string | Uint8Array;
   /** Decodes what encode() gave; throws when the input is malformed. */
   decode(payload: string | Uint8Array): unknown;
+  /** Decodes a JSON array of encoded data in one go; only a codec whose text is JSON has it. */
+  decodeArray?(text: string): unknown;
 }
 
 const utf8 = new TextDecoder("utf-8", { fatal: true });
@@ -25,4 +27,5 @@ export const jsonCodec: Codec = {
     // Fatal: bytes that are not UTF-8 must not turn into other text unnoticed.
     return JSON.parse(typeof payload === "string" ? payload : utf8.decode(payload)) as unknown;
   },
+  decodeArray: (text) => JSON.parse(text) as unknown,
 };

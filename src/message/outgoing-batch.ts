@@ -36,6 +36,8 @@ export class OutgoingBatch implements MessageColumns {
   readonly dueAtMs: readonly number[] | undefined;
   /** Size of payloads and keys so far; a character of text counts as one byte. */
   bytes = 0;
+  /** Whether any message was copied as it was stored: its data may be anything. */
+  hasCopies = false;
   #count = 0;
   #given: Set<number> | undefined;
   readonly #random: Random;
@@ -85,6 +87,7 @@ export class OutgoingBatch implements MessageColumns {
       if (!writeGivenId(this.ids, at, id)) kept = { ...attributes, id };
       if (!isCopy) (this.#given ??= new Set()).add(index);
     }
+    if (isCopy) this.hasCopies = true;
     this.templates.push(template);
     this.payloads.push(payload);
     this.keys.push(key);

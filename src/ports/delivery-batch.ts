@@ -23,6 +23,8 @@ export interface StoredBatch extends MessageColumns {
   offsetAt(index: number): number;
   /** When the batch was stored; wall ms that never goes back within one log. */
   readonly appendedAtMs: number;
+  /** All encoded data as one JSON array, one element a record, where it is stored that way. */
+  readonly payloadArrayText?: string | undefined;
   /** Memory this batch holds while referenced, in bytes. */
   readonly bytes: number;
 }

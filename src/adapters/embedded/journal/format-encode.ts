@@ -4,6 +4,7 @@
 import { constants, zstdCompressSync } from "node:zlib";
 import { idBytes } from "../../../kernel/id.ts";
 import type { MessageTemplate } from "../../../message/envelope.ts";
+import { jsonCodec } from "../../../message/codec.ts";
 import type { OutgoingBatch } from "../../../message/outgoing-batch.ts";
 import {
   batchFlags,
@@ -24,6 +25,8 @@ interface PlannedSection {
   readonly records: Section;
   readonly ascii: string | undefined;
   readonly bytes: number;
+  /** Bytes between two records, and before the first: 1 for a JSON array, else 0. */
+  readonly gap: 0 | 1;
 }
 
 const zstdLevel = 1;
@@ -36,12 +39,14 @@ export function encodeBatch(batch: OutgoingBatch): Uint8Array<ArrayBuffer> {
   const dictionary = Buffer.from(dictionaryOf(batch.templates, indexes), "utf8");
   const keys = planSection(batch.keys);
   const attributes = attributesOf(batch);
-  const data = planSection(batch.payloads);
+  const isArray = isJsonArray(batch);
+  const data = planSection(batch.payloads, isArray ? 1 : 0);
   const layout = planLayout({
     count,
     flags:
       batchFlags.dense |
       (attributes === undefined ? 0 : batchFlags.attributes) |
+      (isArray ? batchFlags.jsonArray : 0) |
       (batch.hasGivenIds ? batchFlags.givenIds : 0) |
       (needsWideTimes(count, (record) => batch.timeAt(record)) ? batchFlags.wideTimes : 0),
     compression: 0,
@@ -123,17 +128,33 @@ function attributesOf(batch: OutgoingBatch): PlannedSection | undefined {
   );
 }
 
-function planSection(records: Section): PlannedSection {
+/**
+ * Whether the data is written as one JSON array, which a reader parses in one go: every payload is
+ * text that the JSON codec wrote in this process, so each is one JSON value.
+ */
+function isJsonArray(batch: OutgoingBatch): boolean {
+  if (batch.hasCopies) return false;
+  let last: MessageTemplate | undefined;
+  for (let record = 0; record < batch.count; record++) {
+    const template = batch.templates[record] as MessageTemplate;
+    if (template !== last && template.contentType !== jsonCodec.contentType) return false;
+    last = template;
+    if (typeof batch.payloads[record] !== "string") return false;
+  }
+  return true;
+}
+
+function planSection(records: Section, gap: 0 | 1 = 0): PlannedSection {
   if (records.every(isText)) {
-    const joined = records.join("");
+    const joined = gap === 1 ? `[${records.join(",")}]` : records.join("");
     // Every unit beyond ASCII takes more than one byte, so equal lengths mean nothing but ASCII.
     if (Buffer.byteLength(joined, "utf8") === joined.length) {
-      return { records, ascii: joined, bytes: joined.length };
+      return { records, ascii: joined, bytes: joined.length, gap };
     }
   }
-  let bytes = 0;
+  let bytes = gap === 1 ? records.length + 1 : 0;
   for (const record of records) bytes += record === undefined ? 0 : byteLength(record);
-  return { records, ascii: undefined, bytes };
+  return { records, ascii: undefined, bytes, gap };
 }
 
 function isText(record: string | Uint8Array | undefined): record is string | undefined {
@@ -151,18 +172,19 @@ function writeSection(
   section: PlannedSection,
   endsAt: number,
 ): number {
-  const { records } = section;
+  const { records, gap } = section;
   const ends = new Uint32Array(blob.buffer, endsAt, records.length);
   let end = 0;
   if (section.ascii !== undefined) {
     blob.write(section.ascii, start, "latin1");
     for (let record = 0; record < records.length; record++) {
-      end += records[record]?.length ?? 0;
+      end += gap + (records[record]?.length ?? 0);
       ends[record] = end;
     }
-    return start + end;
+    return start + end + gap;
   }
   for (let record = 0; record < records.length; record++) {
+    if (gap === 1) blob[start + end++] = record === 0 ? 0x5b : 0x2c;
     const content = records[record];
     if (typeof content === "string") end += blob.write(content, start + end, "utf8");
     else if (content !== undefined) {
@@ -171,6 +193,7 @@ function writeSection(
     }
     ends[record] = end;
   }
+  if (gap === 1) blob[start + end++] = 0x5d;
   return start + end;
 }
 

@@ -12,8 +12,14 @@ export const headerBytes = 40;
 export const bodyBytesMax = 268_435_456;
 
 /** Bits of the batch's flags. */
-export const batchFlags = { dense: 1, attributes: 2, givenIds: 4, wideTimes: 8 } as const;
-const batchFlagsMax = 15;
+export const batchFlags = {
+  dense: 1,
+  attributes: 2,
+  givenIds: 4,
+  wideTimes: 8,
+  jsonArray: 16,
+} as const;
+const batchFlagsMax = 31;
 /** Bits of a record's flags. */
 export const recordFlags = { givenId: 1, key: 2, bytes: 4, expires: 8 } as const;
 
@@ -168,6 +174,11 @@ export function readLayout(blob: Uint8Array): BatchLayout {
     throw damaged(`a batch body of ${layout.storedBytes} stored bytes says it has ${rawBytes}`);
   }
   return layout;
+}
+
+/** Bytes between two records of the data section: a comma, where it is written as a JSON array. */
+export function dataGapOf({ flags }: BatchSizes): 0 | 1 {
+  return (flags & batchFlags.jsonArray) === 0 ? 0 : 1;
 }
 
 /** Bytes of the body before compression. */

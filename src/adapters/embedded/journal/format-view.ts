@@ -17,6 +17,7 @@ import {
   batchFlags,
   type BatchLayout,
   damaged,
+  dataGapOf,
   headerBytes,
   rawBodyBytes,
   readLayout,
@@ -42,6 +43,7 @@ export class BatchView implements StoredBatch {
   /** The blob, aligned to 8 bytes. */
   readonly blob: Buffer;
   readonly #dataEnds: Uint32Array;
+  readonly #dataGap: 0 | 1;
   readonly #keyEnds: Uint32Array;
   readonly #attributeEnds: Uint32Array | undefined;
   readonly #times: Int32Array | Float64Array;
@@ -67,6 +69,7 @@ export class BatchView implements StoredBatch {
     const { count } = layout;
     const { buffer, byteOffset } = this.blob;
     this.layout = layout;
+    this.#dataGap = dataGapOf(layout);
     this.#dataEnds = new Uint32Array(buffer, byteOffset + layout.dataEndsAt, count);
     this.#keyEnds = new Uint32Array(buffer, byteOffset + layout.keyEndsAt, count);
     this.#attributeEnds =
@@ -85,7 +88,7 @@ export class BatchView implements StoredBatch {
     this.#slots = new Uint16Array(buffer, byteOffset + layout.slotsAt, count);
     const indexesAt = byteOffset + layout.dictionaryIndexesAt;
     this.#dictionaryIndexes = new Uint16Array(buffer, indexesAt, count);
-    checkEnds("data", this.#dataEnds, layout.dataBytes);
+    checkEnds("data", this.#dataEnds, layout.dataBytes, this.#dataGap);
     checkEnds("key", this.#keyEnds, layout.keyBytes);
     if (this.#attributeEnds === undefined) checkEnds("attribute", [0], layout.attributeBytes);
     else checkEnds("attribute", this.#attributeEnds, layout.attributeBytes);
@@ -143,7 +146,15 @@ export class BatchView implements StoredBatch {
   payloadTextAt(index: number): string {
     this.#checked(index);
     if (this.#dataText === undefined) this.#dataText = asciiText(this.#section("data"));
-    return textAt(this.#dataText, this.#dataEnds, index) ?? this.#decoded("data", index);
+    if (this.#dataText === null) return this.#decoded("data", index);
+    const start = startOf(this.#dataEnds, index) + this.#dataGap;
+    return this.#dataText.slice(start, this.#dataEnds[index]);
+  }
+
+  get payloadArrayText(): string | undefined {
+    if (this.#dataGap === 0) return undefined;
+    if (this.#dataText === undefined) this.#dataText = asciiText(this.#section("data"));
+    return this.#dataText ?? this.#section("data").toString("utf8");
   }
 
   payloadBytesAt(index: number): Uint8Array {
@@ -151,7 +162,8 @@ export class BatchView implements StoredBatch {
   }
 
   payloadSizeAt(index: number): number {
-    return (this.#dataEnds[this.#checked(index)] as number) - startOf(this.#dataEnds, index);
+    const end = this.#dataEnds[this.#checked(index)] as number;
+    return end - startOf(this.#dataEnds, index) - this.#dataGap;
   }
 
   offsetAt(index: number): number {
@@ -196,9 +208,9 @@ export class BatchView implements StoredBatch {
   #recordBytes(section: "key" | "attribute" | "data", index: number): Buffer {
     const bytes = this.#section(section);
     const ends = this.#ends(section);
-    return ends === undefined
-      ? bytes.subarray(0, 0)
-      : bytes.subarray(startOf(ends, index), ends[index]);
+    if (ends === undefined) return bytes.subarray(0, 0);
+    const gap = section === "data" ? this.#dataGap : 0;
+    return bytes.subarray(startOf(ends, index) + gap, ends[index]);
   }
 
   #decoded(section: "key" | "attribute" | "data", index: number): string {
@@ -232,15 +244,17 @@ function asciiText(section: Buffer): string | null {
   return isAscii(section) ? section.toString("latin1") : null;
 }
 
-/** Ends must rise and finish exactly at the section's end. */
-function checkEnds(section: string, ends: ArrayLike<number>, bytes: number): void {
+/** Ends must rise and finish exactly at the section's end; `gap` bytes stand around records. */
+function checkEnds(section: string, ends: ArrayLike<number>, bytes: number, gap = 0): void {
   let last = 0;
   for (let index = 0; index < ends.length; index++) {
     const end = ends[index] as number;
-    if (end < last) throw damaged(`the ${section} of record ${index} ends before it starts`);
+    if (end < last + gap) throw damaged(`the ${section} of record ${index} ends before it starts`);
     last = end;
   }
-  if (last !== bytes) throw damaged(`the ${section} section ends at ${last}, not at ${bytes}`);
+  if (last + gap !== bytes) {
+    throw damaged(`the ${section} section ends at ${last + gap}, not at ${bytes}`);
+  }
 }
 
 function checkOffsets(deltas: Uint32Array): void {

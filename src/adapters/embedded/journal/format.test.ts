@@ -142,6 +142,28 @@ describe("batch blob", () => {
     assert.equal(mixed.payloadSizeAt(500), 10);
   });
 
+  test("data that a JSON codec wrote is one array, copies and bytes are not", () => {
+    const texts = ['{"a":1}', '"ä, ö"', "[2,3]", "null"];
+    for (const payloads of [texts, texts.filter((text) => text !== '"ä, ö"'), ["7"]]) {
+      const blob = encodeBatch(batchOf(payloads.map((payload) => given({ payload }))));
+      for (const view of [viewOf(blob), viewOf(compressBatch(blob))]) {
+        assert.equal(view.payloadArrayText, `[${payloads.join(",")}]`);
+        for (const [index, payload] of payloads.entries()) {
+          assert.equal(view.payloadTextAt(index), payload);
+          assert.equal(view.payloadSizeAt(index), Buffer.byteLength(payload));
+          assert.equal(Buffer.from(view.payloadBytesAt(index)).toString("utf8"), payload);
+        }
+      }
+      const part = viewOf(subsetBatch(blob, [0]));
+      assert.deepEqual([part.payloadArrayText, part.payloadTextAt(0)], [undefined, payloads[0]]);
+    }
+    const copied = new OutgoingBatch("orders", "normal", seededRandom(1));
+    copied.add(template, "1,2", 1, undefined, undefined, "id", true);
+    assert.equal(viewOf(encodeBatch(copied)).payloadArrayText, undefined);
+    const bytes = batchOf([given({}), given({ payload: new Uint8Array([49]) })]);
+    assert.equal(viewOf(encodeBatch(bytes)).payloadArrayText, undefined);
+  });
+
   test("reads an unaligned blob", () => {
     const blob = encodeBatch(batchOf([given({}), given({ key: "k" })]));
     const shifted = new Uint8Array(blob.byteLength + 3);
@@ -270,7 +292,7 @@ describe("damaged blobs", () => {
       [0, 2],
       [1, 1],
       [2, 2],
-      [3, 16],
+      [3, 32],
     ] as const) {
       const blob = encodeBatch(batchOf([given({})]));
       blob[at] = value;
