@@ -3,11 +3,18 @@
  * supported Node.js, that its types are right, and that the command starts.
  */
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { entryPoints } from "../../scripts/public-surface.ts";
-import { createConsumer, missingSource, root, run, type Consumer } from "./consumer.ts";
+import {
+  createConsumer,
+  missingSource,
+  root,
+  run,
+  type Consumer,
+  type Printed,
+} from "./consumer.ts";
 
 const oldestNode = "22.23.3";
 const paths = [...Object.keys(entryPoints), "spillway/package.json"];
@@ -30,12 +37,19 @@ const consumerConfig = {
     strict: true,
     exactOptionalPropertyTypes: true,
     skipLibCheck: false,
-    noEmit: true,
     types: ["node"],
     typeRoots: [join(root, "node_modules/@types")],
   },
-  files: ["consumer.ts"],
+  files: ["consumer.ts", "program.mts"],
 };
+
+const programPrints = `orders com.acme.invoice.issued 990.00 990
+VALIDATION_FAILED
+`.repeat(2);
+
+function runOnOldest(folder: string, script: string): Promise<Printed> {
+  return run(folder, "npx", ["-y", "-p", `node@${oldestNode}`, "node", script]);
+}
 
 test("the manifest exports exactly the entry points that the checks know", () => {
   const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8")) as {
@@ -78,8 +92,7 @@ describe("the packed package", { skip: missingSource() }, () => {
 
   test(`every import path works on Node.js ${oldestNode}`, async () => {
     writeFileSync(join(consumer.folder, "consumer.mjs"), importsEverything);
-    const words = ["-y", "-p", `node@${oldestNode}`, "node", "consumer.mjs"];
-    const { stdout } = await run(consumer.folder, "npx", words);
+    const { stdout } = await runOnOldest(consumer.folder, "consumer.mjs");
     assert.equal(stdout, `imported on v${oldestNode}\n`);
   });
 
@@ -91,7 +104,21 @@ describe("the packed package", { skip: missingSource() }, () => {
     writeFileSync(join(consumer.folder, "consumer.ts"), imports.join("\n"));
     writeFileSync(join(consumer.folder, "tsconfig.json"), JSON.stringify(consumerConfig));
     const compiler = join(root, "node_modules/typescript/bin/tsc");
+    symlinkSync(join(root, "node_modules/zod"), join(consumer.folder, "node_modules/zod"));
+    copyFileSync(join(root, "test/package/user-program.ts"), join(consumer.folder, "program.mts"));
     await run(consumer.folder, process.execPath, [compiler, "--project", "tsconfig.json"]);
+  });
+
+  test("a program that was compiled against it runs quietly on this Node.js", async () => {
+    const { stdout, stderr } = await run(consumer.folder, process.execPath, ["program.mjs"]);
+    assert.deepEqual({ stdout, stderr }, { stdout: programPrints, stderr: "" });
+  });
+
+  test(`a program that was compiled against it runs quietly on Node.js ${oldestNode}`, async () => {
+    const { stdout, stderr } = await runOnOldest(consumer.folder, "program.mjs");
+    assert.equal(stdout, programPrints);
+    // What npx itself says does not count.
+    assert.doesNotMatch(stderr, /Warning|node:/);
   });
 
   test("its command starts from the project that installed it", async () => {
