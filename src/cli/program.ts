@@ -16,7 +16,6 @@ import { UsageError } from "./usage-error.ts";
 
 /** Runs the process's own command line and sets its exit code. */
 export async function runProgram(): Promise<void> {
-  quietSqliteWarning();
   const stdout = outputOf(process.stdout, process.env);
   const stderr = outputOf(process.stderr, process.env);
   const signals = watchSignals();
@@ -96,13 +95,4 @@ function unknownCommand(name: string): UsageError {
 function packageVersion(): string {
   const path = new URL("../../package.json", import.meta.url);
   return (JSON.parse(readFileSync(path, "utf8")) as { version: string }).version;
-}
-
-/** Node 22 warns that its SQLite is experimental; users of a command can do nothing with that. */
-function quietSqliteWarning(): void {
-  process.removeAllListeners("warning");
-  process.on("warning", (warning) => {
-    const expected = warning.name === "ExperimentalWarning" && warning.message.includes("SQLite");
-    if (!expected) process.stderr.write(`spillway: ${warning.name}: ${warning.message}\n`);
-  });
 }
