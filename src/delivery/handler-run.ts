@@ -40,7 +40,8 @@ export class HandlerRun implements HandlerContext {
   readonly position: number;
   /** The message's open entry, if it was open before. */
   readonly open: OpenMessage | undefined;
-  readonly startedMs: number;
+  /** Monotonic time of the turn in which it was called; undefined while that turn lasts. */
+  startedMs: number | undefined;
   /** The number of refused units before this call; a later one makes the call void. */
   readonly generation: number;
   isOver = false;
@@ -72,7 +73,6 @@ export class HandlerRun implements HandlerContext {
     this.position = position;
     this.open = open;
     this.generation = generation;
-    this.startedMs = scope.clock.monotonicMs();
   }
 
   get attempt(): number {

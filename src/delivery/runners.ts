@@ -67,6 +67,7 @@ export class Runners {
   /** Handlers that were given up and have not returned. */
   abandoned = 0;
   #cancelSweep: CancelTimer | undefined;
+  #stampPlanned = false;
 
   constructor(options: RunnersOptions, host: RunnerHost) {
     this.#options = options;
@@ -122,7 +123,7 @@ export class Runners {
     const host = this.#host;
     try {
       do {
-        if (this.#cancelSweep === undefined) this.#armSweep(this.#options.timeoutMs);
+        if (!this.#stampPlanned) this.#planStamp();
         let before: HandlerRun | undefined;
         for (let reruns = 0; ; reruns++) {
           const prepared = host.prepare(runner, before);
@@ -164,8 +165,26 @@ export class Runners {
     this.#host.idle();
   }
 
+  /**
+   * Notes the time for handlers that are still running when the turn ends. Most have returned by
+   * then, so that the clock is read once a turn instead of once a message.
+   */
+  #planStamp(): void {
+    const { clock, timeoutMs } = this.#options;
+    if (timeoutMs === Number.POSITIVE_INFINITY) return;
+    this.#stampPlanned = true;
+    clock.soon(() => {
+      this.#stampPlanned = false;
+      const nowMs = clock.monotonicMs();
+      for (const { run } of this.#runners) {
+        if (run === undefined || run.startedMs !== undefined) continue;
+        run.startedMs = nowMs;
+        if (this.#cancelSweep === undefined) this.#armSweep(timeoutMs);
+      }
+    });
+  }
+
   #armSweep(delayMs: number): void {
-    if (delayMs === Number.POSITIVE_INFINITY) return;
     const { clock } = this.#options;
     this.#cancelSweep = clock.after(delayMs, () => this.#sweep(), { background: true });
   }
@@ -178,7 +197,7 @@ export class Runners {
     let firstMs = Number.POSITIVE_INFINITY;
     for (const runner of Array.from(this.#runners)) {
       const { run } = runner;
-      if (run === undefined || run.isOver) continue;
+      if (run?.startedMs === undefined || run.isOver) continue;
       if (run.startedMs + timeoutMs <= nowMs) this.#abandon(runner, run);
       else firstMs = Math.min(firstMs, run.startedMs + timeoutMs);
     }
