@@ -11,8 +11,7 @@ import type { Consumer } from "../ports/transport.ts";
 import type { GroupCounters } from "../telemetry/counters.ts";
 import type { BusSettings } from "./bus-options.ts";
 import type { GroupRegistry } from "./group-registry.ts";
-import type { CommitObserver } from "./message-stream.ts";
-import { ObservedConsumer } from "./observed-consumer.ts";
+import { type CommitObserver, ObservedConsumer } from "./observed-consumer.ts";
 import type { Selection } from "./selection.ts";
 import type { SubscribeSettings } from "./subscribe-options.ts";
 

@@ -8,8 +8,8 @@ import type { Priority } from "../message/envelope.ts";
 
 /**
  * A message to settle by hand. Each call resolves when it is durable, and rejects with LEASE_LOST
- * where the message went to somebody else meanwhile and will be delivered again. The first call
- * decides; later ones give its promise.
+ * where the message went to somebody else meanwhile and will be delivered again, or "indefinite"
+ * where the transport failed. The first call decides; later ones give its promise.
  */
 export interface Delivery<Received extends AnyMessage = AnyMessage> {
   readonly message: Received;
@@ -72,6 +72,20 @@ export class HeldDelivery implements Delivery {
   /** The decision is durable. */
   commit(): void {
     this.#durable.resolve();
+  }
+
+  /** Nobody knows whether the decision is durable. */
+  fail(cause: unknown): void {
+    this.#isSettled = true;
+    const { id, channel } = this.message;
+    const error = new SpillwayError(
+      cause instanceof SpillwayError ? cause.code : "TRANSPORT_FAILED",
+      `message ${id} of '${channel}' may be settled or be delivered again: ` +
+        (cause instanceof Error ? cause.message : String(cause)),
+      { certainty: "indefinite", cause },
+    );
+    this.#handler.reject(error);
+    this.#durable.reject(error);
   }
 
   /**

@@ -3,10 +3,12 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AnyMessage } from "../contracts/contract.ts";
 import type { Handler, HandlerContext } from "../delivery/handler-context.ts";
+import { SpillwayError } from "../errors/spillway-error.ts";
 import type { CommitResult, CommitUnit } from "../ports/commit-unit.ts";
 import { VirtualClock } from "../testing/virtual-clock.ts";
 import type { Delivery } from "./held-delivery.ts";
-import { type CommitObserver, MessageStream } from "./message-stream.ts";
+import { MessageStream } from "./message-stream.ts";
+import type { CommitObserver } from "./observed-consumer.ts";
 
 interface Bench {
   readonly clock: VirtualClock;
@@ -17,12 +19,21 @@ interface Bench {
   /** Hands a message over; resolves or rejects as the stream's owner settles it. */
   deliver(offset: number, signal?: AbortSignal): Promise<unknown>;
   commit(offset: number, kind: CommitResult["kind"]): void;
+  failCommit(offset: number, error: unknown): void;
+  restart(): void;
 }
 
 interface BenchOptions {
   readonly starts?: Promise<void>;
   readonly signal?: AbortSignal;
   readonly failsToDrain?: boolean;
+  readonly isClaimed?: boolean;
+}
+
+function unitOf(offset: number): CommitUnit {
+  const batch = { stored: { priority: "normal", offsetAt: () => offset } };
+  const settlements = [{ batch, records: [0], outcomes: [{ kind: "ack" }] }];
+  return { sequence: 1, settlements, publishes: [], state: [] } as unknown as CommitUnit;
 }
 
 function bench(options: BenchOptions = {}): Bench {
@@ -36,6 +47,7 @@ function bench(options: BenchOptions = {}): Bench {
     clock,
     drainTimeoutMs: 5_000,
     signal: options.signal,
+    isClaimed: options.isClaimed === true,
     onClosed: () => closes++,
     start: async (given, observing) => {
       await options.starts;
@@ -59,14 +71,9 @@ function bench(options: BenchOptions = {}): Bench {
       const context = { signal } as unknown as HandlerContext;
       return handler?.(message as unknown as AnyMessage, context) as Promise<unknown>;
     },
-    commit(offset, kind) {
-      const batch = { stored: { priority: "normal", offsetAt: () => offset } };
-      const settlements = [{ batch, records: [0], outcomes: [{ kind: "ack" }] }];
-      observer?.(
-        { sequence: 1, settlements, publishes: [], state: [] } as unknown as CommitUnit,
-        { kind } as CommitResult,
-      );
-    },
+    commit: (offset, kind) => observer?.answered(unitOf(offset), { kind } as CommitResult),
+    failCommit: (offset, error) => observer?.failed(unitOf(offset), error),
+    restart: () => observer?.restarted(),
   };
 }
 
@@ -89,18 +96,75 @@ test("nothing is started before the first message is asked for", async () => {
 });
 
 test("a refused commit rejects the ack; the message comes again", async () => {
-  const { stream, deliver, commit, clock } = bench();
+  const { stream, deliver, commit, restart, clock } = bench();
   const first = stream.next();
   await clock.settle();
   void deliver(4);
   const lost = (await taken(first)).ack();
+  void deliver(5);
+  const behind = (await taken(stream.next())).ack();
   commit(4, "fenced");
+  restart();
   await assert.rejects(lost, { code: "LEASE_LOST", message: /m4 of 'notes'/ });
+  await assert.rejects(behind, { code: "LEASE_LOST", message: /m5 of 'notes'/ });
   const second = stream.next();
   void deliver(4);
   const kept = (await taken(second)).ack();
   commit(4, "committed");
   await kept;
+});
+
+test("a commit that surely had no effect rejects the ack once it is put back", async () => {
+  const { stream, deliver, failCommit, restart, clock } = bench();
+  const first = stream.next();
+  await clock.settle();
+  void deliver(4);
+  const lost = (await taken(first)).ack();
+  failCommit(4, new SpillwayError("JOURNAL_BUSY", "locked"));
+  restart();
+  await assert.rejects(lost, { code: "LEASE_LOST", certainty: "definite" });
+});
+
+test("when the transport fails every ack says that nobody knows", async () => {
+  const { stream, deliver, failCommit, fail, clock } = bench();
+  const first = stream.next();
+  await clock.settle();
+  const acks: Promise<void>[] = [];
+  void deliver(0);
+  acks.push((await taken(first)).ack());
+  void deliver(1);
+  acks.push((await taken(stream.next())).ack());
+  const error = new SpillwayError("JOURNAL_IO", "disk");
+  failCommit(0, error);
+  fail(error);
+  for (const ack of acks) {
+    await assert.rejects(ack, { code: "JOURNAL_IO", certainty: "indefinite" });
+  }
+  await assert.rejects(stream.next(), error);
+  assert.equal((await stream.next()).done, true);
+});
+
+test("at the deadline of a drain what was settled and not committed is lost", async () => {
+  const { stream, deliver, clock } = bench();
+  const first = stream.next();
+  await clock.settle();
+  void deliver(0);
+  const lost = assert.rejects((await taken(first)).ack(), { code: "LEASE_LOST" });
+  const drained = stream.drain(clock.monotonicMs() + 2_000);
+  await clock.advance(2_000);
+  assert.equal(await drained, false);
+  await lost;
+});
+
+test("what was acknowledged before is settled at once, and not waited for", async () => {
+  const { stream, deliver, clock } = bench({ isClaimed: true });
+  const first = stream.next();
+  await clock.settle();
+  void deliver(0);
+  await (await taken(first)).ack();
+  void deliver(1);
+  await (await taken(stream.next())).reject("unwanted");
+  assert.equal(await stream.drain(clock.monotonicMs() + 2_000), true);
 });
 
 test("a message whose keys were lost is not handed out, and cannot be settled", async () => {

@@ -6,10 +6,9 @@ import type { AnyMessage } from "../contracts/contract.ts";
 import type { Handler } from "../delivery/handler-context.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { CommitResult, CommitUnit } from "../ports/commit-unit.ts";
+import { ClosedError, SpillwayError } from "../errors/spillway-error.ts";
 import { type Delivery, HeldDelivery, placeOf } from "./held-delivery.ts";
-
-/** Called after every commit of the stream's subscription. */
-export type CommitObserver = (unit: CommitUnit, result: CommitResult) => void;
+import type { CommitObserver } from "./observed-consumer.ts";
 
 /** The running subscription behind a stream. */
 export interface StreamSource {
@@ -27,6 +26,8 @@ export interface MessageStreamParts {
   readonly clock: Clock;
   readonly drainTimeoutMs: number;
   readonly signal: AbortSignal | undefined;
+  /** Whether messages are acknowledged before they are handed over ("at-most-once"). */
+  readonly isClaimed: boolean;
   onClosed(): void;
 }
 
@@ -91,6 +92,8 @@ export class MessageStream implements AsyncIterator<Delivery, undefined> {
       const inTime = await this.#idle(deadlineMs);
       // Nobody takes what is still held, so waiting for its handlers would be in vain.
       await source?.drain(clock.monotonicMs());
+      const closed = new ClosedError("the loop ended before that was durable");
+      for (const held of [...this.#taken.values()]) this.#lose(held, closed);
       return inTime;
     } finally {
       this.#parts.signal?.removeEventListener("abort", this.#onAbort);
@@ -110,10 +113,11 @@ export class MessageStream implements AsyncIterator<Delivery, undefined> {
   }
 
   #start(): Promise<StreamSource> {
-    const started = this.#parts.start(
-      (message, context) => this.#hold(message, context.signal),
-      (unit, result) => this.#onCommit(unit, result),
-    );
+    const started = this.#parts.start((message, context) => this.#hold(message, context.signal), {
+      answered: (unit, result) => this.#onCommit(unit, result),
+      failed: (unit, error) => this.#onFailedCommit(unit, error),
+      restarted: () => this.#loseSettled(),
+    });
     started.then(
       (source) => source.failure.then((error) => this.#fail(error)),
       (error: unknown) => this.#fail(error),
@@ -126,6 +130,11 @@ export class MessageStream implements AsyncIterator<Delivery, undefined> {
     this.#takers = others;
     if (first === undefined) this.#failure = { error };
     else first.reject(error);
+    // Nothing of it is committed any more, and none of it is waited for.
+    for (const held of [...this.#taken.values()]) {
+      if (held.isSettled) held.fail(error);
+      this.#forget(placeOf(held.message), held);
+    }
     this.#leave();
   }
 
@@ -137,6 +146,10 @@ export class MessageStream implements AsyncIterator<Delivery, undefined> {
   #hold(message: AnyMessage, signal: AbortSignal): Promise<void> {
     const held = new HeldDelivery(message);
     signal.addEventListener("abort", () => this.#lose(held, signal.reason), { once: true });
+    if (this.#parts.isClaimed) {
+      const onSettled = (): void => this.#committed(held);
+      held.handled.then(onSettled, onSettled);
+    }
     const taker = this.#takers.shift();
     if (taker !== undefined) taker.resolve(this.#take(held));
     else this.#ready.push(held);
@@ -157,17 +170,41 @@ export class MessageStream implements AsyncIterator<Delivery, undefined> {
   }
 
   #onCommit(unit: CommitUnit, result: CommitResult): void {
+    // What a refused unit settled is lost with everything else that is put back: #loseSettled().
+    if (result.kind !== "committed") return;
+    for (const held of this.#settledIn(unit)) this.#committed(held);
+  }
+
+  #onFailedCommit(unit: CommitUnit, error: unknown): void {
+    // Surely without effect: the unit counts as refused.
+    if (error instanceof SpillwayError && error.certainty === "definite") return;
+    for (const held of this.#settledIn(unit)) {
+      held.fail(error);
+      this.#forget(placeOf(held.message), held);
+    }
+  }
+
+  #settledIn(unit: CommitUnit): HeldDelivery[] {
+    const found: HeldDelivery[] = [];
     for (const { batch, records } of unit.settlements) {
       for (const record of records) {
         const { priority } = batch.stored;
-        const place = placeOf({ priority, offset: batch.stored.offsetAt(record) });
-        const held = this.#taken.get(place);
-        if (held === undefined || !held.isSettled) continue;
-        if (result.kind === "committed") held.commit();
-        else held.lose(result.kind);
-        this.#forget(place, held);
+        const held = this.#taken.get(placeOf({ priority, offset: batch.stored.offsetAt(record) }));
+        if (held?.isSettled === true) found.push(held);
       }
     }
+    return found;
+  }
+
+  #committed(held: HeldDelivery): void {
+    held.commit();
+    this.#forget(placeOf(held.message), held);
+  }
+
+  /** After a refused unit everything that was settled and not committed is delivered again. */
+  #loseSettled(): void {
+    const refused = new ClosedError("a commit before it was refused");
+    for (const held of [...this.#taken.values()]) if (held.isSettled) this.#lose(held, refused);
   }
 
   #forget(place: string, held: HeldDelivery): void {

@@ -1,16 +1,26 @@
-// A consumer that reports its commits, so that bus.messages() can say when a settlement is durable.
-// Adds nothing else: every call goes to the consumer behind it.
+// A consumer that reports its commits, so that bus.messages() can say when a settlement is durable,
+// or that it never will be. Adds nothing else: every call goes to the consumer behind it.
 import type { Priority } from "../message/envelope.ts";
 import type { CommitResult, CommitUnit } from "../ports/commit-unit.ts";
 import type { DeliveryBatch } from "../ports/delivery-batch.ts";
 import type { Consumer } from "../ports/transport.ts";
 
-/** Passes everything on, and calls the observer after each commit that was answered. */
+/** Who is told what becomes of the units of one consumer. */
+export interface CommitObserver {
+  /** The transport answered. */
+  answered(unit: CommitUnit, result: CommitResult): void;
+  /** The commit was rejected: nobody may know whether it took effect. */
+  failed(unit: CommitUnit, error: unknown): void;
+  /** Whatever was settled and is not committed is void: it is delivered again. */
+  restarted(): void;
+}
+
+/** Passes everything on, and tells the observer. */
 export class ObservedConsumer implements Consumer {
   readonly #inner: Consumer;
-  readonly #observer: (unit: CommitUnit, result: CommitResult) => void;
+  readonly #observer: CommitObserver;
 
-  constructor(inner: Consumer, observer: (unit: CommitUnit, result: CommitResult) => void) {
+  constructor(inner: Consumer, observer: CommitObserver) {
     this.#inner = inner;
     this.#observer = observer;
   }
@@ -32,13 +42,20 @@ export class ObservedConsumer implements Consumer {
   }
 
   async commit(unit: CommitUnit): Promise<CommitResult> {
-    const result = await this.#inner.commit(unit);
-    this.#observer(unit, result);
+    let result: CommitResult;
+    try {
+      result = await this.#inner.commit(unit);
+    } catch (error) {
+      this.#observer.failed(unit, error);
+      throw error;
+    }
+    this.#observer.answered(unit, result);
     return result;
   }
 
   resume(): void {
     this.#inner.resume();
+    this.#observer.restarted();
   }
 
   close(): Promise<void> {

@@ -175,6 +175,7 @@ export class RunningBus implements Bus {
       clock,
       drainTimeoutMs,
       signal,
+      isClaimed: settings.delivery === "at-most-once",
       start: (handler, observer) =>
         joinGroup(this.#member, selection, settings, handler, { signal, observer }),
       onClosed: () => this.#streams.delete(stream),

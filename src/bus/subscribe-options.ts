@@ -58,7 +58,10 @@ export type SubscribeOptions<State extends StateSchemas = StateSchemas> =
 
 /** Options of bus.messages(). */
 export interface MessagesOptions extends Omit<CommonSubscribeOptions, "timeoutMs"> {
-  /** Default "at-least-once". */
+  /**
+   * Default "at-least-once". With "at-most-once" messages are acknowledged when they are fetched:
+   * what was fetched and not taken when the loop ends is gone.
+   */
   readonly delivery?: "at-most-once" | "at-least-once";
 }
 

@@ -127,3 +127,14 @@ testOnEach("a loop that cannot start rejects", async (transport) => {
     code: "INVALID_ARGUMENT",
   });
 });
+
+testOnEach("at-most-once: settling waits for nothing", async (transport) => {
+  await using bus = await createBus({ name: "shop", transport });
+  await bus.publishMany(OrderPlaced, someOrders(2));
+  const seen: string[] = [];
+  for await (const delivery of bus.messages(OrderPlaced, { delivery: "at-most-once" })) {
+    if (seen.push(delivery.message.data.orderId) === 2) break;
+    await delivery.ack();
+  }
+  assert.equal(seen.length, 2);
+});
