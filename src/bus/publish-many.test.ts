@@ -1,11 +1,13 @@
 // publishMany: bounded memory, order, and what a failure in the middle says.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { z } from "zod";
 import { memory } from "../adapters/memory/index.ts";
+import type { AnyContract } from "../contracts/contract.ts";
 import { defineEvent } from "../contracts/event.ts";
 import type { StandardSchema } from "../contracts/standard-schema.ts";
 import { OutgoingEncoder } from "../delivery/outgoing-encoder.ts";
-import { SpillwayError, ValidationError } from "../errors/spillway-error.ts";
+import { BackPressureError, SpillwayError, ValidationError } from "../errors/spillway-error.ts";
 import { systemClock } from "../kernel/clock.ts";
 import { seededRandom } from "../kernel/random.ts";
 import { jsonCodec } from "../message/codec.ts";
@@ -37,7 +39,11 @@ interface Bench {
   ): Promise<readonly Receipt[]>;
 }
 
-async function bench(pendingMax: number): Promise<Bench> {
+async function bench(
+  pendingMax: number,
+  pendingBytesMax = 1_000_000,
+  contract: AnyContract = Measured,
+): Promise<Bench> {
   const transport = memory();
   const random = seededRandom(1);
   const clock = systemClock;
@@ -57,12 +63,12 @@ async function bench(pendingMax: number): Promise<Bench> {
       routeOf: () => ({ channel: "m", priorityOf: undefined }),
     }),
     pendingMax,
-    pendingBytesMax: 1_000_000,
+    pendingBytesMax,
     batchDelayMs: 0,
     countersOf: () => counters,
   });
   const many: Bench["many"] = (elements, options) =>
-    publishMany(publisher, "m", Measured, elements, options);
+    publishMany(publisher, "m", contract, elements, options);
   return { publisher, transport, many };
 }
 
@@ -119,6 +125,44 @@ test("an invalid element is named with its index and how many are stored", async
     return true;
   });
   assert.equal(await depthOf(transport), 30);
+});
+
+test("with an asynchronous validator nothing is taken behind an invalid element", async () => {
+  const checked: unknown[] = [];
+  const slow: StandardSchema<number> = {
+    "~standard": {
+      version: 1,
+      vendor: "test",
+      validate: async (value) => {
+        checked.push(value);
+        await new Promise((resolve) => setImmediate(resolve));
+        return aNumber["~standard"].validate(value);
+      },
+    },
+  };
+  const { many, transport } = await bench(10, 1_000_000, defineEvent("slow", { data: slow }));
+  await assert.rejects(many([0, 1, "x", 3, 4]), {
+    code: "VALIDATION_FAILED",
+    message: /element 2 given to publishMany of 'slow' \(2 are stored\)/,
+  });
+  assert.deepEqual(checked, [0, 1, "x"]);
+  assert.equal(await depthOf(transport), 2);
+});
+
+test("an element for which there is no room yet waits, however large", async () => {
+  const text = defineEvent("text", { data: z.string() });
+  const { many } = await bench(10, 1_000, text);
+  const receipts = await many([300, 700, 10, 990, 990].map((length) => "x".repeat(length)));
+  assert.deepEqual(
+    receipts.map((receipt) => receipt.offset),
+    [0, 1, 2, 3, 4],
+  );
+});
+
+test("a transport that refuses for lack of room is a failure", async () => {
+  const { many, transport } = await bench(10);
+  transport.append = () => Promise.reject(new BackPressureError("full"));
+  await assert.rejects(many([1, 2]), { code: "BACK_PRESSURE", certainty: "definite" });
 });
 
 test("a source that throws is reported at the element it did not give", async () => {

@@ -3,7 +3,7 @@
 // says how many that are.
 import type { AnyContract } from "../contracts/contract.ts";
 import type { Certainty } from "../errors/error-codes.ts";
-import { SpillwayError } from "../errors/spillway-error.ts";
+import { BackPressureError, SpillwayError } from "../errors/spillway-error.ts";
 import type { PublishWaiter } from "./pending-batches.ts";
 import { abortError, manyError } from "./publish-errors.ts";
 import type { PublishManyOptions } from "./publish-options.ts";
@@ -17,6 +17,10 @@ class Collector {
   failure: { readonly index: number; readonly error: unknown } | undefined;
   certainty: Certainty = "definite";
   stored = 0;
+  /** The element that is being handed over; −1: none. */
+  adding = -1;
+  /** There was no room for it: it is to be handed over again. */
+  isRefused = false;
   #waiting = 0;
   #done: (() => void) | undefined;
 
@@ -32,11 +36,16 @@ class Collector {
   }
 
   fail(index: number, error: unknown): void {
+    if (index === this.adding && error instanceof BackPressureError) this.isRefused = true;
+    else this.#fail(index, error);
+    this.#answered();
+  }
+
+  #fail(index: number, error: unknown): void {
     if (this.failure === undefined || index < this.failure.index) this.failure = { index, error };
     if (error instanceof SpillwayError && error.certainty === "indefinite") {
       this.certainty = "indefinite";
     }
-    this.#answered();
   }
 
   /** Resolves when every element that was handed over has its answer. */
@@ -93,14 +102,33 @@ class Feed {
     this.#options = options;
   }
 
-  /** Whether to go on after this element; a promise where it has to wait for room. */
+  /**
+   * Whether to go on after this element; a promise where it has to wait for room, or is encoded
+   * slowly: then none is taken behind it before it is known to be stored with the others.
+   */
   add(element: unknown): boolean | Promise<boolean> {
     if (this.isOver) return false;
-    if (!this.#publisher.budget.hasBulkRoom)
-      return this.#publisher.budget.room().then(() => this.add(element));
-    const waiter = this.collector.waiter(this.taken++);
+    if (!this.#publisher.budget.hasBulkRoom) return this.#addLater(element);
+    const waiter = this.collector.waiter(this.taken);
+    this.collector.adding = this.taken++;
     this.#publisher.publish(this.#channel, this.#contract, element, this.#options, waiter);
-    return true;
+    const encoding = this.#publisher.encoding(this.#channel);
+    if (encoding === undefined) return this.#added(element);
+    return encoding.then(() => this.#added(element));
+  }
+
+  #added(element: unknown): boolean | Promise<boolean> {
+    const { collector } = this;
+    collector.adding = -1;
+    if (!collector.isRefused) return true;
+    // Its size is known only once it is encoded: with what others hold it was too large.
+    collector.isRefused = false;
+    this.taken--;
+    return this.#addLater(element);
+  }
+
+  #addLater(element: unknown): Promise<boolean> {
+    return this.#publisher.budget.room().then(() => this.add(element));
   }
 
   /** Whether an element failed, or the signal fired. */

@@ -5,7 +5,11 @@
 // were published.
 import type { AnyContract } from "../contracts/contract.ts";
 import type { EncodedMessage, OutgoingEncoder } from "../delivery/outgoing-encoder.ts";
-import { ClosedError, type SpillwayError } from "../errors/spillway-error.ts";
+import {
+  type BackPressureError,
+  ClosedError,
+  type SpillwayError,
+} from "../errors/spillway-error.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Random } from "../kernel/random.ts";
 import type { Transport } from "../ports/transport.ts";
@@ -52,6 +56,7 @@ export class Publisher {
   readonly #stopWaiting = new AbortController();
   /** What is held by publishes without an answer. */
   readonly budget: PendingBudget;
+  #lastRefusal: BackPressureError | undefined;
   #appends = 0;
   #flushPlanned = false;
   #closed = false;
@@ -84,16 +89,32 @@ export class Publisher {
       this.budget.free(1, 0);
       return waiter.reject(error);
     }
-    const before = this.#encoding.size === 0 ? undefined : this.#encoding.get(channel);
+    const before = this.encoding(channel);
     if (before === undefined && !(encoded instanceof Promise)) this.#admit(encoded, waiter, signal);
     else this.#admitLater(channel, before, encoded, waiter, signal);
   }
 
+  /** Settles when what is being encoded for this channel was admitted; undefined: nothing is. */
+  encoding(channel: string): Promise<void> | undefined {
+    return this.#encoding.size === 0 ? undefined : this.#encoding.get(channel);
+  }
+
   #refusal(type: string, signal: AbortSignal | undefined): SpillwayError | undefined {
     if (this.#closed) return new ClosedError(`'${type}' was not published: the bus is closed`);
-    if (this.budget.isFull) return backPressureError(type, this.budget);
+    if (this.budget.isFull) return this.#backPressure(type);
     if (signal?.aborted === true) return abortError(type, "definite", signal.reason);
     return undefined;
+  }
+
+  /** While nothing changes one error answers all: a flood must not cost memory for its refusals. */
+  #backPressure(type: string): BackPressureError {
+    const last = this.#lastRefusal;
+    const { count, bytes } = this.budget;
+    const { details } = last ?? {};
+    const isSame = details?.["waiting"] === count && details["waitingBytes"] === bytes;
+    if (last !== undefined && isSame && details["type"] === type) return last;
+    this.#lastRefusal = backPressureError(type, this.budget);
+    return this.#lastRefusal;
   }
 
   #admitLater(

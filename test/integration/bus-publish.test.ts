@@ -81,6 +81,14 @@ testOnEach("un-awaited publishes beyond pendingBytesMax are refused", async (tra
   assert.equal((await collect(bus.read(Noted))).length, stored);
 });
 
+testOnEach("publishMany takes more bytes than fit, also on a new channel", async (transport) => {
+  await using bus = await createBus({ name: "shop", transport, pendingBytesMax: 100_000 });
+  const invoices = Array.from({ length: 200 }, (_, n) => ({ orderId: `${n}`.padEnd(1_000) }));
+  const receipts = await bus.publishMany(InvoiceIssued, invoices);
+  assert.ok(receipts.every((receipt, index) => receipt.offset === index));
+  assert.equal(receipts.length, 200);
+});
+
 testOnEach("publishMany takes more than fits, and names an invalid element", async (transport) => {
   await using bus = await createBus({ name: "shop", transport, pendingMax: 50 });
   const receipts = await bus.publishMany(OrderPlaced, someOrders(2_000));
