@@ -19,7 +19,7 @@ import type {
 import { Groups, selectionText } from "./groups.ts";
 import { Health } from "./health.ts";
 import { LogEnds } from "./log-ends.ts";
-import { Members } from "./members.ts";
+import { Members, type Notices } from "./members.ts";
 import { PendingRows } from "./pending-rows.ts";
 import { Processes } from "./processes.ts";
 import { Retention } from "./retention.ts";
@@ -60,6 +60,8 @@ export class Journal {
   readonly stats: Stats;
   readonly retention: Retention;
   readonly #units: Units;
+  /** Ranges and members to give up that the lock held up; at most one each a member or revoke. */
+  #owed: { readonly what: string; readonly action: () => Notices }[] = [];
 
   constructor(environment: CoreEnvironment, options: EngineOptions) {
     const { clock, random, onNotice: notify } = environment;
@@ -122,44 +124,88 @@ export class Journal {
       this.members.forget(member);
       throw error;
     }
-    this.reviewIfChanged();
+    this.#reviewSoon();
     return { member, partitions: channel.partitions };
   }
 
-  /** Frees ranges that were asked back. */
+  /** Frees ranges that were asked back; once the lock allows it. */
   release({ member, ranges }: EngineRequests["release"]["request"]): null {
     const local = this.members.get(member);
-    const notices = this.writer.transaction("releasing ranges", () =>
-      this.members.release(local, ranges),
-    );
-    this.members.announce(notices);
-    this.reviewIfChanged();
+    this.#giveUp("releasing ranges", () => this.members.release(local, ranges));
     return null;
   }
 
-  /** Takes a member out of its group. */
+  /** Takes a member out of its group; once the lock allows it. */
   leave(member: number): null {
     const local = this.members.get(member);
-    const notices = this.writer.transaction("leaving a group", () => {
+    this.#giveUp("leaving a group", () => {
       this.groups.seen([local.group], this.environment.clock.wallMs());
       return this.members.leave(local);
     });
-    this.members.announce(notices);
-    this.reviewIfChanged();
     return null;
   }
 
-  /** Says what was lost and what is asked back, and takes what became free. */
+  /** Whoever gives up does not come again: what the lock holds up is done later, not refused. */
+  #giveUp(what: string, action: () => Notices): void {
+    this.#owed.push({ what, action });
+    try {
+      this.payOwed();
+    } catch (error) {
+      if (!isLockHeld(error)) throw error;
+    }
+    this.#reviewSoon();
+  }
+
+  /** Gives up what the lock held up so far, in order. */
+  payOwed(): void {
+    for (let owed = this.#owed[0]; owed !== undefined; owed = this.#owed[0]) {
+      let done = true;
+      try {
+        this.members.announce(this.writer.transaction(owed.what, owed.action));
+      } catch (error) {
+        done = !isLockHeld(error);
+        throw error;
+      } finally {
+        if (done) this.#owed.shift();
+      }
+    }
+  }
+
+  /** Says what was lost and what is asked back, and takes what became free; group by group. */
   reviewIfChanged(): void {
     if (!this.members.changed()) return;
+    const failures: unknown[] = [];
     for (const group of this.members.localGroups()) {
-      this.members.review(group);
-      if (!this.members.hasFree(group)) continue;
-      const notices = this.writer.transaction("taking free ranges", () => {
-        this.members.raiseVersion();
-        return this.members.takeFree(group);
-      });
-      this.members.announce(notices);
+      try {
+        this.#review(group);
+      } catch (error) {
+        failures.push(error);
+        // Each further group would wait for the lock as long again.
+        if (isLockHeld(error)) break;
+      }
+    }
+    if (failures.length === 0) return;
+    // What could not be taken now is still free: the next look tries again.
+    this.members.reviewAgain();
+    throw failures[0];
+  }
+
+  #review(group: number): void {
+    this.members.review(group);
+    if (!this.members.hasFree(group)) return;
+    const notices = this.writer.transaction("taking free ranges", () => {
+      this.members.raiseVersion();
+      return this.members.takeFree(group);
+    });
+    this.members.announce(notices);
+  }
+
+  /** After a request that took effect, whatever becomes of the review: the next look repeats it. */
+  #reviewSoon(): void {
+    try {
+      this.reviewIfChanged();
+    } catch (error) {
+      this.writer.failed("reviewing leases", error);
     }
   }
 
@@ -178,6 +224,10 @@ export class Journal {
       this.writer.close();
     }
   }
+}
+
+function isLockHeld(error: unknown): boolean {
+  return error instanceof SpillwayError && error.code === "JOURNAL_BUSY";
 }
 
 function openWriter(environment: CoreEnvironment, options: EngineOptions): Writer {

@@ -250,4 +250,67 @@ describe("leases", () => {
     assert.throws(() => rig.join("orders", "billing"), { code: "JOURNAL_DAMAGED" });
     assert.deepEqual(owners(), [0, 0, 0, 0]);
   });
+
+  const whileLocked = (action: () => void): void =>
+    rig.withConnection((holder) => {
+      holder.exec("BEGIN IMMEDIATE");
+      action();
+      holder.exec("ROLLBACK");
+    });
+
+  test("ranges that became free while the lock was held are taken once it is let go", () => {
+    const other = open();
+    const first = other.join("orders", "billing");
+    const member = rig.join("orders", "billing");
+    other.core.handle("leave", { member: first });
+    whileLocked(() => rig.core.poll());
+    assert.deepEqual(rig.grants(), []);
+    rig.core.poll();
+    assert.deepEqual(
+      rig.grants(),
+      [0, 1, 2, 3].map((range) => [member, range, 2]),
+    );
+  });
+
+  test("ranges and members given up while the lock is held go at the next look", () => {
+    const first = rig.join("orders", "billing");
+    const second = rig.join("orders", "billing");
+    whileLocked(() => rig.core.handle("release", { member: first, ranges: [1, 3] }));
+    assert.deepEqual(owners(), [first, first, first, first]);
+    rig.core.poll();
+    assert.deepEqual(owners(), [first, second, first, second]);
+    whileLocked(() => rig.core.handle("leave", { member: first }));
+    rig.core.poll();
+    assert.deepEqual(owners(), [second, second, second, second]);
+    assert.equal(rig.stats("orders").groups[0]?.members, 1);
+  });
+
+  test("a group whose cursor is damaged stops no other group", () => {
+    const other = open();
+    const first = other.join("orders", "billing");
+    other.publish("orders", ["1"]);
+    assert.equal(commits(other, first, 0, 1), "committed");
+    rig.join("orders", "billing");
+    other.withConnection((connection) => connection.exec("UPDATE cursor SET position = 0"));
+    other.core.handle("leave", { member: first });
+    rig.grants();
+    const second = rig.join("orders", "shipping");
+    assert.equal(rig.grants().filter(([member]) => member === second).length, 4);
+    assert.equal(rig.join("orders", "mailing") > second, true);
+    live(600, rig);
+    assert.match(JSON.stringify(rig.take("health").at(-1)), /a cursor .* checksum/);
+  });
+
+  test("a late release of a range that was lost and regained: its owner is told", () => {
+    const first = rig.join("orders", "billing");
+    rig.withConnection((connection) => connection.exec("DELETE FROM process; DELETE FROM member"));
+    live(1_200, rig);
+    const second = rig.join("orders", "billing");
+    rig.notices = [];
+    // Sent before first heard that it lost range 1 and has it again under epoch 2.
+    rig.core.handle("release", { member: first, ranges: [1] });
+    assert.deepEqual(rig.grants(), [[second, 1, 3]]);
+    assert.equal(commits(rig, first, 1, 2, 2), "fenced");
+    assert.deepEqual(rig.take("lost"), [{ kind: "lost", member: first, ranges: [1] }]);
+  });
 });

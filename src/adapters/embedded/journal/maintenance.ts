@@ -69,7 +69,10 @@ export class Maintenance {
     }
     if (nowMs >= this.#pollAtMs) {
       this.#pollAtMs = nowMs + this.#pollMs;
-      this.#attempt(() => this.#poll());
+      this.#attempt(() => this.#lookAtCommits());
+      this.#attempt(() => journal.payOwed());
+      this.#attempt(() => journal.reviewIfChanged());
+      this.#attempt(() => this.#lookForDead());
     }
     this.#attempt(() => this.#fireTimers());
     if (nowMs >= this.#retentionAtMs) {
@@ -137,14 +140,15 @@ export class Maintenance {
     this.#journal.reviewIfChanged();
   }
 
-  #poll(): void {
-    const { catalog, ends, processes, writer } = this.#journal;
-    if (writer.othersCommitted()) {
-      catalog.forget();
-      ends.lookAtAll();
-    }
-    this.#journal.reviewIfChanged();
-    const dead = processes.observe();
+  #lookAtCommits(): void {
+    const { catalog, ends, writer } = this.#journal;
+    if (!writer.othersCommitted()) return;
+    catalog.forget();
+    ends.lookAtAll();
+  }
+
+  #lookForDead(): void {
+    const dead = this.#journal.processes.observe();
     if (dead.length === 0) return;
     this.#takeOver(dead);
     this.#journal.reviewIfChanged();

@@ -187,11 +187,13 @@ export class Members {
     }
   }
 
-  /** Says "lost" for ranges that the member holds under one of these epochs no longer. */
+  /** Says "lost" for ranges that the member holds no longer, or only believes to hold. */
   lose(member: LocalMember, ranges: readonly number[]): void {
-    const lost = ranges.filter((range) => member.held.delete(range));
-    for (const range of lost) member.asked.delete(range);
-    if (lost.length > 0) this.#notify({ kind: "lost", member: member.id, ranges: lost });
+    for (const range of ranges) {
+      member.held.delete(range);
+      member.asked.delete(range);
+    }
+    if (ranges.length > 0) this.#notify({ kind: "lost", member: member.id, ranges });
   }
 
   /** Compares what local members of a group hold with the database: says "lost" and "revoke". */
@@ -221,6 +223,11 @@ export class Members {
     if (version === this.#membersVersion) return false;
     this.#membersVersion = version;
     return true;
+  }
+
+  /** The next changed() says yes, whatever happened. */
+  reviewAgain(): void {
+    this.#membersVersion = "";
   }
 
   /** Tells all processes that members or leases changed; inside a transaction. */

@@ -109,7 +109,7 @@ export class Units {
       if (lease !== undefined && lease.epoch === epoch && lease.member === member.id) continue;
       fenced = true;
       // A range that was lost and regained is held under another epoch: that one is not lost.
-      if (member.held.get(range) !== epoch) continue;
+      if ((member.held.get(range) ?? epoch) !== epoch) continue;
       const ranges = lost.get(member);
       if (ranges === undefined) lost.set(member, new Set([range]));
       else ranges.add(range);
