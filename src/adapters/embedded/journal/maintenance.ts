@@ -74,7 +74,7 @@ export class Maintenance {
       this.#attempt(() => journal.reviewIfChanged());
       this.#attempt(() => this.#lookForDead());
     }
-    this.#attempt(() => this.#fireTimers());
+    if (!journal.health.appendsStopped) this.#attempt(() => this.#fireTimers());
     if (nowMs >= this.#retentionAtMs) {
       this.#retentionAtMs = nowMs + retentionMs;
       this.#attempt(() => {
@@ -92,7 +92,9 @@ export class Maintenance {
     const dueAt = Math.min(this.#beatAtMs, this.#pollAtMs, this.#retentionAtMs);
     const waits = [dueAt - nowMs];
     if (health.appendsStopped) waits.push(walRetryMs);
-    const dueAtMs = this.#failed ? undefined : this.#nextTimerAtMs();
+    // Delayed messages are appends too: they wait with the publishers.
+    const idle = this.#failed || health.appendsStopped;
+    const dueAtMs = idle ? undefined : this.#nextTimerAtMs();
     if (dueAtMs !== undefined) waits.push(dueAtMs - environment.clock.wallMs());
     return Math.max(0, Math.min(...waits));
   }

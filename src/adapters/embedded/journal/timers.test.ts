@@ -129,4 +129,35 @@ describe("delayed messages", () => {
     assert.match(rig.take("health")[0]?.reasons[0] ?? "", /a timer .* does not match/);
     assert.equal(rig.publish("orders", ["b"]).firstOffset, 0);
   });
+
+  test("large ones move a few megabytes at a time", () => {
+    const due = clock.wall + 1_000;
+    const data = "x".repeat(1_000_000);
+    for (let n = 0; n < 10; n++) rig.publish("orders", [`${n}${data}`], { dueAtMs: [due] });
+    clock.pass(1_000);
+    for (const moved of [4, 8, 10]) {
+      rig.core.tick();
+      assert.equal(rig.stored("orders").length, moved);
+    }
+  });
+
+  test("wait while the write-ahead log is too large, without asking for a tick at once", () => {
+    const other = new CoreRig(directory, clock, { walBytesMax: 1_048_576 });
+    other.publish("orders", ["delayed"], { dueAtMs: [clock.wall + 1_000] });
+    other.withConnection((reader) => {
+      reader.exec("BEGIN; SELECT count(*) FROM batch");
+      reader.prepare("SELECT count(*) FROM batch").get();
+      while (other.take("health").at(-1)?.appendsStopped !== true) {
+        other.publish("orders", ["x".repeat(100_000)]);
+      }
+      clock.pass(1_000);
+      assert.ok(other.core.tick() > 0);
+      assert.equal(other.stats("orders").delayed, 1);
+      reader.exec("COMMIT");
+    });
+    clock.pass(50);
+    other.core.tick();
+    assert.equal(other.stats("orders").delayed, 0);
+    other.close();
+  });
 });

@@ -1,6 +1,7 @@
 // Delayed messages: one row each until they are due by wall time, then moved into their log, merged
 // into batches. Any process may move them; the transaction decides which one does. Always true: a
-// message is either a timer or in its log, never both; at most `timersAtOnce` move per transaction.
+// message is either a timer or in its log, never both; at most `timersAtOnce` move per transaction,
+// and no more than `timerBytesAtOnce`, but one.
 import type { ErrorCode } from "../../../errors/error-codes.ts";
 import type { Channel } from "./catalog.ts";
 import type { AppendException, Deduper } from "./dedupe.ts";
@@ -10,6 +11,8 @@ import type { Writer } from "./writer.ts";
 
 /** Most timers that one transaction moves. */
 export const timersAtOnce = 1_000;
+/** Most bytes that one transaction moves; a larger timer moves alone. */
+export const timerBytesAtOnce = 4_194_304;
 /** A merged batch takes no further message above this size. */
 const mergedBytesMax = 262_144;
 
@@ -97,8 +100,9 @@ export class Timers {
   /** Takes what is due out of the table, in order of due time; inside a transaction. */
   takeDue(nowMs: number): DueBatch[] {
     const rows = this.#writer.all<TimerRow>(
-      `SELECT * FROM timer WHERE due_at <= ? ORDER BY due_at, id LIMIT ${timersAtOnce}`,
+      "SELECT * FROM timer WHERE due_at <= ? ORDER BY due_at, id LIMIT ?",
       nowMs,
+      this.#dueAtOnce(nowMs),
     );
     const open = new Map<string, DueBatch>();
     const batches: DueBatch[] = [];
@@ -119,5 +123,17 @@ export class Timers {
       this.#writer.run("DELETE FROM timer WHERE id = ?", row.id);
     }
     return batches;
+  }
+
+  /** How many of the timers that are due fit into one transaction; looks at no data. */
+  #dueAtOnce(nowMs: number): number {
+    const rows = this.#writer.all<{ bytes: number }>(
+      "SELECT length(data) AS bytes FROM timer WHERE due_at <= ? " +
+        `ORDER BY due_at, id LIMIT ${timersAtOnce}`,
+      nowMs,
+    );
+    let bytes = 0;
+    const first = rows.findIndex((row) => (bytes += row.bytes) > timerBytesAtOnce);
+    return first < 0 ? rows.length : Math.max(1, first);
   }
 }
