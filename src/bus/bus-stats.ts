@@ -26,7 +26,7 @@ export interface ChannelStatistics {
   readonly publishedBytes: number;
   readonly duplicates: number;
   readonly rejected: number;
-  /** Published by this bus since the last stats(), per second. */
+  /** Published by this bus, its handlers included, since the last stats(), per second. */
   readonly publishedPerSecond: number;
 }
 
@@ -59,7 +59,7 @@ export interface GroupStatistics {
 
 /** Where this process's own counters are found. */
 export interface CounterSource {
-  channelCounters(channel: string): ChannelCounters | undefined;
+  channelCounters(channel: string): ChannelCounters;
   groupCounters(channel: string, group: string): GroupCounters | undefined;
 }
 
@@ -92,7 +92,7 @@ export class StatsReader {
 
   #channel(stats: ChannelStats, rates: Rates): ChannelStatistics {
     const counters = this.#source.channelCounters(stats.channel);
-    const published = counters?.published ?? 0;
+    const { published } = counters;
     return {
       channel: stats.channel,
       partitions: stats.partitions,
@@ -101,9 +101,9 @@ export class StatsReader {
       logs: stats.logs,
       groups: stats.groups.map((group) => this.#group(stats.channel, group, rates)),
       published,
-      publishedBytes: counters?.publishedBytes ?? 0,
-      duplicates: counters?.duplicates ?? 0,
-      rejected: counters?.rejected ?? 0,
+      publishedBytes: counters.publishedBytes,
+      duplicates: counters.duplicates,
+      rejected: counters.rejected,
       publishedPerSecond: rates.perSecond(stats.channel, published),
     };
   }

@@ -89,6 +89,8 @@ export class ChannelEntry {
 export class ChannelRegistry {
   readonly #transport: Transport;
   readonly #channels = new Map<string, ChannelEntry>();
+  /** Counters of channels that have no entry: companions, and channels of other services. */
+  readonly #counters = new Map<string, ChannelCounters>();
   readonly #byContract = new Map<AnyContract, ChannelEntry>();
   /** "type version" → the contract, so that two definitions of one are noticed. */
   readonly #identities = new Map<string, AnyContract>();
@@ -105,6 +107,15 @@ export class ChannelRegistry {
   /** The channel of that name, if this bus has used it. */
   find(name: string): ChannelEntry | undefined {
     return this.#channels.get(name);
+  }
+
+  /** What this bus published to a channel. */
+  countersOf(name: string): ChannelCounters {
+    const entry = this.#channels.get(name);
+    if (entry !== undefined) return entry.counters;
+    let counters = this.#counters.get(name);
+    if (counters === undefined) this.#counters.set(name, (counters = new ChannelCounters()));
+    return counters;
   }
 
   /** The channel of a contract: the registered one that lists it, else one of its own name. */

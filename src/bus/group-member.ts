@@ -8,7 +8,7 @@ import type { ConsumeMiddleware, Handler } from "../delivery/handler-context.ts"
 import type { OutgoingEncoder } from "../delivery/outgoing-encoder.ts";
 import { ClosedError, SpillwayError } from "../errors/spillway-error.ts";
 import type { Consumer } from "../ports/transport.ts";
-import type { GroupCounters } from "../telemetry/counters.ts";
+import type { ChannelCounters, GroupCounters } from "../telemetry/counters.ts";
 import type { BusSettings } from "./bus-options.ts";
 import type { GroupRegistry } from "./group-registry.ts";
 import { type CommitObserver, ObservedConsumer } from "./observed-consumer.ts";
@@ -20,6 +20,7 @@ export interface MemberEnvironment {
   readonly settings: BusSettings;
   readonly groups: GroupRegistry;
   readonly encoder: OutgoingEncoder;
+  readonly countersOf: (channel: string) => ChannelCounters;
   readonly insideHandler: AsyncLocalStorage<HandlerScope>;
   readonly middleware: readonly ConsumeMiddleware[];
   /** Everybody who has joined and not left. */
@@ -122,9 +123,11 @@ function start(
   consumer: Consumer,
 ): Delivery {
   const { clock, random, codec, transport } = environment.settings;
-  const { encoder, insideHandler, middleware } = environment;
+  const { encoder, countersOf, insideHandler, middleware } = environment;
+  const { state } = transport;
+  const lent = { clock, random, consumer, state, encoder, codec };
   const delivery = new Delivery(
-    { clock, random, consumer, state: transport.state, encoder, codec, counters, insideHandler },
+    { ...lent, counters, countersOf, insideHandler },
     { ...settings, middleware },
     handler,
   );

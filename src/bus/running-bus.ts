@@ -55,16 +55,13 @@ export class RunningBus implements Bus {
     this.#settings = settings;
     this.#registry = registry;
     const encoder = new BusEncoder(settings, registry);
-    const countersOf = (channel: string) => {
-      const entry = registry.find(channel);
-      if (entry === undefined) throw new ClosedError(`channel '${channel}' is not in use`);
-      return entry.counters;
-    };
+    const countersOf = (channel: string) => registry.countersOf(channel);
     this.#publisher = new Publisher({ ...settings, encoder, countersOf });
     this.#member = {
       settings,
       groups: this.#groups,
       encoder,
+      countersOf,
       insideHandler: this.#insideHandler,
       members: new Set(),
       middleware: settings.use.flatMap((each) => (each.kind === "consume" ? each.run : [])),
@@ -263,7 +260,7 @@ export class RunningBus implements Bus {
   #statsReader(): StatsReader {
     const { transport, clock } = this.#settings;
     return new StatsReader(transport, clock, {
-      channelCounters: (channel) => this.#registry.find(channel)?.counters,
+      channelCounters: (channel) => this.#registry.countersOf(channel),
       groupCounters: (channel, group) => this.#groups.countersOf(channel, group),
     });
   }

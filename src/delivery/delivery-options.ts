@@ -7,7 +7,7 @@ import type { Random } from "../kernel/random.ts";
 import type { Codec } from "../message/codec.ts";
 import type { StateStore } from "../ports/state-store.ts";
 import type { Consumer } from "../ports/transport.ts";
-import type { GroupCounters } from "../telemetry/counters.ts";
+import type { ChannelCounters, GroupCounters } from "../telemetry/counters.ts";
 import type { ConsumeMiddleware, StateSchemas } from "./handler-context.ts";
 import type { OutgoingEncoder } from "./outgoing-encoder.ts";
 
@@ -73,6 +73,8 @@ export interface DeliveryEnvironment {
   readonly encoder: OutgoingEncoder;
   readonly codec: Codec;
   readonly counters: GroupCounters;
+  /** Of the channels to which units publish. */
+  readonly countersOf: (channel: string) => ChannelCounters;
   readonly insideHandler: AsyncLocalStorage<HandlerScope>;
 }
 

@@ -1,6 +1,7 @@
 // What a unit counts once it has taken effect, and the telemetry of units. Knows nothing of
 // handlers. Always true: work that a refused unit threw away is counted only as a refusal.
 import { SpillwayError } from "../errors/spillway-error.ts";
+import type { OutgoingBatch } from "../message/outgoing-batch.ts";
 import type { CommitUnit } from "../ports/commit-unit.ts";
 import type { AppendResult } from "../ports/delivery-batch.ts";
 import {
@@ -9,6 +10,7 @@ import {
   type PublishDiagnostics,
   type SettleDiagnostics,
 } from "../telemetry/channels.ts";
+import type { ChannelCounters } from "../telemetry/counters.ts";
 import type { DeliveryParts, Refusal } from "./delivery-parts.ts";
 
 /** Most latencies recorded of one batch in a unit, nearly. */
@@ -55,11 +57,29 @@ export function reportCommitted(
     }
   }
   counters.acked += acked;
+  for (const [index, batch] of unit.publishes.entries()) {
+    countPublished(environment.countersOf(batch.channel), batch, appended[index]);
+  }
   if (diagnostics.publish.hasSubscribers) reportRefusedMessages(unit, appended);
   if (!diagnostics.settle.hasSubscribers) return;
   const published = unit.publishes.reduce((sum, batch) => sum + batch.count, 0);
   const { channel, group } = options;
   diagnostics.settle.publish({ channel, group, acked, published } satisfies SettleDiagnostics);
+}
+
+function countPublished(
+  counters: ChannelCounters,
+  { count, bytes }: OutgoingBatch,
+  result: AppendResult | undefined,
+): void {
+  let stored = count;
+  for (const exception of result?.exceptions?.values() ?? []) {
+    stored--;
+    if (exception instanceof SpillwayError) counters.rejected++;
+    else counters.duplicates++;
+  }
+  counters.published += stored;
+  if (stored > 0) counters.publishedBytes += bytes;
 }
 
 /** Messages with an id of their own that was taken: the rest of the unit stands. */

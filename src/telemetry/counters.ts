@@ -42,7 +42,7 @@ export class GroupCounters {
   }
 }
 
-/** What this process published to one channel. */
+/** What this process published to one channel, by calls and by handlers. */
 export class ChannelCounters {
   /** Messages newly stored. */
   published = 0;

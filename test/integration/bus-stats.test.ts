@@ -5,7 +5,14 @@ import { test } from "node:test";
 import { createBus, Reject } from "spillway";
 import { memory } from "spillway/memory";
 import { VirtualClock } from "spillway/testing";
-import { eventually, OrderPlaced, orders, someOrders, testOnEach } from "./bus-subjects.ts";
+import {
+  eventually,
+  InvoiceIssued,
+  OrderPlaced,
+  orders,
+  someOrders,
+  testOnEach,
+} from "./bus-subjects.ts";
 
 const retry = { attempts: 2, initialMs: 1, maxMs: 1 };
 
@@ -44,6 +51,29 @@ testOnEach("depth, lag and counters per channel and group", async (transport) =>
   assert.ok((group?.ackedPerSecond ?? 0) > 0);
   const letters = channels.find((each) => each.channel === "orders.dead-letters");
   assert.equal(letters?.depth, 2);
+});
+
+testOnEach("what handlers publish counts as published, by what became of it", async (transport) => {
+  await using bus = await createBus({ name: "shop", transport });
+  const subscription = await bus.subscribe(OrderPlaced, { retry }, async (message) => {
+    const { orderId, cents } = message.data;
+    if (cents === 3) throw new Reject("unwanted");
+    return InvoiceIssued.message({ orderId }, cents === 0 ? {} : { id: "the same" });
+  });
+  await bus.publishMany(OrderPlaced, [
+    { orderId: "7", cents: 0 },
+    { orderId: "7", cents: 1 },
+    { orderId: "7", cents: 2 },
+    { orderId: "7", cents: 3 },
+  ]);
+  await eventually(async () => (await subscription.stats()).acked === 4);
+  const { channels } = await bus.stats();
+  const countsOf = (name: string): unknown[] => {
+    const channel = channels.find((each) => each.channel === name);
+    return [channel?.published, channel?.duplicates, channel?.rejected, channel?.depth];
+  };
+  assert.deepEqual(countsOf("test.invoice.issued"), [2, 1, 0, 2]);
+  assert.deepEqual(countsOf("test.order.placed.dead-letters"), [1, 0, 0, 1]);
 });
 
 test("rates are of the time since the last call, on the bus's own clock", async () => {

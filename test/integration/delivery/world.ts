@@ -16,7 +16,7 @@ import { jsonCodec } from "../../../src/message/codec.ts";
 import { type Envelope, envelopeAt } from "../../../src/message/envelope.ts";
 import type { StateStore } from "../../../src/ports/state-store.ts";
 import type { Consumer, Transport } from "../../../src/ports/transport.ts";
-import { GroupCounters } from "../../../src/telemetry/counters.ts";
+import { ChannelCounters, GroupCounters } from "../../../src/telemetry/counters.ts";
 import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 import { Delivery } from "../../../src/delivery/delivery.ts";
 import {
@@ -163,8 +163,9 @@ export class World {
     const counters = new GroupCounters();
     const { clock, random, encoder, insideHandler } = this;
     const state = parts.state ?? this.transport.state;
+    const lent = { clock, random, consumer, state, encoder, codec: jsonCodec };
     const delivery = new Delivery(
-      { clock, random, consumer, state, encoder, codec: jsonCodec, counters, insideHandler },
+      { ...lent, counters, countersOf: () => new ChannelCounters(), insideHandler },
       { ...defaults, channel, group, ...options },
       handler,
     );
