@@ -115,6 +115,11 @@ export class FingerprintTable {
     return this.#generations.reduce((sum, generation) => sum + generation.used, 0);
   }
 
+  /** When the latest of its places was stored. */
+  get newestAtMs(): number {
+    return this.#generations.reduce((latest, { newestAtMs }) => Math.max(latest, newestAtMs), 0);
+  }
+
   /**
    * The records added from now on stand at this place, stored at `atMs`; forgets what is too
    * old.

@@ -8,7 +8,13 @@ import {
   removeDirectory,
   type Sample,
 } from "../../../../test/journal/core-rig.ts";
+import { seededRandom } from "../../../kernel/random.ts";
+import { Catalog } from "./catalog.ts";
+import { openConnection } from "./connection.ts";
+import { Deduper } from "./dedupe.ts";
 import { FingerprintTable, type Hit } from "./dedupe-table.ts";
+import { viewOf } from "./format.ts";
+import { Writer } from "./writer.ts";
 
 describe("repeats of given ids", () => {
   let directory: string;
@@ -151,6 +157,41 @@ describe("repeats of given ids", () => {
     rig.close();
     rig = open({ dedupeCountMax: 100 });
     assert.equal(rig.publish("orders", samples(320, 400)).exceptions.length, 80);
+  });
+
+  test("after a restart the latest ids count, of whatever priority", () => {
+    rig.publish("orders", samples(0, 100), { priority: "low" });
+    clock.pass(1_000);
+    for (let n = 100; n < 200; n += 10) rig.publish("orders", samples(n, n + 10));
+    rig.close();
+    rig = open({ dedupeCountMax: 100 });
+    assert.equal(rig.publish("orders", samples(100, 200)).exceptions.length, 100);
+  });
+
+  test("a channel without new ids for a window keeps no table", () => {
+    const connection = { clock, durability: "relaxed", busyTimeoutMs: 100 } as const;
+    const writer = new Writer(openConnection(directory, "writer", connection), {
+      ...connection,
+      random: seededRandom(1),
+      onWaiting: () => undefined,
+    });
+    const catalog = new Catalog(writer);
+    const deduper = new Deduper(writer, catalog, { windowMs: 1_000, countMax: 100 }, 1);
+    const check = (channel: string): void =>
+      writer.transaction("checking", () => {
+        const { blob } = rig.encoded(channel, [sample(1)]);
+        const head = catalog.head(catalog.channel(channel), 1);
+        deduper.checkBatch(head, viewOf(blob), clock.wallMs());
+      });
+    for (let n = 0; n < 20; n++) {
+      rig.declare(`idle-${n}`);
+      check(`idle-${n}`);
+    }
+    assert.equal(deduper.tables, 20);
+    clock.pass(1_001);
+    check("orders");
+    assert.equal(deduper.tables, 1);
+    writer.close();
   });
 
   test("a window of nothing turns it off", () => {

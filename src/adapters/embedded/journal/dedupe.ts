@@ -5,17 +5,12 @@
 // transaction is built anew.
 import type { ErrorCode } from "../../../errors/error-codes.ts";
 import type { Catalog, Channel, LogHead } from "./catalog.ts";
+import { type DedupeLimits, firstBases } from "./dedupe-start.ts";
 import { FingerprintTable, type Hit, type Place, timerLane } from "./dedupe-table.ts";
 import { recordFlags, viewOf } from "./format.ts";
 import type { BatchView } from "./format-view.ts";
 import { ownRecord, sameContent, sameIdentity, type StoredRecord } from "./dedupe-record.ts";
 import type { Writer, WriterCache } from "./writer.ts";
-
-/** How long and how many given ids are remembered per channel. */
-export interface DedupeLimits {
-  readonly windowMs: number;
-  readonly countMax: number;
-}
 
 /** A record that is not stored: [index, offset of the first storing (−1: delayed) or a refusal]. */
 export type AppendException = readonly [number, number | ErrorCode];
@@ -55,6 +50,7 @@ export class Deduper implements WriterCache {
   /** Replaced, never cleared: a cleared map's old table keeps the new one's entries alive. */
   #views = new Map<string, StoredRecord>();
   readonly #hits: Hit[] = [];
+  #forgotAtMs = 0;
 
   constructor(writer: Writer, catalog: Catalog, limits: DedupeLimits, seed: number) {
     this.#writer = writer;
@@ -62,6 +58,11 @@ export class Deduper implements WriterCache {
     this.#limits = limits;
     this.#seed = seed;
     writer.attach(this);
+  }
+
+  /** Channels whose ids are remembered in memory now. */
+  get tables(): number {
+    return this.#windows.size;
   }
 
   begun(): void {
@@ -146,10 +147,13 @@ export class Deduper implements WriterCache {
   #windowOf(channel: Channel, nowMs: number): Window | undefined {
     const { windowMs, countMax } = this.#limits;
     if (windowMs === 0 || countMax === 0) return undefined;
+    this.#forgetIdle(nowMs);
     let window = this.#windows.get(channel.id);
     if (window === undefined) {
       const table = new FingerprintTable(windowMs, countMax, this.#seed);
-      window = { table, ends: this.#firstBases(channel, nowMs), lastTimer: 0 };
+      const heads = this.#catalog.heads(channel);
+      const ends = firstBases(this.#writer, heads, this.#limits, nowMs);
+      window = { table, ends, lastTimer: 0 };
       this.#windows.set(channel.id, window);
     }
     if (!this.#touched.has(channel.id)) {
@@ -161,27 +165,15 @@ export class Deduper implements WriterCache {
     return window;
   }
 
-  /** By lane: from which base on batches may lie within the window. */
-  #firstBases(channel: Channel, nowMs: number): number[] {
-    const since = nowMs - this.#limits.windowMs;
-    const ends = [0, 0, 0];
-    for (const head of this.#catalog.heads(channel)) {
-      let base = head.end;
-      let ids = 0;
-      while (ids < this.#limits.countMax) {
-        const row = this.#writer.one<{ base: number; count: number; appended_at: number }>(
-          "SELECT base, count, appended_at FROM batch WHERE log = ? AND given = 1 AND base < ? " +
-            "ORDER BY base DESC LIMIT 1",
-          head.id,
-          base,
-        );
-        if (row === undefined || row.appended_at < since) break;
-        base = row.base;
-        ids += row.count;
-      }
-      ends[head.lane] = base;
+  /** Lets go of tables that remember nothing within the window: many channels, long unused. */
+  #forgetIdle(nowMs: number): void {
+    const { windowMs } = this.#limits;
+    if (Math.abs(nowMs - this.#forgotAtMs) < windowMs) return;
+    this.#forgotAtMs = nowMs;
+    for (const [channel, { table }] of this.#windows) {
+      if (this.#touched.has(channel) || table.newestAtMs >= nowMs - windowMs) continue;
+      this.#windows.delete(channel);
     }
-    return ends;
   }
 
   #absorbBatches(channel: Channel, window: Window): void {
