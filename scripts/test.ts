@@ -3,6 +3,9 @@
  * Each file runs in a process of its own under the Node that runs this script.
  * The last line is always `N passed, N failed`, with `, N skipped` when there are any.
  */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { discover, type TestFile } from "./test-runner/discover.ts";
 import { parseOptions, type Options } from "./test-runner/options.ts";
@@ -22,23 +25,31 @@ async function main(): Promise<number> {
   stopOnSignals();
   const light = files.filter((file) => !file.suite.exclusive);
   const exclusive = files.filter((file) => file.suite.exclusive);
-  const results = [
-    ...(await runAll(light, lightConcurrency, options)),
-    ...(await runAll(exclusive, 1, options)),
-  ];
-  return stopping ? 130 : summarize(results);
+  const compileCache = mkdtempSync(join(tmpdir(), "spillway-test-cache-"));
+  try {
+    const results = [
+      ...(await runAll(light, lightConcurrency, options, compileCache)),
+      ...(await runAll(exclusive, 1, options, compileCache)),
+    ];
+    return stopping ? 130 : summarize(results);
+  } finally {
+    rmSync(compileCache, { recursive: true, force: true });
+  }
 }
 
 async function runAll(
   files: readonly TestFile[],
   concurrency: number,
   options: Options,
+  compileCache: string,
 ): Promise<FileResult[]> {
   const waiting = [...files];
   const results: FileResult[] = [];
   const work = async (): Promise<void> => {
     for (let file = waiting.shift(); file && !stopping; file = waiting.shift()) {
-      const result = await runFile(file.path, { root, ...options });
+      const timeoutMs = options.timeoutMs ?? file.suite.timeoutMs;
+      const { long, verbose } = options;
+      const result = await runFile(file.path, { root, timeoutMs, long, verbose, compileCache });
       if (stopping) return;
       results.push(result);
       printProgress(result, options);

@@ -27,6 +27,8 @@ export interface RunFileOptions {
   readonly timeoutMs: number;
   readonly long: boolean;
   readonly verbose: boolean;
+  /** Where all processes of the run share compiled code: each would compile the same files. */
+  readonly compileCache: string;
 }
 
 const outputCharactersMax = 4_000_000;
@@ -64,6 +66,7 @@ export async function runFile(path: string, options: RunFileOptions): Promise<Fi
 function start(path: string, counts: string, options: RunFileOptions): ChildProcess {
   const environment: NodeJS.ProcessEnv = { ...process.env };
   delete environment["NODE_TEST_CONTEXT"];
+  environment["NODE_COMPILE_CACHE"] = options.compileCache;
   if (options.long) environment["SPILLWAY_TEST_LONG"] = "1";
   const reporter = new URL("count-reporter.ts", import.meta.url).href;
   const child = spawn(

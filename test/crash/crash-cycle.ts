@@ -12,6 +12,9 @@ export const publisherNames = ["alpha", "beta"] as const;
 export const consumerNames = ["one", "two", "three"] as const;
 /** Messages that must be unsettled at the moment of each kill. */
 export const unsettledMin = 100;
+/** How long the rest of a cycle's messages may take to be settled; then they are stuck. */
+const drainMs = Number(process.env["SPILLWAY_CRASH_DRAIN_MS"] ?? 30_000);
+const drainPauseMs = 20;
 
 /** What one cycle did. */
 export interface CycleReport {
@@ -145,11 +148,11 @@ function chooseVictims(random: Random): string[] {
 }
 
 async function drain(site: CrashSite): Promise<void> {
-  for (let attempt = 0; attempt < 1_500; attempt++) {
+  for (let attempt = 0; attempt < drainMs / drainPauseMs; attempt++) {
     const stats = await site.monitor.stats();
     const channel = stats.channels.find((each) => each.channel === transfers.name);
     if (channel?.groups.every((group) => group.depth === 0) === true) return;
-    await pause(20);
+    await pause(drainPauseMs);
   }
   throw new Error(`stuck: ${JSON.stringify(await site.monitor.stats(), null, 1)}`);
 }

@@ -25,9 +25,16 @@ function copySources(): string {
 }
 
 /** A suite of its own: it must not take itself for a part of this run. */
-function suiteEnvironment(): NodeJS.ProcessEnv {
+function suiteEnvironment(copy: string): NodeJS.ProcessEnv {
   const { NODE_TEST_CONTEXT: _, ...environment } = process.env;
-  return { ...environment, SPILLWAY_CRASH_CYCLES: "6", SPILLWAY_TEST_LONG: "0" };
+  return {
+    ...environment,
+    // Goes away with the copy.
+    NODE_COMPILE_CACHE: join(copy, ".cache"),
+    SPILLWAY_CRASH_CYCLES: "6",
+    SPILLWAY_CRASH_DRAIN_MS: "10000",
+    SPILLWAY_TEST_LONG: "0",
+  };
 }
 
 function run(
@@ -47,7 +54,7 @@ function run(
       cwd: copy,
       encoding: "utf8",
       timeout: 120_000,
-      env: suiteEnvironment(),
+      env: suiteEnvironment(copy),
     },
   );
   return { failed: result.status !== 0, output: result.stdout + result.stderr };

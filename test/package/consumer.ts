@@ -72,8 +72,9 @@ export async function run(
   }
 }
 
-/** The environment without what an outer `npm run` says about its own package. */
+/** The environment without what an outer `npm run` or the test runner says of itself. */
 function cleanEnvironment(): NodeJS.ProcessEnv {
-  const outer = /^(npm_(package|lifecycle|command)|npm_config_local_prefix|INIT_CWD|NODE_TEST)/;
+  const outer =
+    /^(npm_(package|lifecycle|command)|npm_config_local_prefix|INIT_CWD|NODE_(TEST|COMPILE))/;
   return Object.fromEntries(Object.entries(process.env).filter(([name]) => !outer.test(name)));
 }

@@ -1,7 +1,7 @@
 // A program as a user of the package writes it: every type in it is inferred. The package test
 // compiles it against the packed declarations and runs it on each supported Node.js.
 import { rmSync } from "node:fs";
-import { createBus, defineChannel, defineEvent } from "spillway";
+import { createBus, defineChannel, defineEvent, ValidationError } from "spillway";
 import { embedded } from "spillway/embedded";
 import { memory } from "spillway/memory";
 import { z } from "zod";
@@ -37,7 +37,9 @@ for (const transport of [embedded({ directory }), memory()]) {
   const total = await billing.state.totals.get("7");
   console.log(receipt.channel, line, total?.cents.toString());
   // @ts-expect-error -- the data of a contract is inferred from its schema
-  await bus.publish(OrderPlaced, { orderId: 7 }).catch((error) => console.log(error.code));
+  await bus.publish(OrderPlaced, { orderId: 7 }).catch((error: unknown) => {
+    console.log(error instanceof ValidationError && error.code);
+  });
   await bus.close();
 }
 rmSync(directory, { recursive: true, force: true });
