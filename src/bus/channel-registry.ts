@@ -104,11 +104,6 @@ export class ChannelRegistry {
     return this.#channels.values();
   }
 
-  /** The channel of that name, if this bus has used it. */
-  find(name: string): ChannelEntry | undefined {
-    return this.#channels.get(name);
-  }
-
   /** What this bus published to a channel. */
   countersOf(name: string): ChannelCounters {
     const entry = this.#channels.get(name);
@@ -158,11 +153,25 @@ export class ChannelRegistry {
           "another channel: list it in a channel, or rename it",
       );
     }
+    this.#assertNoVersionElsewhere(contract);
     const entry = known ?? new ChannelEntry(name, undefined, this.#transport);
     this.#channels.set(name, entry);
     entry.contracts.push(contract);
     this.#assign(contract, entry);
     return entry;
+  }
+
+  /** Throws where another version has a channel: nobody would look for this one anywhere else. */
+  #assertNoVersionElsewhere(contract: AnyContract): void {
+    for (const [other, { name }] of this.#byContract) {
+      if (other.type !== contract.type || name === contract.type) continue;
+      throw new SpillwayError(
+        "CONTRACT_CONFLICT",
+        `${identityOf(contract)} is not listed in channel '${name}', which holds version ` +
+          `${other.version}: list it there too`,
+        { details: { channel: name, contract: identityOf(contract) } },
+      );
+    }
   }
 
   #assign(contract: AnyContract, entry: ChannelEntry): void {
