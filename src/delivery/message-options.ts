@@ -46,13 +46,13 @@ export function assertMessageOptions(contract: AnyContract, options: MessageOpti
   }
 }
 
-/** Throws unless `key` is text of 1 to keyBytesMax bytes. */
+/** Throws unless `key` is text of 1 to keyBytesMax bytes, whose stored form is no other's. */
 export function assertKey(type: string, key: unknown): asserts key is string {
   // A character takes at most three bytes of UTF-8 for each unit of its length.
-  if (typeof key === "string" && key.length > 0) {
+  if (typeof key === "string" && key.length > 0 && key.isWellFormed()) {
     if (key.length * 3 <= keyBytesMax || Buffer.byteLength(key) <= keyBytesMax) return;
   }
-  throw invalid(type, "key", key, `give text of 1 to ${keyBytesMax} bytes`);
+  throw invalid(type, "key", key, `give well-formed text of 1 to ${keyBytesMax} bytes`);
 }
 
 /** The attributes that the options name; `wallMs` is the time of publishing. */
@@ -74,8 +74,11 @@ export function attributesOf(options: MessageOptions, wallMs: number): MessageAt
 
 function assertText(type: string, option: string, value: unknown): void {
   if (value === undefined) return;
-  if (typeof value === "string" && value.length > 0 && value.length <= attributeLengthMax) return;
-  throw invalid(type, option, value, `give text of 1 to ${attributeLengthMax} characters`);
+  if (typeof value === "string" && value.length > 0 && value.length <= attributeLengthMax) {
+    if (value.isWellFormed()) return;
+  }
+  const rule = `give well-formed text of 1 to ${attributeLengthMax} characters`;
+  throw invalid(type, option, value, rule);
 }
 
 function assertDuration(type: string, option: string, value: unknown): void {
@@ -104,8 +107,10 @@ function assertExtensions(type: string, extensions: Readonly<Record<string, unkn
 function assertExtensionValue(type: string, name: string, value: unknown): void {
   if (typeof value === "boolean") return;
   if (typeof value === "number" && Number.isFinite(value)) return;
-  if (typeof value === "string" && value.length <= extensionLengthMax) return;
-  const rule = `give text of at most ${extensionLengthMax} characters, a number or a boolean`;
+  if (typeof value === "string" && value.length <= extensionLengthMax && value.isWellFormed()) {
+    return;
+  }
+  const rule = `give well-formed text of at most ${extensionLengthMax} characters, a number or a boolean`;
   throw invalid(type, `extensions.${name}`, value, rule);
 }
 

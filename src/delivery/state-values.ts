@@ -8,13 +8,19 @@ export const stateValueBytesMax = 1_048_576;
 /** Throws INVALID_ARGUMENT unless `key` may address a row. */
 export function assertStateKey(table: string, key: unknown): asserts key is string {
   if (typeof key === "string" && key.length > 0 && key.charCodeAt(0) !== 0x1f) {
+    // Halves of surrogate pairs have no UTF-8 form: two such keys would be stored as one.
+    if (!key.isWellFormed()) throw invalidKey(table, key);
     if (key.length * 3 <= keyBytesMax || Buffer.byteLength(key) <= keyBytesMax) return;
   }
+  throw invalidKey(table, key);
+}
+
+function invalidKey(table: string, key: unknown): SpillwayError {
   const shown = typeof key === "string" ? JSON.stringify(key.slice(0, 100)) : String(key);
-  throw new SpillwayError(
+  return new SpillwayError(
     "INVALID_ARGUMENT",
     `state '${table}': key is ${shown}: ` +
-      `give text of 1 to ${keyBytesMax} bytes that does not start with U+001F`,
+      `give well-formed text of 1 to ${keyBytesMax} bytes that does not start with U+001F`,
     { details: { table } },
   );
 }

@@ -91,6 +91,7 @@ test("values and keys that cannot be stored fail the handler, also without an aw
     ["VALIDATION_FAILED", ({ accounts }) => void accounts.set("x", {} as never)],
     ["INVALID_ARGUMENT", ({ accounts }) => accounts.get("")],
     ["INVALID_ARGUMENT", ({ accounts }) => accounts.get("\u001fx")],
+    ["INVALID_ARGUMENT", ({ accounts }) => accounts.set("\ud800", { cents: 1 })],
     ["INVALID_ARGUMENT", ({ accounts }) => accounts.delete("é".repeat(600))],
     ["INVALID_ARGUMENT", ({ marks }) => [1, 2, 3, 4].map((n) => marks.set(`m${n}`, n))],
   ];
