@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { type } from "arktype";
 import * as v from "valibot";
 import { z } from "zod";
-import type { StandardSchema } from "./standard-schema.ts";
+import type { StandardIssue, StandardSchema } from "./standard-schema.ts";
 import { toValidationIssues, validate } from "./validation.ts";
 
 const line = { sku: "string", count: "number" } as const;
@@ -109,6 +109,16 @@ test("an answer that is no result does not pass for valid data", async () => {
       assert.match(result.issues?.[0]?.message ?? "", /neither a value nor a list of issues/);
     }
   }
+});
+
+test("issues that are none are told all the same", () => {
+  const odd = [null, 7, { message: 3, path: [null, { key: "a" }] }] as unknown as StandardIssue[];
+  const message = "the validator gave no reason";
+  assert.deepEqual(toValidationIssues(odd), [
+    { path: "", message },
+    { path: "", message },
+    { path: "undefined.a", message },
+  ]);
 });
 
 test("a promise of another make is awaited too", async () => {

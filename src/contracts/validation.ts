@@ -25,12 +25,19 @@ export function validate(
 /** The faults in the library's own form: paths joined with dots, "" for the data itself. */
 export function toValidationIssues(issues: readonly StandardIssue[]): ValidationIssue[] {
   // Array.from, here and below: validators answer with subclasses of Array whose map() is odd.
-  return Array.from(issues, (issue) => ({ path: pathOf(issue), message: issue.message }));
+  return Array.from(issues, (issue) => ({ path: pathOf(issue), message: messageOf(issue) }));
 }
 
-function pathOf(issue: StandardIssue): string {
-  const keys = Array.from(issue.path ?? [], (step) => (typeof step === "object" ? step.key : step));
+function pathOf(issue: Partial<StandardIssue> | null | undefined): string {
+  const keys = Array.from(issue?.path ?? [], (step) =>
+    typeof step === "object" ? step?.key : step,
+  );
   return keys.map(String).join(".");
+}
+
+/** An issue is as foreign as its validator: any value may stand in its place. */
+function messageOf(issue: Partial<StandardIssue> | null | undefined): string {
+  return typeof issue?.message === "string" ? issue.message : "the validator gave no reason";
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
