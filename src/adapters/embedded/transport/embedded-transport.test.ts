@@ -230,3 +230,20 @@ test("a writer thread that dies fails the transport, and whoever waits for it", 
   const unit = { sequence: 1, settlements: [], publishes: [], state: [] };
   await assert.rejects(consumer.commit(unit), stopped);
 });
+
+test("a consumer that joins while the transport closes is closed with it", async (t) => {
+  const transport = await opened(t, directoryOf(t));
+  await declare(transport, "orders");
+  const joining = joined(transport, "orders", "billing");
+  const closing = transport.close();
+  const consumer = await joining.catch(() => undefined);
+  await closing;
+  if (consumer === undefined) return;
+  assert.equal(await consumer.next(1, AbortSignal.timeout(1_000)), undefined);
+  await assert.rejects(
+    consumer.commit({ sequence: 1, settlements: [], publishes: [], state: [] }),
+    {
+      code: "CLOSED",
+    },
+  );
+});

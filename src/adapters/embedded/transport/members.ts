@@ -10,7 +10,7 @@ export type MemberNotice = Extract<EngineNotice, { readonly member: number }>;
 /** Everybody of this transport who is a member of some group. */
 export class Members {
   readonly #consumers = new Map<number, GroupConsumer>();
-  #joining = 0;
+  readonly #joining = new Set<Promise<unknown>>();
   #early: MemberNotice[] = [];
 
   /** Joins by `request` and makes the consumer of the new member. */
@@ -19,9 +19,10 @@ export class Members {
     environment: ConsumerEnvironment,
     names: { readonly channel: string; readonly group: string },
   ): Promise<GroupConsumer> {
-    this.#joining++;
+    const asked = request();
+    this.#joining.add(asked);
     try {
-      const answer = await request();
+      const answer = await asked;
       const consumer = new GroupConsumer(
         { ...environment, onLeft: () => this.#consumers.delete(answer.member) },
         { ...names, ...answer },
@@ -32,8 +33,8 @@ export class Members {
       }
       return consumer;
     } finally {
-      this.#joining--;
-      if (this.#joining === 0) this.#early = [];
+      this.#joining.delete(asked);
+      if (this.#joining.size === 0) this.#early = [];
     }
   }
 
@@ -41,7 +42,7 @@ export class Members {
   told(notice: MemberNotice): void {
     const consumer = this.#consumers.get(notice.member);
     if (consumer !== undefined) tell(consumer, notice);
-    else if (this.#joining > 0) this.#early.push(notice);
+    else if (this.#joining.size > 0) this.#early.push(notice);
   }
 
   /** The journal ended by itself. */
@@ -49,8 +50,9 @@ export class Members {
     for (const consumer of this.#consumers.values()) consumer.failed(error);
   }
 
-  /** Closes every consumer. */
+  /** Closes every consumer, also those that are about to be. */
   async close(): Promise<void> {
+    await Promise.allSettled(this.#joining);
     await Promise.allSettled([...this.#consumers.values()].map((consumer) => consumer.close()));
   }
 }
