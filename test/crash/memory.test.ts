@@ -14,6 +14,8 @@ import { z } from "zod";
 
 const seconds = 60;
 const settleSeconds = 15;
+/** How long before that the high-water mark is taken. */
+const highWaterSeconds = 5;
 const growthBytesMax = 32 * 1024 * 1024;
 
 interface FloodReport {
@@ -41,16 +43,18 @@ async function flood(mode: "await" | "flood"): Promise<{ report: FloodReport; gr
       child.once("exit", (code) => reject(new Error(`flood ${mode} ended with ${code}`)));
     });
     ended.catch(() => undefined);
-    await pause(settleSeconds * 1_000);
-    const start = residentBytes(child.pid as number);
-    let peak = start;
+    // A heap breathes: what counts is how far its high-water mark rises after it has settled.
+    await pause((settleSeconds - highWaterSeconds) * 1_000);
+    let peak = 0;
     const watch = setInterval(() => {
       try {
         peak = Math.max(peak, residentBytes(child.pid as number));
       } catch {
         clearInterval(watch);
       }
-    }, 250);
+    }, 100);
+    await pause(highWaterSeconds * 1_000);
+    const start = peak;
     const report = await ended;
     clearInterval(watch);
     return { report, growth: peak - start };
