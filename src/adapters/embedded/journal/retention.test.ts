@@ -8,8 +8,13 @@ import {
   unitOf,
 } from "../../../../test/journal/core-rig.ts";
 import { keySlot } from "../../../kernel/key-slot.ts";
-import type { Retention } from "../../../ports/transport.ts";
+import type { Retention as RetentionOptions } from "../../../ports/transport.ts";
+import { seededRandom } from "../../../kernel/random.ts";
+import { Catalog } from "./catalog.ts";
+import { openConnection } from "./connection.ts";
 import { encodeOpen } from "./format.ts";
+import { channelsAtOnce, Retention } from "./retention.ts";
+import { Writer } from "./writer.ts";
 
 const dayMs = 86_400_000;
 
@@ -27,7 +32,7 @@ describe("retention", () => {
     removeDirectory(directory);
   });
 
-  const declare = (retention: Retention, partitions = 1): void =>
+  const declare = (retention: RetentionOptions, partitions = 1): void =>
     rig.declare("orders", { retention, partitions });
   const data = (): string[] => rig.stored("orders").map((row) => row.data);
   const sweep = (): void => {
@@ -172,5 +177,35 @@ describe("retention", () => {
     for (let round = 0; round < 40; round++) sweep();
     assert.ok(pages("freelist_count") < 400);
     assert.ok(pages("page_count") < full / 2, `${pages("page_count")} of ${full}`);
+  });
+
+  test("with very many channels a step looks at some of them, and in the end at all", () => {
+    const channels = 3 * channelsAtOnce + 10;
+    const names = Array.from({ length: channels }, (_, n) => `many-${n}`);
+    for (const name of names) rig.declare(name, { retention: { days: 1 } });
+    const looked = [names[0], names[channelsAtOnce], names.at(-1)] as string[];
+    for (const name of looked) for (const payload of ["1", "2"]) rig.publish(name, [payload]);
+    clock.pass(2 * dayMs);
+    const options = { clock, durability: "relaxed", busyTimeoutMs: 100 } as const;
+    const writer = new Writer(openConnection(directory, "writer", options), {
+      ...options,
+      random: seededRandom(1),
+      onWaiting: () => undefined,
+    });
+    let reads = 0;
+    const one = writer.one.bind(writer);
+    writer.one = (...parameters) => {
+      reads++;
+      return one(...parameters);
+    };
+    const retention = new Retention(writer, new Catalog(writer), clock);
+    for (let round = 0; round < 12; round++) {
+      clock.pass(1_000);
+      reads = 0;
+      retention.step();
+      assert.ok(reads < 5 * channelsAtOnce, `${reads} rows in one step`);
+    }
+    writer.close();
+    for (const name of looked) assert.equal(rig.stored(name).length, 1);
   });
 });

@@ -13,6 +13,10 @@ export const retentionDaysDefault = 7;
 export const groupExpiryMs = 30 * 86_400_000;
 /** Most batches of one log that one transaction deletes. */
 const batchesAtOnce = 16;
+/** Most channels that one step looks at, besides those that had something to delete before. */
+export const channelsAtOnce = 256;
+/** Channels are looked at anew this often. */
+const sliceMs = 1_000;
 const dayMs = 86_400_000;
 /** Pages are given back above this share of free ones, in steps. */
 const freeShareMax = 0.25;
@@ -50,6 +54,9 @@ export class Retention {
   readonly #writer: Writer;
   readonly #catalog: Catalog;
   readonly #clock: Clock;
+  #due = new Set<string>();
+  #lookedAt = "";
+  #sliceAtMs = 0;
 
   constructor(writer: Writer, catalog: Catalog, clock: Clock) {
     this.#writer = writer;
@@ -61,6 +68,7 @@ export class Retention {
   step(): boolean {
     const wallMs = this.#clock.wallMs();
     const due = this.#heads().filter((head) => this.#plan(head, wallMs).length > 0);
+    this.#due = new Set(due.map(({ channel }) => channel.name));
     if (due.length > 0) {
       this.#writer.transaction("deleting old messages", () => {
         for (const { channel, lane } of due) {
@@ -72,8 +80,25 @@ export class Retention {
     return this.#giveBack() || due.length > 0;
   }
 
+  /** The logs of channels that had something to delete, and now and then of some others. */
   #heads(): LogHead[] {
-    return this.#catalog.channels().flatMap((channel) => this.#catalog.heads(channel));
+    const names = new Set(this.#due);
+    const nowMs = this.#clock.monotonicMs();
+    if (names.size === 0 || nowMs >= this.#sliceAtMs) {
+      this.#sliceAtMs = nowMs + sliceMs;
+      for (const name of this.#slice()) names.add(name);
+    }
+    return [...names].flatMap((name) => this.#catalog.heads(this.#catalog.channel(name)));
+  }
+
+  /** The next channels by name; from the first one again after the last. */
+  #slice(): string[] {
+    const rows = this.#writer.all<{ name: string }>(
+      `SELECT name FROM channel WHERE name > ? ORDER BY name LIMIT ${channelsAtOnce}`,
+      this.#lookedAt,
+    );
+    this.#lookedAt = rows.length < channelsAtOnce ? "" : (rows.at(-1)?.name ?? "");
+    return rows.map(({ name }) => name);
   }
 
   #plan(head: LogHead, wallMs: number): Deletion[] {
