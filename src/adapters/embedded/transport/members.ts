@@ -10,7 +10,7 @@ export type MemberNotice = Extract<EngineNotice, { readonly member: number }>;
 /** Everybody of this transport who is a member of some group. */
 export class Members {
   readonly #consumers = new Map<number, GroupConsumer>();
-  readonly #joining = new Set<Promise<unknown>>();
+  readonly #joining = new Set<Promise<void>>();
   #early: MemberNotice[] = [];
 
   /** Joins by `request` and makes the consumer of the new member. */
@@ -19,10 +19,11 @@ export class Members {
     environment: ConsumerEnvironment,
     names: { readonly channel: string; readonly group: string },
   ): Promise<GroupConsumer> {
-    const asked = request();
-    this.#joining.add(asked);
+    const joining = Promise.withResolvers<void>();
+    // Before the request: an engine in this thread gives its notices while it is asked.
+    this.#joining.add(joining.promise);
     try {
-      const answer = await asked;
+      const answer = await request();
       const consumer = new GroupConsumer(
         { ...environment, onLeft: () => this.#consumers.delete(answer.member) },
         { ...names, ...answer },
@@ -33,7 +34,8 @@ export class Members {
       }
       return consumer;
     } finally {
-      this.#joining.delete(asked);
+      this.#joining.delete(joining.promise);
+      joining.resolve();
       if (this.#joining.size === 0) this.#early = [];
     }
   }
