@@ -43,6 +43,8 @@ export class Delivery {
   readonly #runners: Runners;
   readonly #stop = new AbortController();
   #fail: (error: unknown) => void = () => undefined;
+  /** Why it closed itself. */
+  #fatal: ClosedError | undefined;
   #isRestarting = false;
   /** Times in a row that the transport could not commit for a while. */
   #unavailable = 0;
@@ -120,7 +122,8 @@ export class Delivery {
   /**
    * Stops fetching, lets running handlers finish, commits and closes the consumer. At `deadlineMs`
    * (monotonic) what still runs is given up: its signal fires, its messages are delivered again.
-   * Resolves whether everything finished in time; rejects where the consumer cannot be closed.
+   * Resolves whether everything finished in time; rejects where the consumer cannot be closed, or
+   * the transport fails meanwhile. After a failure there is nothing to wait for.
    */
   drain(deadlineMs: number): Promise<boolean> {
     this.#drained ??= this.#drain(deadlineMs);
@@ -130,9 +133,11 @@ export class Delivery {
   async #drain(deadlineMs: number): Promise<boolean> {
     this.#isDraining = true;
     this.#intake.stop();
-    if (!this.#isClosed) await this.#quiet(deadlineMs);
+    if (this.#closed !== undefined) return this.#closed.then(() => true);
+    await this.#quiet(deadlineMs);
     const isFinished = this.#isQuiet;
     await this.#close(new ClosedError("the subscription was closed before the handler finished"));
+    if (this.#fatal !== undefined) throw this.#fatal;
     return isFinished;
   }
 
@@ -247,9 +252,12 @@ export class Delivery {
   #failed(cause: unknown): void {
     if (this.#isClosed) return;
     this.#fail(cause);
-    const reason = new ClosedError("the subscription ended because its transport failed", {
+    const text = cause instanceof Error ? cause.message : String(cause);
+    const reason = new ClosedError(`the subscription ended because its transport failed: ${text}`, {
       cause,
+      certainty: "indefinite",
     });
+    this.#fatal = reason;
     // Its own failure to close says nothing new.
     this.#close(reason).then(undefined, () => undefined);
   }

@@ -75,6 +75,28 @@ test("a drain at once, in the middle of nothing, and after a failure resolves", 
   await world.close();
 });
 
+test("a drain after a failure has nothing to wait for; one that fails says why", async () => {
+  const world = await World.open();
+  await world.publishKeys("a");
+  const gate = new Gate();
+  const broken = new SpillwayError("JOURNAL_IO", "the disk is gone");
+  const fails = (inner: Consumer) =>
+    new FaultyConsumer(inner, () => gate.promise.then(() => broken));
+  const first = await world.subscribe(() => undefined, {}, { wrap: fails });
+  const second = await world.subscribe(() => undefined, { group: "h" }, { wrap: fails });
+  await world.clock.settle();
+  const drained = assert.rejects(second.delivery.drain(world.clock.monotonicMs() + 1_000), {
+    code: "CLOSED",
+    certainty: "indefinite",
+    message: /transport failed: the disk is gone/,
+  });
+  gate.open();
+  assert.equal(await first.delivery.failure, broken);
+  await drained;
+  assert.equal(await first.delivery.drain(world.clock.monotonicMs() + 1_000), true);
+  await world.close();
+});
+
 test("a drain waits for commits under way", async () => {
   const world = await World.open();
   await world.publishKeys("a");
