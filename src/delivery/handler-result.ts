@@ -40,16 +40,21 @@ export function messagesOf(result: unknown, type: string): readonly OutgoingMess
   if (isOutgoingMessage(result)) return [result];
   if (!Array.isArray(result)) throw invalid(type, describe(result));
   const messages: OutgoingMessage[] = [];
+  let fault: string | undefined;
   for (const [index, each] of (result as unknown[]).entries()) {
     if (isOutgoingMessage(each)) messages.push(each);
-    else if (each !== undefined) throw invalid(type, `a list with ${describe(each)} at ${index}`);
+    else if (each !== undefined) fault ??= `a list with ${describe(each)} at ${index}`;
+    // Nobody else waits for it; its rejection must not end the process.
+    if (each instanceof Promise) each.catch(() => undefined);
   }
+  if (fault !== undefined) throw invalid(type, fault);
   return messages;
 }
 
 function describe(value: unknown): string {
   if (value === null) return "null";
   if (typeof value !== "object") return `a ${typeof value}`;
+  if (value instanceof Promise) return "a promise (return Promise.all of them)";
   return `an object (${value.constructor?.name ?? "without a prototype"})`;
 }
 

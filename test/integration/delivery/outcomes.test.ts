@@ -168,6 +168,7 @@ test("a wrong result, and outgoing data that does not fit, are not tried again",
     ["HANDLER_RESULT_INVALID", () => null],
     ["HANDLER_RESULT_INVALID", () => ({ contract: Noted, data: { n: 1 } })],
     ["HANDLER_RESULT_INVALID", () => [Noted.message({ n: 1 }), 7]],
+    ["HANDLER_RESULT_INVALID", () => [Promise.reject(new Error("nobody waits for it"))]],
     ["VALIDATION_FAILED", () => Noted.message({ n: "x" } as unknown as { n: number })],
     ["INVALID_ARGUMENT", () => Noted.message({ n: 1 }, { delayMs: -1 })],
   ];
