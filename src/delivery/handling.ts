@@ -137,7 +137,10 @@ export class Handling {
     const subject = { batch, position, open };
     const admission = this.#parts.open.admit(open, place);
     if (admission === "run") {
-      if (open !== undefined) this.#parts.environment.counters.redelivered++;
+      // What was parked has not been handed to a handler before.
+      if (open !== undefined && open.reason !== "parked") {
+        this.#parts.environment.counters.redelivered++;
+      }
       return true;
     }
     if (admission === "stale") {

@@ -54,6 +54,17 @@ test("no more handlers run than `concurrency`, in both orders", async () => {
   }
 });
 
+test("what was parked counts as redelivered only where a handler has seen it", async () => {
+  const world = await World.open();
+  await world.publishKeys("aaa");
+  const { counters } = await world.subscribe((message, { attempt }) => {
+    if (numberOf(message) === 0 && attempt < 3) throw new Error("twice");
+  });
+  await world.clock.advance(10_000);
+  assert.deepEqual([counters.acked, counters.retried, counters.redelivered], [3, 2, 2]);
+  await world.close();
+});
+
 test("a failing message parks its key, durably; all other keys flow on", async () => {
   const world = await World.open();
   await world.publishKeys("abababab");
