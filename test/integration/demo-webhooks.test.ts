@@ -4,40 +4,13 @@ import { mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
-import type { LedgerLine } from "../../src/demo/webhooks/ledger.ts";
 import { runCli, startCli } from "./cli-io.ts";
-
-interface Report extends Record<string, unknown> {
-  readonly received: number;
-  readonly redelivered: number;
-  readonly deadLettered: number;
-  readonly groups: readonly LedgerLine[];
-  readonly crash?: { readonly worker: string; readonly given: number; readonly unsettled: number };
-}
+import { assertBalanced, play } from "./demo-play.ts";
 
 function temporary(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), "spillway-demo-test-"));
   t.after(() => rmSync(directory, { recursive: true, force: true }));
   return directory;
-}
-
-async function play(...words: string[]): Promise<Report> {
-  const { code, stdout, stderr } = await runCli(["demo", "webhooks", "--json", ...words]);
-  assert.equal(code, 0, stderr + stdout);
-  assert.equal(stdout.trimEnd().split("\n").length, 1, "exactly one object");
-  return JSON.parse(stdout) as Report;
-}
-
-function assertBalanced(report: Report): void {
-  const { balanced, lost, duplicated, unexpected, disordered, expired } = report;
-  assert.deepEqual(
-    { balanced, lost, duplicated, unexpected, disordered, expired },
-    { balanced: true, lost: 0, duplicated: 0, unexpected: 0, disordered: 0, expired: 0 },
-  );
-  for (const line of report.groups) {
-    assert.equal(line.recorded + line.deadLettered, line.expected, line.group);
-    assert.ok(line.expected > 0, line.group);
-  }
 }
 
 test("the ledger balances: all groups recorded what was sent, one after failures", async () => {
