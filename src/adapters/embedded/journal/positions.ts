@@ -37,8 +37,10 @@ export function resolveStart(
   if ("timeMs" in from) return offsetOfTime(whole("timeMs", from.timeMs), log, find);
   const offset = whole("offset", from.offset);
   if (log.id === normal?.id) return offset;
-  if (normal === undefined || offset >= normal.end) return log.end;
+  if (normal === undefined) return log.end;
+  // First: an empty log ends where it starts, and its first offset stands for everything.
   if (offset <= normal.start) return log.start;
+  if (offset >= normal.end) return log.end;
   const batch = find(normal.id, offset);
   return batch === undefined ? log.start : offsetOfTime(batch.appended_at, log, find);
 }
