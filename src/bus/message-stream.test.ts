@@ -144,6 +144,15 @@ test("when the transport fails every ack says that nobody knows", async () => {
   assert.equal((await stream.next()).done, true);
 });
 
+test("a drain whose deadline has passed waits for no clock", async () => {
+  const { stream, deliver, clock } = bench();
+  const first = stream.next();
+  await clock.settle();
+  void deliver(0);
+  await taken(first);
+  assert.equal(await stream.drain(clock.monotonicMs()), false);
+});
+
 test("at the deadline of a drain what was settled and not committed is lost", async () => {
   const { stream, deliver, clock } = bench();
   const first = stream.next();

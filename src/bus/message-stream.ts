@@ -4,7 +4,7 @@
 // acknowledged.
 import type { AnyMessage } from "../contracts/contract.ts";
 import type { Handler } from "../delivery/handler-context.ts";
-import type { Clock } from "../kernel/clock.ts";
+import { atDeadline, type Clock } from "../kernel/clock.ts";
 import type { CommitResult, CommitUnit } from "../ports/commit-unit.ts";
 import { ClosedError, SpillwayError } from "../errors/spillway-error.ts";
 import { type Delivery, HeldDelivery, placeOf } from "./held-delivery.ts";
@@ -106,7 +106,7 @@ export class MessageStream implements AsyncIterator<Delivery, undefined> {
     const { clock } = this.#parts;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#onIdle = resolve;
-    const cancel = clock.after(Math.max(0, deadlineMs - clock.monotonicMs()), resolve);
+    const cancel = atDeadline(clock, deadlineMs, resolve);
     await promise;
     cancel();
     return this.#taken.size === 0;

@@ -10,7 +10,7 @@ import {
   ClosedError,
   type SpillwayError,
 } from "../errors/spillway-error.ts";
-import type { Clock } from "../kernel/clock.ts";
+import { atDeadline, type Clock } from "../kernel/clock.ts";
 import type { Random } from "../kernel/random.ts";
 import type { Transport } from "../ports/transport.ts";
 import { diagnostics, type PublishDiagnostics } from "../telemetry/channels.ts";
@@ -264,7 +264,7 @@ export class Publisher {
     this.#flush();
     const { clock } = this.#options;
     let late = false;
-    const cancel = clock.after(Math.max(0, deadlineMs - clock.monotonicMs()), () => {
+    const cancel = atDeadline(clock, deadlineMs, () => {
       late = true;
       this.#giveUp();
     });

@@ -4,7 +4,7 @@
 import { ContractIndex } from "../contracts/contract-index.ts";
 import { ClosedError, LeaseLostError, SpillwayError } from "../errors/spillway-error.ts";
 import { backoffMs } from "../kernel/backoff.ts";
-import { type CancelTimer, delay } from "../kernel/clock.ts";
+import { atDeadline, delay } from "../kernel/clock.ts";
 import { Decoder } from "./decode.ts";
 import {
   type DeliveryEnvironment,
@@ -145,10 +145,7 @@ export class Delivery {
   #quiet(deadlineMs: number): Promise<void> {
     const { clock } = this.#parts.environment;
     return new Promise((resolve) => {
-      let cancel: CancelTimer = () => undefined;
-      const waitMs = deadlineMs - clock.monotonicMs();
-      if (waitMs > 0) cancel = clock.after(waitMs, resolve);
-      else clock.soon(resolve);
+      const cancel = atDeadline(clock, deadlineMs, resolve);
       this.#onQuiet = () => {
         cancel();
         resolve();

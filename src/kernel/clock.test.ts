@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mock, test } from "node:test";
-import { type CancelTimer, type Clock, delay, systemClock } from "./clock.ts";
+import { atDeadline, type CancelTimer, type Clock, delay, systemClock } from "./clock.ts";
 
 test("wall time is now, monotonic time does not go back", () => {
   assert.ok(Math.abs(systemClock.wallMs() - Date.now()) < 60_000);
@@ -23,6 +23,18 @@ test("a timer fires once, a cancelled one never; cancelling twice does nothing",
     });
   });
   assert.deepEqual(fired, ["fired"]);
+});
+
+test("a deadline that has passed comes after the current turn, unless it is cancelled", async () => {
+  const fired: string[] = [];
+  const pastMs = systemClock.monotonicMs();
+  atDeadline(systemClock, pastMs, () => fired.push("cancelled"))();
+  atDeadline(systemClock, pastMs + 60_000, () => fired.push("later"))();
+  await new Promise<void>((resolve) => {
+    atDeadline(systemClock, pastMs, () => resolve());
+    fired.push("turn");
+  });
+  assert.deepEqual(fired, ["turn"]);
 });
 
 test("soon() runs after the current turn", async () => {

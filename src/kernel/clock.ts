@@ -51,6 +51,22 @@ export const systemClock: Clock = {
 };
 
 /**
+ * Runs `action` at a point of monotonic time; one that has passed needs no timer, so that a clock
+ * which stands still cannot hold it up.
+ */
+export function atDeadline(clock: Clock, deadlineMs: number, action: () => void): CancelTimer {
+  const waitMs = deadlineMs - clock.monotonicMs();
+  if (waitMs > 0) return clock.after(waitMs, action);
+  let isCancelled = false;
+  clock.soon(() => {
+    if (!isCancelled) action();
+  });
+  return () => {
+    isCancelled = true;
+  };
+}
+
+/**
  * Waits `delayMs` on the given clock.
  * Rejects with the signal's reason as soon as `signal` aborts; the timer is then cancelled.
  */

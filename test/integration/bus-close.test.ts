@@ -39,6 +39,21 @@ testOnEach("close lets running handlers finish and settles what they did", async
   assert.deepEqual(outcomes, [false, false, false, false]);
 });
 
+test("memory: a close whose deadline has passed waits for no clock", async () => {
+  const clock = new VirtualClock();
+  const transport = memory();
+  const bus = await createBus({ name: "shop", transport, clock });
+  await bus.publish(OrderPlaced, { orderId: "6", cents: 1 });
+  transport.append = () => new Promise(() => undefined);
+  const unsure = assert.rejects(bus.publish(OrderPlaced, { orderId: "7", cents: 1 }), {
+    code: "CLOSED",
+    certainty: "indefinite",
+  });
+  await clock.settle();
+  await assert.rejects(bus.close({ timeoutMs: 0 }), { code: "DRAIN_DEADLINE" });
+  await unsure;
+});
+
 test("memory: a handler that does not finish in time is given up, and close says so", async () => {
   const clock = new VirtualClock();
   const bus = await createBus({ name: "shop", transport: memory(), clock, drainTimeoutMs: 3_000 });
