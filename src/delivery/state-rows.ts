@@ -2,7 +2,12 @@
 // of them what finished handlers wrote and no commit has confirmed yet. Knows nothing of handlers.
 // Always true: one row has one object while anybody uses it; a row in use is never let go.
 import { RowTurns } from "./row-turns.ts";
-import type { StateScope, StateStore, StateVersion } from "../ports/state-store.ts";
+import type {
+  StateRow as StoredRow,
+  StateScope,
+  StateStore,
+  StateVersion,
+} from "../ports/state-store.ts";
 
 /** A commit unit, as far as rows need to know it. */
 export interface RowWriter {
@@ -23,19 +28,31 @@ export class StateRow {
   /** Raised by every write in memory, so that readers notice. */
   stamp = 0;
   /** Handlers and units that use this object. */
-  pins: number;
+  pins = 0;
+  /** Whether the value is known: it was read, or written here without being looked at. */
+  isLoaded: boolean;
 
-  constructor(table: string, key: string, value: string | undefined, version: StateVersion) {
+  /** A row as the store has it; without `found` one that nobody has looked at. */
+  constructor(table: string, key: string, found: StoredRow | undefined) {
     this.table = table;
     this.key = key;
-    this.value = value;
-    this.version = version;
-    this.pins = 0;
+    this.value = found?.value;
+    this.version = found?.version ?? 0;
+    this.isLoaded = found !== undefined;
   }
 
-  /** What a unit that touches this row now must expect to find. */
-  get expected(): StateVersion {
-    return this.writer === undefined ? this.version : -this.writer.sequence;
+  /** Takes over what the store has, unless the value became known meanwhile. */
+  load(found: StoredRow): void {
+    if (this.isLoaded) return;
+    this.value = found.value;
+    this.version = found.version;
+    this.isLoaded = true;
+  }
+
+  /** What a unit that touches this row now must expect to find; undefined: anything. */
+  get expected(): StateVersion | undefined {
+    if (this.writer !== undefined) return -this.writer.sequence;
+    return this.isLoaded ? this.version : undefined;
   }
 }
 
@@ -56,7 +73,9 @@ export class StateRows {
   readonly #store: StateStore;
   readonly #scope: StateScope;
   readonly #rowsMax: number;
-  #rows = new Map<string, StateRow>();
+  /** Rows used since the generation began, and those of the generation before. */
+  #young = new Map<string, StateRow>();
+  #old = new Map<string, StateRow>();
   #loading = new Map<string, Loading>();
 
   constructor(store: StateStore, scope: StateScope, rowsMax: number) {
@@ -67,20 +86,21 @@ export class StateRows {
 
   /** Rows in memory. */
   get size(): number {
-    return this.#rows.size;
+    return this.#young.size + this.#old.size;
   }
 
-  /** The row, pinned once for the caller, who unpins it. A promise where the store needs one. */
-  find(table: string, key: string): StateRow | Promise<StateRow> {
+  /**
+   * The row, pinned once for the caller, who unpins it. A promise where the store needs one; a
+   * caller that only writes does not need the value, and the store is not asked.
+   */
+  find(table: string, key: string, needsValue: boolean): StateRow | Promise<StateRow> {
     const name = rowName(table, key);
-    const known = this.#rows.get(name);
-    if (known !== undefined) {
-      // The map's order is the order of use: what stands first was not used for longest.
-      this.#rows.delete(name);
-      this.#rows.set(name, known);
+    const known = this.#known(name);
+    if (known !== undefined && (known.isLoaded || !needsValue)) {
       known.pins++;
       return known;
     }
+    if (!needsValue) return this.#keep(name, new StateRow(table, key, undefined), 1);
     const loading = this.#loading.get(name);
     if (loading !== undefined) {
       loading.waiting++;
@@ -88,28 +108,23 @@ export class StateRows {
     }
     const read = this.#store.read(this.#scope, table, key);
     if (read instanceof Promise) return this.#load(name, table, key, read);
-    return this.#keep(name, new StateRow(table, key, read.value, read.version), 1);
+    return this.#found(name, table, key, read, 1);
   }
 
   /** Forgets everything; rows still in use stay with their users, who are about to be discarded. */
   clear(): void {
-    this.#rows = new Map();
+    this.#young = new Map();
+    this.#old = new Map();
     this.#loading = new Map();
   }
 
-  #load(
-    name: string,
-    table: string,
-    key: string,
-    read: Promise<{ readonly value: string | undefined; readonly version: StateVersion }>,
-  ): Promise<StateRow> {
+  #load(name: string, table: string, key: string, read: Promise<StoredRow>): Promise<StateRow> {
     const mine = this.#loading;
     const row = read.then(
-      ({ value, version }) => {
-        const found = new StateRow(table, key, value, version);
-        if (mine !== this.#loading) return found;
+      (found) => {
+        if (mine !== this.#loading) return new StateRow(table, key, found);
         mine.delete(name);
-        return this.#keep(name, found, loading.waiting);
+        return this.#found(name, table, key, found, loading.waiting);
       },
       (error: unknown) => {
         mine.delete(name);
@@ -121,14 +136,36 @@ export class StateRows {
     return row;
   }
 
+  #found(name: string, table: string, key: string, found: StoredRow, pins: number): StateRow {
+    const known = this.#known(name);
+    if (known === undefined) return this.#keep(name, new StateRow(table, key, found), pins);
+    known.load(found);
+    known.pins += pins;
+    return known;
+  }
+
+  #known(name: string): StateRow | undefined {
+    const young = this.#young.get(name);
+    if (young !== undefined || this.#old.size === 0) return young;
+    const old = this.#old.get(name);
+    if (old === undefined) return undefined;
+    this.#old.delete(name);
+    return this.#keep(name, old, old.pins);
+  }
+
+  /**
+   * Adds a row to the young generation. When that has half of the bound, it becomes the old one,
+   * and what was not used for so long goes, except what somebody uses now.
+   */
   #keep(name: string, row: StateRow, pins: number): StateRow {
     row.pins = pins;
-    this.#rows.set(name, row);
-    if (this.#rows.size <= this.#rowsMax) return row;
-    for (const [other, candidate] of this.#rows) {
-      if (candidate.pins > 0) continue;
-      this.#rows.delete(other);
-      break;
+    this.#young.set(name, row);
+    if (this.#young.size * 2 <= this.#rowsMax) return row;
+    const gone = this.#old;
+    this.#old = this.#young;
+    this.#young = new Map();
+    for (const [other, candidate] of gone) {
+      if (candidate.pins > 0) this.#old.set(other, candidate);
     }
     return row;
   }

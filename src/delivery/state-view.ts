@@ -72,8 +72,8 @@ export class StateView {
     this.touches.clear();
   }
 
-  /** The touch of a row, made when it is new. */
-  touch(table: string, key: string): RowTouch | Promise<RowTouch> {
+  /** The touch of a row, made when it is new; `needsValue`: its value is to be read. */
+  touch(table: string, key: string, needsValue: boolean): RowTouch | Promise<RowTouch> {
     if (this.user.isOver) {
       throw overError(table);
     }
@@ -82,8 +82,8 @@ export class StateView {
     const stored = tenant === undefined ? key : `\u001f${tenant}\u001f${key}`;
     const name = rowName(table, stored);
     const known = this.touches.get(name);
-    if (known !== undefined) return known;
-    if (this.touches.size >= this.#rowsMax) {
+    if (known !== undefined && (!needsValue || known.isWritten || known.row.isLoaded)) return known;
+    if (known === undefined && this.touches.size >= this.#rowsMax) {
       throw new SpillwayError(
         "INVALID_ARGUMENT",
         `state '${table}': one message touches more than ${this.#rowsMax} rows: keep what ` +
@@ -93,15 +93,20 @@ export class StateView {
     }
     // Whoever has or waits for a turn already goes on without a second one: see row-turns.ts.
     if (this.user.turn === undefined && this.#rows.turns.isTaken(name)) {
-      return this.#touchInTurn(name, table, stored);
+      return this.#touchInTurn(name, table, stored, needsValue);
     }
-    const row = this.#rows.find(table, stored);
+    const row = this.#rows.find(table, stored, needsValue);
     return row instanceof Promise
       ? row.then((found) => this.#add(name, found))
       : this.#add(name, row);
   }
 
-  async #touchInTurn(name: string, table: string, key: string): Promise<RowTouch> {
+  async #touchInTurn(
+    name: string,
+    table: string,
+    key: string,
+    needsValue: boolean,
+  ): Promise<RowTouch> {
     const { turns } = this.#rows;
     const turn: RowTurn = { row: name, hasIt: false };
     this.user.turn = turn;
@@ -111,7 +116,7 @@ export class StateView {
       throw overError(table);
     }
     turn.hasIt = true;
-    return this.#add(name, await this.#rows.find(table, key));
+    return this.#add(name, await this.#rows.find(table, key, needsValue));
   }
 
   #add(name: string, row: StateRow): RowTouch {
@@ -143,7 +148,7 @@ class TableView implements StateTable {
   // the handler instead of the process.
 
   get(key: string): Promise<unknown> {
-    const touch = this.#view.touch(this.#table, key);
+    const touch = this.#view.touch(this.#table, key, true);
     if (touch instanceof Promise) {
       return this.#view.user.track(touch.then((found) => this.#read(found)));
     }
@@ -153,7 +158,7 @@ class TableView implements StateTable {
 
   set(key: string, value: unknown): Promise<void> {
     const result = validate(this.#schema, value);
-    const touch = this.#view.touch(this.#table, key);
+    const touch = this.#view.touch(this.#table, key, false);
     if (!(result instanceof Promise) && !(touch instanceof Promise)) {
       this.#write(touch, key, value, result);
       return done;
@@ -165,7 +170,7 @@ class TableView implements StateTable {
   }
 
   delete(key: string): Promise<void> {
-    const touch = this.#view.touch(this.#table, key);
+    const touch = this.#view.touch(this.#table, key, false);
     if (touch instanceof Promise) {
       return this.#view.user.track(touch.then((found) => this.#put(found, undefined)));
     }

@@ -17,7 +17,7 @@ export interface SettledBatch {
 }
 
 interface RowChange {
-  readonly expected: StateVersion;
+  readonly expected: StateVersion | undefined;
   value: string | null | undefined;
 }
 
@@ -74,6 +74,7 @@ export class UnitBuilder implements RowWriter {
     if (!isWritten) return;
     change.value = value ?? null;
     row.value = value;
+    row.isLoaded = true;
     row.writer = this;
     row.stamp++;
   }

@@ -40,9 +40,10 @@ export interface StateChange {
   readonly key: string;
   /**
    * The version this unit read. A committed one (≥ 0), or −n when the value was written by the
-   * n-th unit of this subscription (`CommitUnit.sequence`) that may still be under way.
+   * n-th unit of this subscription (`CommitUnit.sequence`) that may still be under way. Undefined:
+   * the unit did not look at the row, and replaces whatever is there.
    */
-  readonly expected: StateVersion;
+  readonly expected: StateVersion | undefined;
   /** New encoded value; null deletes; undefined only checks the version. */
   readonly value: string | null | undefined;
 }

@@ -33,6 +33,7 @@ export class MemoryState implements StateStore {
   /** Whether the version that `writer` read of this row still holds. */
   isCurrent(scope: StateScope, change: StateChange, writer: object): boolean {
     const row = this.#table(scope, change.table).get(change.key);
+    if (change.expected === undefined) return true;
     if (change.expected < 0) return row?.writer === writer && row.sequence === -change.expected;
     return (row?.value === undefined ? 0 : row.version) === change.expected;
   }

@@ -31,7 +31,7 @@ async function entries(run: ContractRun, table = "t"): Promise<[string, string][
 }
 
 const change = (
-  expected: number,
+  expected: number | undefined,
   value: string | null | undefined,
   key = "k",
   table = "t",
@@ -101,6 +101,26 @@ export const stateCases: readonly ContractCase[] = [
       consumer.resume();
       await run.commitAll(consumer, { state: [change(0, "3")] });
       assert.equal((await read(run)).value, "3");
+    },
+  },
+  {
+    name: "state: a change that expects nothing replaces whatever is there",
+    requires,
+    refusal,
+    async run(run) {
+      const consumer = await consumerOf(run);
+      await run.commitAll(consumer, { state: [change(undefined, "1")] });
+      const second = await run.commitAll(consumer, { state: [change(undefined, "2")] });
+      assert.deepEqual(await read(run), { value: "2", version: second.version });
+      await run.commitAll(consumer, { state: [change(second.version, "3")] });
+      await run.commitAll(consumer, { state: [change(undefined, null)] });
+      await run.commitAll(consumer, { state: [change(undefined, null, "never")] });
+      assert.deepEqual(await read(run), { value: undefined, version: 0 });
+      const stale = await run.commit(consumer, {
+        state: [change(undefined, "4"), change(second.version, "4", "never")],
+      });
+      assert.deepEqual(stale, { kind: "conflict", table: "t", key: "never" });
+      assert.equal((await read(run)).value, undefined, "a refused unit writes nothing");
     },
   },
   {

@@ -116,6 +116,7 @@ export class Units {
     }
     if (fenced) return { kind: "fenced" };
     for (const { table, key, expected } of unit.state) {
+      if (expected === undefined) continue;
       const actual = this.#pending.stateVersion(member.group, table, key);
       if (!matches(member, expected, actual, table, key)) return { kind: "conflict", table, key };
     }
