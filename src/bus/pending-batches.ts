@@ -33,6 +33,14 @@ export interface Abortable {
   index: number;
 }
 
+/** A message that takes time to be encoded, and who waits for it. */
+export interface Encoding {
+  readonly type: string;
+  readonly waiter: PublishWaiter;
+  /** Answered already: it is not stored when it is encoded at last. */
+  isAborted: boolean;
+}
+
 /** What a waiting message counts in the budget, in bytes. */
 export function heldBytesOf(payload: string | Uint8Array, key: string | undefined): number {
   return payload.length + (key?.length ?? 0) + messageOverheadBytes;

@@ -18,6 +18,7 @@ import type { ChannelCounters } from "../telemetry/counters.ts";
 import { AbortGroups } from "./abort-groups.ts";
 import {
   type Abortable,
+  type Encoding,
   heldBytesOf,
   type Outcomes,
   type PendingBatch,
@@ -50,6 +51,12 @@ export class Publisher {
   readonly #sent = new Set<PendingBatch>();
   /** Per channel: settles when the last message that is still being encoded was admitted. */
   readonly #encoding = new Map<string, Promise<void>>();
+  readonly #encodingAborts = new AbortGroups<Encoding>((members, reason) => {
+    for (const each of members) {
+      each.isAborted = true;
+      each.waiter.reject(abortError(each.type, "definite", reason));
+    }
+  });
   readonly #aborts = new AbortGroups<Abortable>((members, reason) =>
     this.#onAbort(members, reason),
   );
@@ -91,7 +98,10 @@ export class Publisher {
     }
     const before = this.encoding(channel);
     if (before === undefined && !(encoded instanceof Promise)) this.#admit(encoded, waiter, signal);
-    else this.#admitLater(channel, before, encoded, waiter, signal);
+    else {
+      const encoding = { type: contract.type, waiter, isAborted: false };
+      this.#admitLater(channel, before, encoded, encoding, signal);
+    }
   }
 
   /** Settles when what is being encoded for this channel was admitted; undefined: nothing is. */
@@ -121,11 +131,15 @@ export class Publisher {
     channel: string,
     before: Promise<void> | undefined,
     encoded: EncodedMessage | Promise<EncodedMessage>,
-    waiter: PublishWaiter,
+    encoding: Encoding,
     signal: AbortSignal | undefined,
   ): void {
+    const { waiter } = encoding;
+    if (signal !== undefined) this.#encodingAborts.add(signal, encoding);
     const admitted = Promise.allSettled([encoded, before]).then(([result]) => {
+      if (signal !== undefined) this.#encodingAborts.remove(signal, encoding);
       if (this.#encoding.get(channel) === admitted) this.#encoding.delete(channel);
+      if (encoding.isAborted) return this.budget.free(1, 0);
       if (result.status === "fulfilled") return this.#admit(result.value, waiter, signal);
       waiter.reject(result.reason);
       this.budget.free(1, 0);

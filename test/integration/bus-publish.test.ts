@@ -310,3 +310,22 @@ test("a stored message that cannot be read is reported, never left out", async (
   assert.deepEqual(await collect(reader.read(New, { onUnreadable })), []);
   assert.equal(unreadable.length, 1);
 });
+
+test("a signal ends the wait for a channel that is being declared", async () => {
+  const transport = memory();
+  const declared = Promise.withResolvers<void>();
+  const declare = transport.declare.bind(transport);
+  transport.declare = (channel) => declared.promise.then(() => declare(channel));
+  await using bus = await createBus({ name: "shop", transport });
+  const controller = new AbortController();
+  const { signal } = controller;
+  const aborted = ["1", "2"].map((orderId) => bus.publish(InvoiceIssued, { orderId }, { signal }));
+  const kept = bus.publish(InvoiceIssued, { orderId: "3" });
+  controller.abort();
+  for (const each of aborted) {
+    await assert.rejects(each, { code: "ABORTED", certainty: "definite" });
+  }
+  declared.resolve();
+  assert.equal((await kept).offset, 0);
+  assert.equal((await bus.stats()).pending.count, 0);
+});
