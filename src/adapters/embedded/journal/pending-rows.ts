@@ -1,6 +1,7 @@
-// Cursor, open and state rows that the running transaction changes, gathered so that each is
-// written once, however many units change it. Always true: state versions asked for here include
-// what earlier units of the same transaction wrote; flush() leaves nothing behind.
+// Rows that the units of the running transaction change. Cursor and open rows are gathered, because
+// every unit of a group changes the same few; state rows are many and mostly different, and are
+// written at once. Always true: state versions asked for here include what earlier units of the
+// same transaction wrote; flush() leaves nothing behind.
 import { cursorCrc, openCrc, stateCrc } from "./row-checksums.ts";
 import type { Writer, WriterCache } from "./writer.ts";
 
@@ -19,14 +20,6 @@ interface Open {
   entries: Uint8Array | null;
 }
 
-interface State {
-  readonly group: number;
-  readonly table: string;
-  readonly key: string;
-  version: number;
-  value: string | null;
-}
-
 const rangesMax = 1_024;
 const logsMax = 1_048_576;
 
@@ -35,7 +28,6 @@ export class PendingRows implements WriterCache {
   readonly #writer: Writer;
   #cursors = new Map<number, Cursor>();
   #open = new Map<string, Open>();
-  #state = new Map<string, State>();
 
   constructor(writer: Writer) {
     this.#writer = writer;
@@ -46,7 +38,6 @@ export class PendingRows implements WriterCache {
   rolledBack(): void {
     this.#cursors = new Map();
     this.#open = new Map();
-    this.#state = new Map();
   }
 
   /** Moves a cursor. */
@@ -73,8 +64,6 @@ export class PendingRows implements WriterCache {
 
   /** The version of a state row as of this moment in the transaction; 0 where there is none. */
   stateVersion(group: number, table: string, key: string): number {
-    const pending = this.#state.get(stateKey(group, table, key));
-    if (pending !== undefined) return pending.value === null ? 0 : pending.version;
     const row = this.#writer.one<{ version: number }>(
       "SELECT version FROM state WHERE grp = ? AND name = ? AND key = ?",
       group,
@@ -86,13 +75,26 @@ export class PendingRows implements WriterCache {
 
   /** Writes a state row; null deletes it. */
   setState(group: number, table: string, key: string, version: number, value: string | null): void {
-    const pending = this.#state.get(stateKey(group, table, key));
-    if (pending === undefined) {
-      this.#state.set(stateKey(group, table, key), { group, table, key, version, value });
-    } else {
-      pending.version = version;
-      pending.value = value;
+    if (value === null) {
+      this.#writer.run(
+        "DELETE FROM state WHERE grp = ? AND name = ? AND key = ?",
+        group,
+        table,
+        key,
+      );
+      return;
     }
+    this.#writer.run(
+      "INSERT INTO state (grp, name, key, version, value, crc) VALUES (?, ?, ?, ?, ?, ?) " +
+        "ON CONFLICT DO UPDATE SET " +
+        "version = excluded.version, value = excluded.value, crc = excluded.crc",
+      group,
+      table,
+      key,
+      version,
+      value,
+      stateCrc(group, table, key, version, value),
+    );
   }
 
   flush(): void {
@@ -108,7 +110,6 @@ export class PendingRows implements WriterCache {
       );
     }
     for (const row of this.#open.values()) this.#writeOpen(row);
-    for (const row of this.#state.values()) this.#writeState(row);
     this.rolledBack();
   }
 
@@ -134,31 +135,4 @@ export class PendingRows implements WriterCache {
       openCrc(group, log, range, base, entries),
     );
   }
-
-  #writeState({ group, table, key, version, value }: State): void {
-    if (value === null) {
-      this.#writer.run(
-        "DELETE FROM state WHERE grp = ? AND name = ? AND key = ?",
-        group,
-        table,
-        key,
-      );
-      return;
-    }
-    this.#writer.run(
-      "INSERT INTO state (grp, name, key, version, value, crc) VALUES (?, ?, ?, ?, ?, ?) " +
-        "ON CONFLICT DO UPDATE SET " +
-        "version = excluded.version, value = excluded.value, crc = excluded.crc",
-      group,
-      table,
-      key,
-      version,
-      value,
-      stateCrc(group, table, key, version, value),
-    );
-  }
-}
-
-function stateKey(group: number, table: string, key: string): string {
-  return `${group}\u0000${table}\u0000${key}`;
 }
