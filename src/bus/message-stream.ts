@@ -93,7 +93,7 @@ export class MessageStream implements AsyncIterator<Delivery, undefined> {
       // Nobody takes what is still held, so waiting for its handlers would be in vain.
       await source?.drain(clock.monotonicMs());
       const closed = new ClosedError("the loop ended before that was durable");
-      for (const held of [...this.#taken.values()]) this.#lose(held, closed);
+      for (const held of Array.from(this.#taken.values())) this.#lose(held, closed);
       return inTime;
     } finally {
       this.#parts.signal?.removeEventListener("abort", this.#onAbort);
@@ -131,7 +131,7 @@ export class MessageStream implements AsyncIterator<Delivery, undefined> {
     if (first === undefined) this.#failure = { error };
     else first.reject(error);
     // Nothing of it is committed any more, and none of it is waited for.
-    for (const held of [...this.#taken.values()]) {
+    for (const held of Array.from(this.#taken.values())) {
       if (held.isSettled) held.fail(error);
       this.#forget(placeOf(held.message), held);
     }
@@ -204,7 +204,8 @@ export class MessageStream implements AsyncIterator<Delivery, undefined> {
   /** After a refused unit everything that was settled and not committed is delivered again. */
   #loseSettled(): void {
     const refused = new ClosedError("a commit before it was refused");
-    for (const held of [...this.#taken.values()]) if (held.isSettled) this.#lose(held, refused);
+    for (const held of Array.from(this.#taken.values()))
+      if (held.isSettled) this.#lose(held, refused);
   }
 
   #forget(place: string, held: HeldDelivery): void {

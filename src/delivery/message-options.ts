@@ -110,7 +110,8 @@ function assertExtensionValue(type: string, name: string, value: unknown): void 
   if (typeof value === "string" && value.length <= extensionLengthMax && value.isWellFormed()) {
     return;
   }
-  const rule = `give well-formed text of at most ${extensionLengthMax} characters, a number or a boolean`;
+  const text = `well-formed text of at most ${extensionLengthMax} characters`;
+  const rule = `give ${text}, a number or a boolean`;
   throw invalid(type, `extensions.${name}`, value, rule);
 }
 

@@ -25,7 +25,7 @@ test("a timer fires once, a cancelled one never; cancelling twice does nothing",
   assert.deepEqual(fired, ["fired"]);
 });
 
-test("a deadline that has passed comes after the current turn, unless it is cancelled", async () => {
+test("a deadline that has passed comes after the current turn, unless cancelled", async () => {
   const fired: string[] = [];
   const pastMs = systemClock.monotonicMs();
   atDeadline(systemClock, pastMs, () => fired.push("cancelled"))();
