@@ -165,7 +165,7 @@ function streetsOf(decoder: Decoder, stored: StoredBatch, wanted: number): unkno
   });
 }
 
-test("a batch is parsed in one go where most of it is wanted, and each value given out once", () => {
+test("a batch is parsed at once where most of it is wanted, each value given out once", () => {
   const payloads = ['{"street":"First"}', '{"street":"Second"}'];
   const stored = arrayOf(payloads, '[{"street":"Whole1"},{"street":"Whole2"}]');
   const decoder = new Decoder(new ContractIndex([Moved], true), jsonCodec);
@@ -187,4 +187,19 @@ test("a batch that is no array of as many values is parsed record by record", ()
   const few = arrayOf(['{"street":"First"}', '{"street":"Second"}', '{"street":"Third"}'], "[]");
   assert.deepEqual(streetsOf(decoder, few, 1), ["First", "Second", "Third"]);
   assert.equal(few.asked, 0, "too little of it is wanted");
+});
+
+test("a codec of one's own is called as the object that it is", () => {
+  const codec = {
+    ...jsonCodec,
+    calls: 0,
+    decodeArray(text: string): unknown {
+      this.calls++;
+      return JSON.parse(text);
+    },
+  };
+  const decoder = new Decoder(new ContractIndex([Moved], true), codec);
+  const stored = arrayOf(["{}", "{}"], '[{"street":"Whole1"},{"street":"Whole2"}]');
+  assert.deepEqual(streetsOf(decoder, stored, 2), ["Whole1", "Whole2"]);
+  assert.equal(codec.calls, 1);
 });

@@ -116,14 +116,15 @@ export class Decoder {
   }
 
   #parseAll(stored: StoredBatch, wanted: number): unknown[] | undefined {
-    const { decodeArray } = this.#codec;
-    if (decodeArray === undefined || wanted * 2 < stored.count || wanted < 2) return undefined;
+    const codec = this.#codec;
+    if (codec.decodeArray === undefined) return undefined;
+    if (wanted * 2 < stored.count || wanted < 2) return undefined;
     if (this.#triedTogether.has(stored)) return undefined;
     this.#triedTogether.add(stored);
     const text = stored.payloadArrayText;
     if (text === undefined) return undefined;
     try {
-      const values = decodeArray(text);
+      const values = codec.decodeArray(text);
       return Array.isArray(values) && values.length === stored.count ? values : undefined;
     } catch {
       // Some record is no JSON: each is parsed by itself, so that only that one is invalid.
