@@ -5,11 +5,11 @@ import type * as Sqlite from "node:sqlite";
 
 /** Calls `load` and drops the warning that SQLite is experimental, if that is what it causes. */
 export function withoutSqliteWarning<Result>(load: () => Result): Result {
-  const emitWarning = process.emitWarning;
+  // oxlint-disable-next-line typescript/unbound-method -- it is called on process, and put back
+  const { emitWarning } = process;
   process.emitWarning = (warning: string | Error, ...more: unknown[]) => {
-    if (more[0] === "ExperimentalWarning" && /^SQLite is an experimental/.test(String(warning))) {
-      return;
-    }
+    const ofSqlite = String(warning).startsWith("SQLite is an experimental");
+    if (ofSqlite && more[0] === "ExperimentalWarning") return;
     Reflect.apply(emitWarning, process, [warning, ...more]);
   };
   try {
