@@ -111,14 +111,18 @@ export class Journal {
     const wallMs = this.environment.clock.wallMs();
     const selection = selectionText(request.types);
     let member = 0;
+    let back = false;
     try {
       const notices = this.writer.transaction(`joining group '${request.group}'`, () => {
         const group = this.groups.ensure(channel, request.group, selection, request.from, wallMs);
         this.groups.seen([group], wallMs);
+        // A member of a process without a row would stay for ever if the process died now.
+        back = this.comeBack();
         const joined = this.members.join(group, channel, this.processes.id);
         member = joined.member;
         return joined.notices;
       });
+      if (back) this.members.loseAll();
       this.members.announce(notices);
     } catch (error) {
       this.members.forget(member);
@@ -126,6 +130,13 @@ export class Journal {
     }
     this.#reviewSoon();
     return { member, partitions: channel.partitions };
+  }
+
+  /** Puts back what others removed when they took this process for dead; in a transaction. */
+  comeBack(): boolean {
+    if (!this.processes.registerAgain()) return false;
+    this.members.rejoin(this.processes.id);
+    return true;
   }
 
   /** Frees ranges that were asked back; once the lock allows it. */

@@ -107,6 +107,30 @@ describe("leases", () => {
     });
   });
 
+  test("a process that was taken for dead, joins, and then dies leaves nothing behind", () => {
+    const first = rig.join("orders", "billing");
+    const other = open();
+    const second = other.join("orders", "billing");
+    rig.core.poll();
+    rig.core.handle("release", { member: first, ranges: [1, 3] });
+    other.core.poll();
+    live(4_000, rig);
+    assert.deepEqual(owners(), Array(4).fill(first), "it was slow: its ranges are taken");
+    const third = other.join("orders", "billing");
+    assert.deepEqual(other.take("lost"), [{ kind: "lost", member: second, ranges: [1, 3] }]);
+    rig.core.poll();
+    rig.core.handle("release", { member: first, ranges: [1, 2] });
+    // Before its next beat it dies: it never ticks again.
+    assert.notEqual(second, third);
+    live(4_000, rig);
+    assert.deepEqual(owners(), Array(4).fill(first));
+    const left = rig.withConnection((each) => each.prepare("SELECT id FROM member").all());
+    assert.deepEqual(
+      left.map((row) => row["id"]),
+      [first],
+    );
+  });
+
   test("a silent process loses its leases after leaseMs, and its late commit is fenced", () => {
     const frozen = open();
     const first = frozen.join("orders", "billing");

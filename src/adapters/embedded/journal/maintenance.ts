@@ -119,7 +119,8 @@ export class Maintenance {
   }
 
   #beat(nowMs: number): void {
-    const { environment, groups, members, options, processes, writer } = this.#journal;
+    const journal = this.#journal;
+    const { environment, groups, members, options, processes, writer } = journal;
     const progress = environment.progress();
     if (progress !== this.#progress) {
       this.#progress = progress;
@@ -127,19 +128,16 @@ export class Maintenance {
     }
     // Main hangs: whoever waits for its work gets it.
     if (nowMs - this.#progressAtMs >= options.maxBlockedMs) return;
-    const alive = writer.transaction("beating", () => {
+    const back = writer.transaction("beating", () => {
       if (nowMs >= this.#seenAtMs) {
         groups.seen(members.localGroups(), environment.clock.wallMs());
         this.#seenAtMs = nowMs + seenIntervalMs;
       }
-      if (processes.beat()) return true;
-      processes.registerAgain();
-      members.rejoin(processes.id);
-      return false;
+      return !processes.beat() && journal.comeBack();
     });
-    if (alive) return;
-    for (const member of members.local.values()) members.lose(member, [...member.held.keys()]);
-    this.#journal.reviewIfChanged();
+    if (!back) return;
+    members.loseAll();
+    journal.reviewIfChanged();
   }
 
   #lookAtCommits(): void {

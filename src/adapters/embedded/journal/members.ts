@@ -196,6 +196,11 @@ export class Members {
     if (ranges.length > 0) this.#notify({ kind: "lost", member: member.id, ranges });
   }
 
+  /** After the process came back: whatever its members held, others may have had meanwhile. */
+  loseAll(): void {
+    for (const member of this.#local.values()) this.lose(member, [...member.held.keys()]);
+  }
+
   /** Compares what local members of a group hold with the database: says "lost" and "revoke". */
   review(group: number): void {
     const members = this.#memberIds(group);

@@ -52,10 +52,10 @@ export class Processes {
     return this.#writer.run("UPDATE process SET beat = beat + 1 WHERE id = ?", this.id) === 1;
   }
 
-  /** Puts this process's row back under its old number; inside a transaction. */
-  registerAgain(): void {
+  /** Puts this process's row back under its old number where it is gone; inside a transaction. */
+  registerAgain(): boolean {
     const sql = "INSERT OR IGNORE INTO process (id, beat, bell) VALUES (?, 0, ?)";
-    this.#writer.run(sql, this.id, this.#bell);
+    return this.#writer.run(sql, this.id, this.#bell) === 1;
   }
 
   /** Bells of the other processes, as of the last observation. */
