@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { plants } from "./planted-bugs.ts";
+import { type Plant, plants } from "./planted-bugs.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -25,36 +25,32 @@ function copySources(): string {
 }
 
 /** A suite of its own: it must not take itself for a part of this run. */
-function suiteEnvironment(copy: string): NodeJS.ProcessEnv {
+function suiteEnvironment(copy: string, { drainMs }: Plant): NodeJS.ProcessEnv {
   const { NODE_TEST_CONTEXT: _, ...environment } = process.env;
   return {
     ...environment,
     // Goes away with the copy.
     NODE_COMPILE_CACHE: join(copy, ".cache"),
     SPILLWAY_CRASH_CYCLES: "6",
-    SPILLWAY_CRASH_DRAIN_MS: "10000",
+    ...(drainMs === undefined ? {} : { SPILLWAY_CRASH_DRAIN_MS: `${drainMs}` }),
     SPILLWAY_TEST_LONG: "0",
   };
 }
 
-function run(
-  copy: string,
-  suite: string,
-  name: string,
-): { readonly failed: boolean; readonly output: string } {
+function run(copy: string, plant: Plant): { readonly failed: boolean; readonly output: string } {
   const result = spawnSync(
     process.execPath,
     [
       "--conditions=spillway:source",
       "--test",
-      `--test-name-pattern=${name}`,
-      `test/crash/${suite}.test.ts`,
+      `--test-name-pattern=${plant.testName}`,
+      `test/crash/${plant.suite}.test.ts`,
     ],
     {
       cwd: copy,
       encoding: "utf8",
       timeout: 120_000,
-      env: suiteEnvironment(copy),
+      env: suiteEnvironment(copy, plant),
     },
   );
   return { failed: result.status !== 0, output: result.stdout + result.stderr };
@@ -73,7 +69,7 @@ for (const plant of plants) {
           source.replace(find, () => replace),
         );
       }
-      const { failed, output } = run(copy, plant.suite, plant.testName);
+      const { failed, output } = run(copy, plant);
       assert.ok(failed, `the bug was not caught by ${plant.suite}`);
       assert.match(output, plant.finds, "the suite failed, but for another reason");
     } finally {

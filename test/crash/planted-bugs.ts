@@ -14,6 +14,8 @@ export interface Plant {
   /** The suite in test/crash that must fail, and which of its tests. */
   readonly suite: "crash" | "fsync" | "ownership";
   readonly testName: string;
+  /** Where messages stay unsettled for ever: how long the suite waits for them, not its 30 s. */
+  readonly drainMs?: number;
   /** What its output must say. */
   readonly finds: RegExp;
 }
@@ -63,6 +65,7 @@ export const plants: readonly Plant[] = [
     ],
     suite: "crash",
     testName: "crash cycles",
+    drainMs: 10_000,
     finds: /ledger: account|stuck|order: /,
   },
   {
