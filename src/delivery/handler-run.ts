@@ -144,17 +144,21 @@ export class HandlerRun implements HandlerContext {
 
   /** Keeps a message for the unit. */
   add(message: EncodedMessage): void {
-    const { publishesMax } = this.#scope;
+    this.assertRoomFor(1);
     this.published ??= [];
-    if (this.published.length >= publishesMax) {
-      throw new SpillwayError(
-        "HANDLER_RESULT_INVALID",
-        `the handler of '${this.message.type}' publishes more than ${publishesMax} messages for ` +
-          "one: divide the work over several messages",
-        { details: { publishesMax } },
-      );
-    }
     this.published.push(message);
+  }
+
+  /** Throws HANDLER_RESULT_INVALID where so many more messages would be too many for one. */
+  assertRoomFor(count: number): void {
+    const { publishesMax } = this.#scope;
+    if ((this.published?.length ?? 0) + count <= publishesMax) return;
+    throw new SpillwayError(
+      "HANDLER_RESULT_INVALID",
+      `the handler of '${this.message.type}' publishes more than ${publishesMax} messages for ` +
+        "one: divide the work over several messages",
+      { details: { publishesMax } },
+    );
   }
 
   /** Keeps a promise that must settle before the call counts as finished. */

@@ -189,6 +189,8 @@ export class Handling {
   #gather(run: HandlerRun, result: unknown): void | Promise<void> {
     const { encoder } = this.#scope;
     const messages = result === undefined ? [] : messagesOf(result, run.message.type);
+    // Before any of them is encoded: a list of a million must not cost what it weighs.
+    run.assertRoomFor(messages.length);
     const encoded = messages.map((each) =>
       encoder.encode(each.contract, each.data, each.options, run.message),
     );
