@@ -31,7 +31,8 @@ function suiteEnvironment(copy: string, { drainMs }: Plant): NodeJS.ProcessEnv {
     ...environment,
     // Goes away with the copy.
     NODE_COMPILE_CACHE: join(copy, ".cache"),
-    SPILLWAY_CRASH_CYCLES: "6",
+    // As many as the suite itself has; it ends with the first cycle that finds something.
+    SPILLWAY_CRASH_CYCLES: "20",
     ...(drainMs === undefined ? {} : { SPILLWAY_CRASH_DRAIN_MS: `${drainMs}` }),
     SPILLWAY_TEST_LONG: "0",
   };
