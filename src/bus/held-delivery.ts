@@ -43,22 +43,17 @@ export class HeldDelivery implements Delivery {
     return this.#isSettled;
   }
 
-  ack(): Promise<void> {
-    return this.#settle(undefined);
-  }
+  // Functions of their own, so that `const { message, ack } = delivery` works as it reads.
+  readonly ack = (): Promise<void> => this.#settle(undefined);
 
-  retry(options: { readonly afterMs?: number } = {}): Promise<void> {
-    const { afterMs } = options;
-    return this.#settle(
+  readonly retry = ({ afterMs }: { readonly afterMs?: number } = {}): Promise<void> =>
+    this.#settle(
       afterMs === undefined
         ? new SpillwayError("HANDLER_FAILED", "the reader asked for another delivery")
         : new RetryLater({ afterMs }),
     );
-  }
 
-  reject(reason: string): Promise<void> {
-    return this.#settle(new Reject(reason));
-  }
+  readonly reject = (reason: string): Promise<void> => this.#settle(new Reject(reason));
 
   #settle(outcome: SpillwayError | undefined): Promise<void> {
     if (!this.#isSettled) {

@@ -23,7 +23,8 @@ testOnEach(
     const acked = new Set<string>();
     for await (const delivery of bus.messages(InvoiceIssued)) {
       if (acked.size === 2) break;
-      await delivery.ack();
+      const { ack } = delivery;
+      await ack();
       acked.add(delivery.message.data.orderId);
     }
     const attempts: number[] = [];
