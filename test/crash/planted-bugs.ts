@@ -89,7 +89,9 @@ export const plants: readonly Plant[] = [
       {
         file: `${journal}/units.ts`,
         find: "this.#settle(unit, member);",
-        replace: "this.late.push(() => this.#settle(unit, member));",
+        replace:
+          "if (unit.state.length > 0) this.late.push(() => this.#settle(unit, member));\n" +
+          "    else this.#settle(unit, member);",
       },
       {
         file: `${journal}/units.ts`,
@@ -111,6 +113,7 @@ export const plants: readonly Plant[] = [
     ],
     suite: "crash",
     testName: "crash cycles",
-    finds: /ledger: account/,
+    // Repeated effects, or messages that are never settled.
+    finds: /ledger: account|stuck: /,
   },
 ];
