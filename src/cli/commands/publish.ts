@@ -159,8 +159,9 @@ function asJson(target: Target, result: PublishResult, elapsedMs: number): strin
 function asText(target: Target, result: PublishResult, elapsedMs: number): string {
   const { stored, repeated, skipped, interrupted } = result;
   const rate = formatRate(elapsedMs > 0 ? (stored / elapsedMs) * 1_000 : 0);
+  const messages = `${formatCount(stored)} ${stored === 1 ? "message" : "messages"}`;
   const parts = [
-    `stored ${formatCount(stored)} ${stored === 1 ? "message" : "messages"} in ${target.created ? "new " : ""}channel ` +
+    `stored ${messages} in ${target.created ? "new " : ""}channel ` +
       `'${target.channel}' in ${formatDuration(elapsedMs)} (${rate})`,
   ];
   if (repeated > 0) parts.push(`${formatCount(repeated)} were stored before`);
