@@ -160,6 +160,7 @@ const both: PartWork = async (input) => {
 
 const bothBare: PartWork = async (input) => {
   const writer = new BareWriter(input.directory);
+  await writer.opened();
   await input.go();
   const count = counter(input);
   await Promise.all([

@@ -29,6 +29,11 @@ export class BareWriter {
     return new Promise((resolve) => this.#waiting.set(id, resolve));
   }
 
+  /** Resolves when the database and its tables are there. */
+  opened(): Promise<void> {
+    return this.send({ kind: "move", name: "opened", position: 0, state: [] });
+  }
+
   async close(): Promise<void> {
     await this.send({ kind: "close" });
     await this.#worker.terminate();
