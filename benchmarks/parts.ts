@@ -68,10 +68,16 @@ const publishBare: PartWork = async (input) => {
   await writer.close();
 };
 
+/** Counts what this part consumed; several parts share a log, so remainders are told as well. */
 function counter(input: PartInput): () => void {
   let count = 0;
+  const tell = (): void => {
+    if (count > 0) input.progress(count);
+    count = 0;
+  };
+  setInterval(tell, 50).unref();
   return () => {
-    if (++count % progressEvery === 0) input.progress(progressEvery);
+    if (++count === progressEvery) tell();
   };
 }
 
@@ -79,9 +85,13 @@ function counter(input: PartInput): () => void {
 async function warmUp(bus: Bus, input: PartInput): Promise<void> {
   const enough = Promise.withResolvers<void>();
   let left = Math.min(warmUpMax, input.messages);
-  const subscription = await bus.subscribe(orders, { group: "warm-up" }, async () => {
-    if (--left === 0) enough.resolve();
-  });
+  const subscription = await bus.subscribe(
+    orders,
+    { group: `warm-up-${input.index}` },
+    async () => {
+      if (--left === 0) enough.resolve();
+    },
+  );
   await enough.promise;
   await subscription.close();
 }
