@@ -57,14 +57,14 @@ describe("connection factory", () => {
   test("refuses a newer format and leaves the file as it is", () => {
     const writer = openConnection(directory, "writer", options);
     writer.exec("CREATE TABLE sample (value); PRAGMA application_id = 0x7370776c");
-    writer.exec("PRAGMA user_version = 2");
+    writer.exec("PRAGMA user_version = 3");
     assert.equal(hasSchema(writer), false);
     writer.close();
     const before = readFileSync(databasePath(directory));
     for (const role of ["writer", "reader", "checkpoint"] as const) {
       assert.throws(
         () => openConnection(directory, role, options),
-        coded("JOURNAL_FORMAT", /format 2.*up to 1.*nothing was changed/),
+        coded("JOURNAL_FORMAT", /format 3.*up to 2.*nothing was changed/),
       );
     }
     assert.deepEqual(readFileSync(databasePath(directory)), before);

@@ -25,7 +25,7 @@ export interface ConnectionOptions {
 }
 
 /** The format of the directory that this library reads and writes. */
-export const journalFormat = 1;
+export const journalFormat = 2;
 /** "spwl" in ASCII: tells a journal from any other SQLite database. */
 export const journalApplicationId = 0x7370776c;
 

@@ -20,6 +20,7 @@ import { Groups, selectionText } from "./groups.ts";
 import { Health } from "./health.ts";
 import { LogEnds } from "./log-ends.ts";
 import { Members, type Notices } from "./members.ts";
+import { migrate } from "./migrate.ts";
 import { PendingRows } from "./pending-rows.ts";
 import { Processes } from "./processes.ts";
 import { Retention } from "./retention.ts";
@@ -247,6 +248,7 @@ function openWriter(environment: CoreEnvironment, options: EngineOptions): Write
   const connectionOptions = { clock, durability: options.durability, busyTimeoutMs };
   const connection = openConnection(directory, "writer", connectionOptions);
   try {
+    migrate(connection, directory, { ...connectionOptions, leaseMs: options.leaseMs });
     if (!hasSchema(connection)) {
       retryWhileBusy(`creating the journal in ${directory}`, connectionOptions, () => {
         connection.exec("BEGIN IMMEDIATE");

@@ -22,22 +22,32 @@ interface Open {
 
 const rangesMax = 1_024;
 const logsMax = 1_048_576;
+/** Numbers of state tables kept in memory. */
+export const tablesKnownMax = 4_096;
 
 /** See the head of this file. */
 export class PendingRows implements WriterCache {
   readonly #writer: Writer;
   #cursors = new Map<number, Cursor>();
   #open = new Map<string, Open>();
+  #tables = new Map<string, Map<number, number>>();
+  #tablesKnown = 0;
 
   constructor(writer: Writer) {
     this.#writer = writer;
     writer.attach(this);
   }
 
+  /** A group that another process removed may have left its numbers to a new one. */
+  begun(foreign: boolean): void {
+    if (foreign) this.forgetTables();
+  }
+
   /** New maps, not cleared ones: a cleared map's old table keeps the new one's entries alive. */
   rolledBack(): void {
     this.#cursors = new Map();
     this.#open = new Map();
+    this.forgetTables();
   }
 
   /** Moves a cursor. */
@@ -65,9 +75,8 @@ export class PendingRows implements WriterCache {
   /** The version of a state row as of this moment in the transaction; 0 where there is none. */
   stateVersion(group: number, table: string, key: string): number {
     const row = this.#writer.one<{ version: number }>(
-      "SELECT version FROM state WHERE grp = ? AND name = ? AND key = ?",
-      group,
-      table,
+      "SELECT version FROM state WHERE tbl = ? AND key = ?",
+      this.#stateTable(group, table),
       key,
     );
     return row?.version ?? 0;
@@ -75,26 +84,41 @@ export class PendingRows implements WriterCache {
 
   /** Writes a state row; null deletes it. */
   setState(group: number, table: string, key: string, version: number, value: string | null): void {
+    const id = this.#stateTable(group, table);
     if (value === null) {
-      this.#writer.run(
-        "DELETE FROM state WHERE grp = ? AND name = ? AND key = ?",
-        group,
-        table,
-        key,
-      );
+      this.#writer.run("DELETE FROM state WHERE tbl = ? AND key = ?", id, key);
       return;
     }
     this.#writer.run(
-      "INSERT INTO state (grp, name, key, version, value, crc) VALUES (?, ?, ?, ?, ?, ?) " +
-        "ON CONFLICT DO UPDATE SET " +
-        "version = excluded.version, value = excluded.value, crc = excluded.crc",
-      group,
-      table,
+      "REPLACE INTO state (tbl, key, version, value, crc) VALUES (?, ?, ?, ?, ?)",
+      id,
       key,
       version,
       value,
       stateCrc(group, table, key, version, value),
     );
+  }
+
+  /** The number of a group's table; made on first use. */
+  #stateTable(group: number, name: string): number {
+    const known = this.#tables.get(name)?.get(group);
+    if (known !== undefined) return known;
+    const select = "SELECT id FROM state_table WHERE grp = ? AND name = ?";
+    const id =
+      this.#writer.one<{ id: number }>(select, group, name)?.id ??
+      this.#writer.insert("INSERT INTO state_table (grp, name) VALUES (?, ?)", group, name);
+    // Forgotten as a whole: an entry costs one look-up.
+    if (this.#tablesKnown++ === tablesKnownMax) this.forgetTables();
+    const ofName = this.#tables.get(name);
+    if (ofName === undefined) this.#tables.set(name, new Map([[group, id]]));
+    else ofName.set(group, id);
+    return id;
+  }
+
+  /** The numbers of state tables are read anew: a group was removed. */
+  forgetTables(): void {
+    this.#tables = new Map();
+    this.#tablesKnown = 0;
   }
 
   flush(): void {
@@ -110,7 +134,8 @@ export class PendingRows implements WriterCache {
       );
     }
     for (const row of this.#open.values()) this.#writeOpen(row);
-    this.rolledBack();
+    this.#cursors = new Map();
+    this.#open = new Map();
   }
 
   #writeOpen({ group, log, range, base, entries }: Open): void {

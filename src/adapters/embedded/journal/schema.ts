@@ -4,6 +4,28 @@
 import { type Connection, journalApplicationId, journalFormat } from "./connection.ts";
 import { metaCrc } from "./row-checksums.ts";
 
+/** Ranges of offsets whose messages are gone: lost at the end, or quarantined (docs/adr/0006). */
+export const gapTable = `
+CREATE TABLE gap (
+  log INTEGER NOT NULL, base INTEGER NOT NULL, count INTEGER NOT NULL, reason TEXT NOT NULL,
+  noted_at REAL NOT NULL, crc INTEGER NOT NULL,
+  PRIMARY KEY (log, base)
+) STRICT, WITHOUT ROWID;
+`;
+
+/** Rows of state name their group and table by one small number: every byte is written twice. */
+export const stateTables = `
+CREATE TABLE state_table (
+  id INTEGER PRIMARY KEY, grp INTEGER NOT NULL, name TEXT NOT NULL,
+  UNIQUE (grp, name)
+) STRICT;
+CREATE TABLE state (
+  tbl INTEGER NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL, value TEXT NOT NULL,
+  crc INTEGER NOT NULL,
+  PRIMARY KEY (tbl, key)
+) STRICT, WITHOUT ROWID;
+`;
+
 /** The lane number of each priority in `log.lane` and `timer.lane` is its index in `priorities`. */
 const tables = `
 CREATE TABLE meta (
@@ -54,11 +76,6 @@ CREATE INDEX member_of_group ON member (grp);
 CREATE TABLE process (
   id INTEGER PRIMARY KEY AUTOINCREMENT, beat INTEGER NOT NULL, bell TEXT NOT NULL
 ) STRICT;
-CREATE TABLE state (
-  grp INTEGER NOT NULL, name TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL,
-  value TEXT NOT NULL, crc INTEGER NOT NULL,
-  PRIMARY KEY (grp, name, key)
-) STRICT, WITHOUT ROWID;
 CREATE TABLE timer (
   id INTEGER PRIMARY KEY AUTOINCREMENT, channel INTEGER NOT NULL, lane INTEGER NOT NULL,
   due_at REAL NOT NULL, accepted_at REAL NOT NULL, given INTEGER NOT NULL,
@@ -66,7 +83,7 @@ CREATE TABLE timer (
 ) STRICT;
 CREATE INDEX timer_due ON timer (due_at, channel);
 CREATE INDEX timer_given ON timer (channel, id) WHERE given = 1;
-`;
+${gapTable}${stateTables}`;
 
 /** Whether the tables exist already. */
 export function hasSchema(connection: Connection): boolean {

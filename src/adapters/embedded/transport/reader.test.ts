@@ -133,9 +133,10 @@ test("state rows are checked, and entries come in pages, in key order", async (t
   const state = new StateReader(reader.connection);
   assert.deepEqual(state.read(scope, "t", "k"), { value: undefined, version: 0 });
   writer.exec("INSERT INTO grp VALUES (9, 1, 'group', '', 0, 0, 0); BEGIN");
-  const insert = writer.prepare("INSERT INTO state VALUES (9, ?, ?, 7, ?, ?)");
+  writer.exec("INSERT INTO state_table VALUES (1, 9, 't'), (2, 9, 't2')");
+  const insert = writer.prepare("INSERT INTO state VALUES (?, ?, 7, ?, ?)");
   const put = (table: string, key: string, value: string): unknown =>
-    insert.run(table, key, value, stateCrc(9, table, key, 7, value));
+    insert.run(table === "t" ? 1 : 2, key, value, stateCrc(9, table, key, 7, value));
   put("t", "", "empty key");
   for (let row = 0; row < statePageRows * 2; row++) put("t", `k${row}`, `${row}`);
   put("t2", "other", "table");

@@ -33,7 +33,7 @@ export class StateReader implements StateStore {
       : ["key", "value"];
     const rows =
       `SELECT ${key} AS keyText, version, ${value} AS valueText, crc ` +
-      "FROM state WHERE grp = ? AND name = ?";
+      "FROM state WHERE tbl = (SELECT id FROM state_table WHERE grp = ? AND name = ?)";
     this.#selectRow = connection.prepare(`${rows} AND key = ?`);
     this.#selectPage = connection.prepare(`${rows} AND key >= ? ORDER BY key LIMIT ?`);
   }

@@ -1,0 +1,72 @@
+// Brings a journal of an older format up to this library's, in one transaction when a writer opens
+// it. Knows only the difference between one format and the next. Always true: after a crash the
+// journal has the old format or the new one, complete; while a process of the older library works
+// on the directory nothing is changed.
+import { SpillwayError } from "../../../errors/spillway-error.ts";
+import { pauseThread } from "../../../kernel/pause.ts";
+import {
+  type Connection,
+  type ConnectionOptions,
+  journalFormat,
+  retryWhileBusy,
+} from "./connection.ts";
+import { gapTable, stateTables } from "./schema.ts";
+
+/** From format n (the key) to format n + 1. */
+const steps: Readonly<Record<number, string>> = {
+  1: `
+${gapTable}
+ALTER TABLE state RENAME TO state_1;
+${stateTables}
+INSERT INTO state_table (grp, name) SELECT DISTINCT grp, name FROM state_1;
+INSERT INTO state (tbl, key, version, value, crc)
+  SELECT state_table.id, key, version, value, state_1.crc
+  FROM state_1 JOIN state_table USING (grp, name);
+DROP TABLE state_1;
+`,
+};
+
+/** Migrates where that is needed; throws JOURNAL_FORMAT while an older process works on it. */
+export function migrate(
+  connection: Connection,
+  directory: string,
+  options: ConnectionOptions & { readonly leaseMs: number },
+): void {
+  const format = formatOf(connection);
+  if (format === 0 || format === journalFormat) return;
+  assertNobodyWorks(connection, directory, options.leaseMs);
+  retryWhileBusy(`migrating the journal in ${directory}`, options, () => {
+    connection.exec("BEGIN IMMEDIATE");
+    try {
+      // Another process may have been first.
+      for (let from = formatOf(connection); from < journalFormat; from++) {
+        connection.exec(steps[from] as string);
+        connection.exec(`PRAGMA user_version = ${from + 1}`);
+      }
+      connection.exec("COMMIT");
+    } catch (error) {
+      connection.exec("ROLLBACK");
+      throw error;
+    }
+  });
+}
+
+/** A process that works beats; rows that stand still for a lease were left by a crash. */
+function assertNobodyWorks(connection: Connection, directory: string, leaseMs: number): void {
+  const beats = (): string =>
+    JSON.stringify(connection.prepare("SELECT id, beat FROM process ORDER BY id").all());
+  const before = beats();
+  if (before === "[]") return;
+  pauseThread(leaseMs);
+  if (beats() === before || formatOf(connection) === journalFormat) return;
+  throw new SpillwayError(
+    "JOURNAL_FORMAT",
+    `the journal in ${directory} has an older format and a process with the older library still ` +
+      "works on it: stop that process, then open it again; nothing was changed",
+    { details: { directory } },
+  );
+}
+
+function formatOf(connection: Connection): number {
+  return Number(connection.prepare("PRAGMA user_version").get()?.["user_version"]);
+}
