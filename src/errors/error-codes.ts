@@ -217,6 +217,36 @@ export const errorCodes = {
     "The thread that writes the journal ended unexpectedly.",
     "See `cause`; open the journal again and repeat with the same message ids.",
   ),
+  INCARNATION_CHANGED: row(
+    false,
+    "definite",
+    "A position was taken from another history of this journal: it was restored from a backup.",
+    "Compare what you hold with what the journal holds, then start from a position of this one.",
+  ),
+  BACKUP_CONFLICT: row(
+    false,
+    "definite",
+    "The directory for a backup, or for a restored journal, already holds something else.",
+    "Give another directory; nothing in this one was changed.",
+  ),
+  BACKUP_INCOMPLETE: row(
+    false,
+    "definite",
+    "The backup was interrupted before it was complete, or lacks what was damaged in the journal.",
+    "Run the backup again: it goes on where it stopped. Repair the journal where it is damaged.",
+  ),
+  BACKUP_IO: row(
+    true,
+    "definite",
+    "The disk of a backup, or of a journal being restored, is full or reported an error.",
+    "Free space or check the disk, then run the same again: what is complete stays complete.",
+  ),
+  TASK_STOPPED: row(
+    true,
+    "indefinite",
+    "A process that worked on a journal's files (backup, restore …) ended unexpectedly.",
+    "See the message; run the same again: it goes on where it stopped, or starts anew.",
+  ),
   TRANSPORT_FAILED: row(
     true,
     "indefinite",
