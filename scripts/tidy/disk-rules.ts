@@ -11,6 +11,7 @@ const modules = /^(node:)?fs(\/promises)?$/;
 
 /** What the embedded adapter may call: nothing here opens an existing file to read it. */
 const embeddedAllowed = new Set([
+  "accessSync",
   "chmodSync",
   "constants",
   "existsSync",

@@ -7,7 +7,8 @@ import { endianness } from "node:os";
 import { SpillwayError } from "../../../errors/spillway-error.ts";
 import type { Clock } from "../../../kernel/clock.ts";
 import { pauseThread } from "../../../kernel/pause.ts";
-import { databasePath, prepareDirectory } from "./directory.ts";
+import { databasePath } from "./directory.ts";
+import { prepareDirectory } from "./directory-access.ts";
 import { DatabaseSync } from "./sqlite.ts";
 import { busyFailure, isBusy, openFailure } from "./sqlite-errors.ts";
 

@@ -1,6 +1,5 @@
-// The journal's directory: made where it is missing, refused on file systems where SQLite's shared
-// memory and locks cannot work. Knows the names of the files in it, and opens none of them.
-import { mkdirSync, statfsSync } from "node:fs";
+// The journal's directory: the names of the files in it, and the file systems where SQLite's shared
+// memory and locks cannot work. Opens nothing.
 import { join } from "node:path";
 import { SpillwayError } from "../../../errors/spillway-error.ts";
 
@@ -34,25 +33,9 @@ const networkFileSystems: Readonly<Record<number, string>> = {
   0x7461636f: "OCFS2",
   0x0bd00bd0: "Lustre",
   0x47504653: "GPFS",
+  0x01021997: "9P",
+  0x786f4256: "VirtualBox shared folder",
 };
-
-/** Makes the directory where it is missing; throws JOURNAL_DIRECTORY where it cannot be used. */
-export function prepareDirectory(directory: string): void {
-  try {
-    mkdirSync(directory, { recursive: true });
-    if (process.platform === "linux") {
-      assertLocalFileSystem(directory, statfsSync(directory).type);
-    }
-  } catch (cause) {
-    if (cause instanceof SpillwayError) throw cause;
-    throw new SpillwayError(
-      "JOURNAL_DIRECTORY",
-      `the directory ${directory} cannot be created or read (${String(cause)}): choose a local ` +
-        "directory that this user may write",
-      { cause, details: { directory } },
-    );
-  }
-}
 
 /** Throws JOURNAL_DIRECTORY for a file system type of another machine. */
 export function assertLocalFileSystem(directory: string, type: number): void {
