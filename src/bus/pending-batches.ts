@@ -5,7 +5,7 @@
 import type { EncodedMessage } from "../delivery/outgoing-encoder.ts";
 import { SpillwayError } from "../errors/spillway-error.ts";
 import type { Random } from "../kernel/random.ts";
-import { batchMessagesMax, OutgoingBatch } from "../message/outgoing-batch.ts";
+import { batchBytesMax, batchMessagesMax, OutgoingBatch } from "../message/outgoing-batch.ts";
 import type { AppendResult } from "../ports/transport.ts";
 import { appendError } from "./publish-errors.ts";
 import { Receipt } from "./receipt.ts";
@@ -94,9 +94,10 @@ export class PendingBatch {
     return this.#batch.hasRoom(bytes);
   }
 
-  /** Whether nothing more fits, whatever its size. */
+  /** Whether nothing more fits, or no further message as large as those in it. */
   get isFull(): boolean {
-    return this.#waiters.length === batchMessagesMax;
+    const { count, bytes } = this.#batch;
+    return count === batchMessagesMax || bytes + bytes / count > batchBytesMax;
   }
 
   /** Adds a message that matches and has room. */

@@ -161,14 +161,48 @@ test("lanes and delayed messages are batches of their own, each in order", async
   );
 });
 
-test("a full batch is followed by another one of the same append, in order", async () => {
+test("a full batch is handed over at once, while the turn that fills it goes on", async () => {
   const { clock, transport, publish } = bench();
-  const receipts = Array.from({ length: 1_500 }, (_, index) => publish(String(index)));
+  const full = Array.from({ length: 1_000 }, (_, index) => publish(String(index)));
+  assert.deepEqual(
+    transport.appends.map(({ batches }) => batches.map(({ count }) => count)),
+    [[1_000]],
+  );
+  const rest = Array.from({ length: 500 }, (_, index) => publish(String(1_000 + index)));
+  assert.equal(transport.appends.length, 1);
   await clock.settle();
-  const [first, second] = transport.appends[0]?.batches ?? [];
-  assert.deepEqual([first?.count, second?.count, second?.payloads[0]], [1_000, 500, "1000"]);
-  transport.appends[0]?.resolve([{ firstOffset: 0 }, { firstOffset: 1_000 }]);
-  assert.equal((await Promise.all(receipts)).at(-1)?.offset, 1_499);
+  const [second] = transport.appends[1]?.batches ?? [];
+  assert.deepEqual([second?.count, second?.payloads[0]], [500, "1000"]);
+  transport.appends[1]?.resolve([{ firstOffset: 1_000 }]);
+  transport.appends[0]?.resolve([{ firstOffset: 0 }]);
+  assert.equal((await Promise.all([...full, ...rest])).at(-1)?.offset, 1_499);
+});
+
+test("a batch is full as well when no further message of its kind would fit", async () => {
+  const { transport, publish } = bench();
+  const large = "x".repeat(100_000);
+  const receipts = [publish(large), publish(large)];
+  assert.deepEqual(
+    transport.appends.map(({ batches }) => batches.map(({ count }) => count)),
+    [[2]],
+  );
+  transport.appends[0]?.resolve();
+  await Promise.all(receipts);
+});
+
+test("no more appends are under way than the limit, full batches or not", async () => {
+  const { clock, transport, publish } = bench();
+  const receipts = Array.from({ length: 6_500 }, (_, index) => publish(String(index)));
+  await clock.settle();
+  assert.equal(transport.appends.length, appendsMax);
+  for (let answered = 0; answered < transport.appends.length; answered++) {
+    const { batches, resolve } = transport.appends[answered] as (typeof transport.appends)[0];
+    const bases = batches.map(({ payloads }) => ({ firstOffset: Number(payloads[0]) }));
+    resolve(bases);
+    await clock.settle();
+  }
+  const offsets = (await Promise.all(receipts)).map(({ offset }) => offset);
+  assert.ok(offsets.every((offset, index) => offset === index));
 });
 
 test("exceptions answer their own messages only", async () => {

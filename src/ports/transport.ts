@@ -158,6 +158,8 @@ export interface Transport {
   ): AsyncIterable<StoredBatch>;
   stats(): Promise<readonly ChannelStats[]>;
   health(): TransportHealth;
+  /** Whether it is open and takes messages now, so that nobody needs to wait for ready(). */
+  readonly isReady: boolean;
   /** Waits while the transport asks publishers to slow down; resolves at once otherwise. */
   ready(signal?: AbortSignal): Promise<void>;
   /** Makes what was appended durable, then closes everything. Idempotent. */

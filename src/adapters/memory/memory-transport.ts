@@ -195,6 +195,10 @@ export class MemoryTransport implements Transport {
     return { status: "failed", reasons: ["the transport is closed"] };
   }
 
+  get isReady(): boolean {
+    return this.#environment !== undefined && !this.#closing.signal.aborted;
+  }
+
   async ready(): Promise<void> {
     this.#opened();
   }

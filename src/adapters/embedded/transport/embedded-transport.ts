@@ -228,6 +228,10 @@ export class EmbeddedTransport implements Transport {
     return this.#health.now;
   }
 
+  get isReady(): boolean {
+    return this.#closing === undefined && this.#parts !== undefined && this.#health.isReady;
+  }
+
   async ready(signal?: AbortSignal): Promise<void> {
     this.#open();
     await this.#health.ready(signal);

@@ -23,6 +23,8 @@ export const transactionsMax = 2;
 export const transactionBatchesMax = 16;
 /** A transaction that holds this many payload bytes takes no further unit. */
 export const transactionBytesMax = 4_194_304;
+/** So much is sent at once: the writer works on it while this turn of main goes on. */
+export const eagerBytes = 65_536;
 /** A transaction takes no more units than this. */
 export const transactionUnitsMax = 256;
 
@@ -76,6 +78,7 @@ export class GroupCommit {
   commit(head: UnitHead, batches: readonly PreparedBatch[]): Promise<CommitResult> {
     return new Promise((resolve, reject) => {
       this.#queue.push({ head, batches, resolve, reject });
+      if (bytesOf(batches) >= eagerBytes) return this.#send();
       if (this.#scheduled) return;
       this.#scheduled = true;
       // What is handed in during the same turn joins one transaction.
@@ -105,7 +108,7 @@ export class GroupCommit {
     let bytes = 0;
     while (units < this.#queue.length && units < transactionUnitsMax) {
       const next = this.#queue[units] as Waiting;
-      const nextBytes = next.batches.reduce((sum, { append }) => sum + append.blob.byteLength, 0);
+      const nextBytes = bytesOf(next.batches);
       const full =
         batches + next.batches.length > transactionBatchesMax ||
         bytes + nextBytes > transactionBytesMax;
@@ -138,6 +141,12 @@ export class GroupCommit {
       }
     }
   }
+}
+
+function bytesOf(batches: readonly PreparedBatch[]): number {
+  let bytes = 0;
+  for (const { append } of batches) bytes += append.blob.byteLength;
+  return bytes;
 }
 
 /**

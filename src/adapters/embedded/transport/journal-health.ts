@@ -23,6 +23,11 @@ export class JournalHealth {
     return this.#failure;
   }
 
+  /** Whether messages are taken now. */
+  get isReady(): boolean {
+    return this.#failure === undefined && !this.#appendsStopped;
+  }
+
   /** A notice of the engine. */
   told({ status, reasons, appendsStopped }: HealthNotice): void {
     if (this.#failure !== undefined) return;
