@@ -31,12 +31,12 @@ interface Met {
 }
 
 function open(directory: string, user = "", wrapper: readonly string[] = []): Met {
-  const [command, ...more] = [...wrapper, process.execPath] as [string, ...string[]];
-  const { stdout, stderr, status } = spawnSync(
-    command,
-    [...more, "--conditions=spillway:source", fixture, directory, user],
-    { encoding: "utf8", timeout: 60_000 },
-  );
+  const program = [process.execPath, "--conditions=spillway:source", fixture, directory, user];
+  const [command, ...rest] = [...wrapper, ...program];
+  const { stdout, stderr, status } = spawnSync(String(command), rest, {
+    encoding: "utf8",
+    timeout: 60_000,
+  });
   assert.equal(status, 0, stderr);
   return JSON.parse(stdout) as Met;
 }
