@@ -8,6 +8,7 @@ import {
   checkDirectory,
   checkFileSystem,
   checkHolders,
+  checkReaders,
   checkRuntime,
   checkSpace,
   checkWriteAheadLog,
@@ -52,6 +53,7 @@ async function* examine(call: CommandCall): AsyncGenerator<Finding> {
   // Before the journal is opened, because opening it moves the WAL into the database.
   yield checkWriteAheadLog(directory);
   yield checkHolders(directory);
+  yield await checkReaders(directory, call.io.clock);
   yield* await examineJournal(call);
 }
 

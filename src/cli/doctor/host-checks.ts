@@ -3,8 +3,14 @@
 // here, because closing it would drop the locks that SQLite holds on it.
 import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs";
 import { assertLocalFileSystem, walPath } from "../../adapters/embedded/journal/directory.ts";
+import {
+  describeReaders,
+  stillThere,
+  walReaders,
+} from "../../adapters/embedded/journal/wal-readers.ts";
 import { walBytesMaxDefault } from "../../adapters/embedded/options.ts";
 import { SpillwayError } from "../../errors/spillway-error.ts";
+import { type Clock, delay } from "../../kernel/clock.ts";
 import { formatBytes } from "../terminal/number-format.ts";
 import type { Finding } from "./finding.ts";
 import { listHolders } from "./journal-holders.ts";
@@ -13,6 +19,10 @@ import { listHolders } from "./journal-holders.ts";
 export const freeBytesFail = 67_108_864;
 /** Less free space than this is worth a warning. */
 export const freeBytesWarn = 1_073_741_824;
+
+/** Looks at the readers' locks, and the time between two. */
+const readerLooks = 5;
+const readerLookMs = 60;
 
 /** Which Node this is, and whether it is new enough. */
 export function checkRuntime(versions: NodeJS.ProcessVersions): Finding {
@@ -86,6 +96,24 @@ export function checkWriteAheadLog(directory: string): Finding {
   const message = `${formatBytes(bytes)} of ${formatBytes(walBytesMaxDefault)}`;
   if (bytes <= walBytesMaxDefault) return { check, status: "ok", message };
   const remedy = "a reader stays open somewhere: end the process that holds it";
+  return { check, status: "warn", message, remedy };
+}
+
+/** Whether a process keeps a read transaction open: the write-ahead log grows until it ends. */
+export async function checkReaders(directory: string, clock: Clock): Promise<Finding> {
+  const check = "readers";
+  let readers = walReaders(directory);
+  if (readers === undefined) {
+    return { check, status: "ok", message: "cannot be listed on this system" };
+  }
+  // Every read takes a lock for a moment; only one that is there at each look stays open.
+  for (let look = 1; look < readerLooks && readers.length > 0; look++) {
+    await delay(clock, readerLookMs);
+    readers = stillThere(readers, walReaders(directory) ?? []);
+  }
+  if (readers.length === 0) return { check, status: "ok", message: "none stays open" };
+  const message = `${describeReaders(readers)} keeps a read transaction open`;
+  const remedy = "unless it is a backup, end it: publishers will have to wait for it";
   return { check, status: "warn", message, remedy };
 }
 

@@ -26,6 +26,14 @@ export class Health {
     this.#tell();
   }
 
+  /** More is known of a cause that was reported. */
+  amend(cause: HealthCause, reason: string): void {
+    const known = this.#reasons.get(cause);
+    if (known === undefined || known === reason) return;
+    this.#reasons.set(cause, reason);
+    this.#tell();
+  }
+
   /** That cause is gone. */
   clear(cause: HealthCause): void {
     if (this.#reasons.delete(cause)) this.#tell();

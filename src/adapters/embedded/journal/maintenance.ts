@@ -2,11 +2,10 @@
 // looks for other processes' commits, deletes old messages, watches the write-ahead log. Each
 // step has its own interval on the monotonic clock. Always true: a step that fails is reported
 // and tried again, and stops no other one.
-import { statSync } from "node:fs";
-import { walPath } from "./directory.ts";
 import type { Journal } from "./journal.ts";
 import { assembleBatch, damaged } from "./format.ts";
 import { compressedFor } from "./append.ts";
+import { WalWatch, walRetryMs } from "./wal-watch.ts";
 
 /** Longest time between two looks at other processes' commits. */
 export const pollMsMax = 200;
@@ -16,18 +15,13 @@ const seenIntervalMs = 3_600_000;
 const retentionMs = 1_000;
 /** The same while there is something to delete: others get a turn in between. */
 const retentionBusyMs = 20;
-/** How often the write-ahead log is looked at while publishers wait for it. */
-const walRetryMs = 50;
-/** Share of walBytesMax at which appends stop, so that what is under way still fits. */
-const walStopShare = 0.75;
-/** Share of walBytesMax below which appends go on. */
-const walGoShare = 0.5;
 
 /** See the head of this file. */
 export class Maintenance {
   readonly #journal: Journal;
   readonly #beatMs: number;
   readonly #pollMs: number;
+  readonly #wal: WalWatch;
   #beatAtMs: number;
   #pollAtMs: number;
   #retentionAtMs: number;
@@ -38,7 +32,9 @@ export class Maintenance {
 
   constructor(journal: Journal) {
     this.#journal = journal;
-    const { leaseMs } = journal.options;
+    const { options, health, writer, environment } = journal;
+    const { leaseMs } = options;
+    this.#wal = new WalWatch({ options, health, writer, clock: environment.clock });
     const nowMs = journal.environment.clock.monotonicMs();
     this.#beatMs = leaseMs / 3;
     this.#pollMs = Math.min(pollMsMax, leaseMs / 6);
@@ -99,23 +95,9 @@ export class Maintenance {
     return Math.max(0, Math.min(...waits));
   }
 
-  /** Compares the write-ahead log's size with its bound; stops and restarts appends. */
+  /** Looks at the write-ahead log's size; stops and restarts appends. */
   watchWal(): void {
-    const { options, health, writer } = this.#journal;
-    const path = walPath(options.directory);
-    const bytes = (): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-    if (!health.appendsStopped) {
-      const size = bytes();
-      if (size <= options.walBytesMax * walStopShare) return;
-      health.report(
-        "wal",
-        `the write-ahead log has ${size} bytes: a reader in some process stays open; publishers ` +
-          `wait, so that it stays below ${options.walBytesMax}`,
-      );
-    }
-    // Succeeds as soon as nobody reads old pages any more, and cuts the file.
-    this.#attempt(() => writer.one("PRAGMA wal_checkpoint(TRUNCATE)"));
-    if (bytes() < options.walBytesMax * walGoShare) health.clear("wal");
+    this.#attempt(() => this.#wal.look());
   }
 
   #beat(nowMs: number): void {
