@@ -30,6 +30,11 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import("./commands/groups.ts")).groupsCommand,
   },
   {
+    name: "verify",
+    summary: "look for damage in a journal, while it is used",
+    load: async () => (await import("./commands/verify.ts")).verifyCommand,
+  },
+  {
     name: "doctor",
     summary: "check the runtime, the directory and the journal",
     load: async () => (await import("./commands/doctor.ts")).doctorCommand,

@@ -4,6 +4,9 @@ import type { Transport } from "../../ports/transport.ts";
 import { type EmbeddedOptions, resolveOptions } from "./options.ts";
 import { EmbeddedTransport } from "./transport/embedded-transport.ts";
 
+export type { FindingKind, InspectionFinding } from "./inspection/finding.ts";
+export { verifyJournal, type VerifyOptions } from "./inspection/verify-journal.ts";
+export type { VerifyProgress, VerifyReport, VerifyStep } from "./inspection/verify-report.ts";
 export type { EmbeddedOptions } from "./options.ts";
 
 /**

@@ -15,8 +15,12 @@ import { busyFailure, isBusy, openFailure } from "./sqlite-errors.ts";
 /** An open connection; only this folder may import SQLite itself. */
 export type Connection = DatabaseSync;
 
-/** What a connection is for; each process has one writer. */
-export type ConnectionRole = "writer" | "reader" | "checkpoint";
+/**
+ * What a connection is for; each process has one writer. An inspector looks at a journal that may
+ * be damaged: the last connection that can write moves what SQLite recovered into the database and
+ * deletes the write-ahead log, with all that could still be salvaged behind a broken frame of it.
+ */
+export type ConnectionRole = "writer" | "reader" | "checkpoint" | "inspector";
 
 /** What openConnection() needs to know. */
 export interface ConnectionOptions {
@@ -34,7 +38,12 @@ const pageBytes = 16_384;
 const incrementalVacuum = 2;
 /** Above this size the write-ahead log's file is cut back when it starts anew. */
 const walFileBytesKept = 33_554_432;
-const cacheKibibytes = { writer: 16_384, reader: 8_192, checkpoint: 1_024 } as const;
+const cacheKibibytes = {
+  writer: 16_384,
+  reader: 8_192,
+  checkpoint: 1_024,
+  inspector: 8_192,
+} as const;
 const busyPauseMs = 1;
 
 type Pragma = readonly [name: string, value: number | string];
@@ -63,7 +72,11 @@ export function openConnection(
   }
   let database: DatabaseSync | undefined;
   try {
-    const opened = new DatabaseSync(path, { enableForeignKeyConstraints: false, timeout: 0 });
+    const opened = new DatabaseSync(path, {
+      enableForeignKeyConstraints: false,
+      timeout: 0,
+      readOnly: role === "inspector",
+    });
     database = opened;
     retryWhileBusy(`opening ${path}`, options, () => setPragmas(opened, role, options.durability));
     return opened;
@@ -152,7 +165,7 @@ function setPragmas(
     database.exec(`PRAGMA page_size = ${pageBytes}; PRAGMA auto_vacuum = ${incrementalVacuum}`);
     setPragma(database, "journal_mode", "wal");
   }
-  setPragma(database, "query_only", role === "reader" ? 1 : 0);
+  setPragma(database, "query_only", role === "reader" || role === "inspector" ? 1 : 0);
   expectPragma(database, "journal_mode", "wal");
   expectPragma(database, "page_size", pageBytes);
   expectPragma(database, "auto_vacuum", incrementalVacuum);

@@ -35,6 +35,8 @@ export interface TaskOptions<Progress> {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Asks the task to stop at the next point from which it can be run again. */
   readonly signal?: AbortSignal | undefined;
+  /** Ends the task's process at once; for work that changes nothing. The call rejects. */
+  readonly kill?: AbortSignal | undefined;
 }
 
 /** The module of a task that lies in the folder `folder` of the embedded adapter. */
@@ -49,7 +51,7 @@ export function taskUrl(folder: string, file: string): URL {
 export async function runTask<Progress, Answer>(
   url: URL,
   request: unknown,
-  { onProgress, signal }: TaskOptions<Progress> = {},
+  { onProgress, signal, kill }: TaskOptions<Progress> = {},
 ): Promise<Answer> {
   if (signal?.aborted === true) throw abortedError();
   const child = fork(fileURLToPath(url), {
@@ -60,6 +62,8 @@ export async function runTask<Progress, Answer>(
   });
   const stop = (): void => send(child, { kind: "stop" });
   signal?.addEventListener("abort", stop, { once: true });
+  const killChild = (): void => void child.kill("SIGKILL");
+  kill?.addEventListener("abort", killChild, { once: true });
   let ownFailure: { readonly error: unknown } | undefined;
   try {
     const report = await lastReport(child, request, (progress) => {
@@ -77,6 +81,7 @@ export async function runTask<Progress, Answer>(
     throw new SpillwayError(code, message, { details });
   } finally {
     signal?.removeEventListener("abort", stop);
+    kill?.removeEventListener("abort", killChild);
   }
 }
 
