@@ -89,6 +89,7 @@ export class CoreRig {
   readonly clock: HandClock;
   readonly core: JournalCore;
   readonly options: EngineOptions;
+  readonly incarnation: string;
   notices: EngineNotice[] = [];
   /** Main's sign of life; rises with each look unless a test stops it. */
   progress = 0;
@@ -121,7 +122,7 @@ export class CoreRig {
       onNotice: (notice) => this.notices.push(notice),
       progress: () => (this.hanging ? this.progress : ++this.progress),
     });
-    this.core.handle("open", { options: this.options });
+    this.incarnation = this.core.handle("open", { options: this.options }).incarnation;
   }
 
   declare(name: string, options: Partial<ChannelDeclaration> = {}): void {

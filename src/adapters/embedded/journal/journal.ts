@@ -26,6 +26,8 @@ import { Processes } from "./processes.ts";
 import { Retention } from "./retention.ts";
 import { createSchema, hasSchema } from "./schema.ts";
 import { Stats } from "./stats.ts";
+import { readTail } from "./tail-file.ts";
+import { TailKeeper } from "./tail-keeper.ts";
 import { Timers } from "./timers.ts";
 import { Units } from "./units.ts";
 import { Writer } from "./writer.ts";
@@ -61,6 +63,7 @@ export class Journal {
   readonly stats: Stats;
   readonly retention: Retention;
   readonly #units: Units;
+  readonly #tail: TailKeeper;
   /** Ranges and members to give up that the lock held up; at most one each a member or revoke. */
   #owed: { readonly what: string; readonly action: () => Notices }[] = [];
 
@@ -85,6 +88,8 @@ export class Journal {
     this.stats = new Stats({ writer, catalog, timers: this.timers, clock });
     this.retention = new Retention(writer, catalog, clock);
     this.health = new Health(notify);
+    this.#tail = new TailKeeper({ writer, catalog, health: this.health, options });
+    this.#tail.start(readTail(options.directory).state !== "read");
     this.ends = new LogEnds(writer, notify);
     this.processes = new Processes(writer, clock, environment.bell, options.leaseMs);
     this.writer.othersCommitted();
@@ -233,6 +238,7 @@ export class Journal {
       // The others notice the silence; what was acknowledged is stored either way.
       if (!(error instanceof SpillwayError)) throw error;
     } finally {
+      this.#tail.close();
       this.writer.close();
     }
   }

@@ -26,6 +26,8 @@ export interface WriterCache {
   begun?(foreign: boolean): void;
   /** The last step before COMMIT: write what was gathered. */
   flush?(): void;
+  /** The transaction is in the database, and on the disk unless durability is relaxed. */
+  committed?(): void;
   /** The transaction left nothing behind: what was kept of it is void. */
   rolledBack(): void;
 }
@@ -124,6 +126,7 @@ export class Writer {
       this.run("UPDATE meta SET value = ?, crc = ? WHERE name = 'commit'", value, crc);
       this.connection.exec("COMMIT");
       this.#commits++;
+      for (const cache of this.#caches) cache.committed?.();
       this.#pauseForOthers();
       return result;
     } catch (error) {

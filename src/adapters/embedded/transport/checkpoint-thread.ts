@@ -4,6 +4,7 @@
 import { workerData } from "node:worker_threads";
 import { systemClock } from "../../../kernel/clock.ts";
 import { type Connection, openConnection } from "../journal/connection.ts";
+import { CheckpointTail } from "../journal/tail-checkpoint.ts";
 import { type CheckpointData, checkpointWords as words } from "./checkpoint-words.ts";
 
 /** Between two checkpoints while the log grows. */
@@ -15,19 +16,26 @@ function run({ directory, durability, busyTimeoutMs, shared }: CheckpointData): 
   const options = { clock: systemClock, durability, busyTimeoutMs };
   const connection = openConnection(directory, "checkpoint", options);
   try {
-    copyUntilStopped(connection, shared);
+    const tail = new CheckpointTail(connection, { directory, durability, clock: systemClock });
+    try {
+      copyUntilStopped(connection, tail, shared);
+    } finally {
+      tail.close();
+    }
   } finally {
     connection.close();
   }
 }
 
-function copyUntilStopped(connection: Connection, shared: Int32Array): void {
+function copyUntilStopped(connection: Connection, tail: CheckpointTail, shared: Int32Array): void {
   const checkpoint = connection.prepare("PRAGMA wal_checkpoint(PASSIVE)");
   let waitMs: number = stuckMs.first;
   while (Atomics.load(shared, words.stop) === 0) {
     const commits = Atomics.load(shared, words.commits);
+    tail.before();
     const row = checkpoint.get();
     if (row?.["busy"] === 0 && row["log"] === row["checkpointed"]) {
+      tail.complete();
       waitMs = stuckMs.first;
       Atomics.wait(shared, words.stop, 0, intervalMs);
       // Wakes on the next commit, and on stop, which counts as one.
