@@ -1,6 +1,6 @@
 // One slot of the `tail` file (docs/adr/0006): what the journal held after a commit, in bytes.
-// Pure; knows no file. Always true: a slot that decodes is one that was written whole; it names the most
-// recently moved logs, as many as fit, and says how recently the others moved.
+// Pure; knows no file. Always true: a slot that decodes is one that was written whole; it names the
+// most recently moved logs, as many as fit, and says how recently the others moved.
 import { crc32 } from "node:zlib";
 
 /** Bytes of a slot; the file has two of them, written in turn, and a third for `copied`. */
