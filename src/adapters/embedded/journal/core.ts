@@ -105,8 +105,10 @@ export class JournalCore {
   }
 
   #transact({ units }: EngineRequests["transact"]["request"]): Answer<"transact"> {
+    const { clock } = this.#environment;
+    const startedAtMs = clock.monotonicMs();
     const results = this.#opened().transact(units);
-    this.#maintenance?.watchWal();
+    this.#maintenance?.committed(clock.monotonicMs() - startedAtMs);
     return { results };
   }
 

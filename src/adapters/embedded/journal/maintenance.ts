@@ -1,10 +1,11 @@
 // What an open journal does by itself: beats, observes the others, takes over, moves due timers,
-// looks for other processes' commits, deletes old messages, watches the write-ahead log. Each
-// step has its own interval on the monotonic clock. Always true: a step that fails is reported
-// and tried again, and stops no other one.
+// looks for other processes' commits, deletes old messages, gives space back, watches the
+// write-ahead log. Each step has its own interval on the monotonic clock. Always true: a step that
+// fails is reported and tried again, and stops no other one.
 import type { Journal } from "./journal.ts";
 import { assembleBatch, damaged } from "./format.ts";
 import { compressedFor } from "./append.ts";
+import { GiveBack } from "./give-back.ts";
 import { WalWatch, walRetryMs } from "./wal-watch.ts";
 
 /** Longest time between two looks at other processes' commits. */
@@ -22,6 +23,7 @@ export class Maintenance {
   readonly #beatMs: number;
   readonly #pollMs: number;
   readonly #wal: WalWatch;
+  readonly #giveBack: GiveBack;
   #beatAtMs: number;
   #pollAtMs: number;
   #retentionAtMs: number;
@@ -32,10 +34,12 @@ export class Maintenance {
 
   constructor(journal: Journal) {
     this.#journal = journal;
-    const { options, health, writer, environment } = journal;
+    const { options, health, processes, writer } = journal;
     const { leaseMs } = options;
-    this.#wal = new WalWatch({ options, health, writer, clock: environment.clock });
-    const nowMs = journal.environment.clock.monotonicMs();
+    const { clock } = journal.environment;
+    this.#wal = new WalWatch({ options, health, writer, clock });
+    this.#giveBack = new GiveBack({ options, processes, writer, clock });
+    const nowMs = clock.monotonicMs();
     this.#beatMs = leaseMs / 3;
     this.#pollMs = Math.min(pollMsMax, leaseMs / 6);
     this.#beatAtMs = nowMs + this.#beatMs;
@@ -58,7 +62,7 @@ export class Maintenance {
     const nowMs = clock.monotonicMs();
     if (journal.writer.failure !== undefined) return pollMsMax;
     this.#failed = false;
-    this.watchWal();
+    this.#watchWal();
     if (nowMs >= this.#beatAtMs) {
       this.#beatAtMs = nowMs + this.#beatMs;
       this.#attempt(() => this.#beat(nowMs));
@@ -77,6 +81,7 @@ export class Maintenance {
         if (journal.retention.step()) this.#retentionAtMs = nowMs + retentionBusyMs;
       });
     }
+    if (nowMs >= this.#giveBack.dueAtMs) this.#attempt(() => this.#giveBack.step());
     if (!this.#failed) journal.health.clear("busy");
     return this.waitMs();
   }
@@ -85,7 +90,8 @@ export class Maintenance {
   waitMs(): number {
     const { environment, health } = this.#journal;
     const nowMs = environment.clock.monotonicMs();
-    const dueAt = Math.min(this.#beatAtMs, this.#pollAtMs, this.#retentionAtMs);
+    const { dueAtMs: giveBackAtMs } = this.#giveBack;
+    const dueAt = Math.min(this.#beatAtMs, this.#pollAtMs, this.#retentionAtMs, giveBackAtMs);
     const waits = [dueAt - nowMs];
     if (health.appendsStopped) waits.push(walRetryMs);
     // Delayed messages are appends too: they wait with the publishers.
@@ -95,8 +101,13 @@ export class Maintenance {
     return Math.max(0, Math.min(...waits));
   }
 
-  /** Looks at the write-ahead log's size; stops and restarts appends. */
-  watchWal(): void {
+  /** After each commit of units: looks at the write-ahead log; counts the time for give-back. */
+  committed(durationMs: number): void {
+    this.#giveBack.worked(durationMs);
+    this.#watchWal();
+  }
+
+  #watchWal(): void {
     this.#attempt(() => this.#wal.look());
   }
 

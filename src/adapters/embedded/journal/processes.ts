@@ -63,6 +63,11 @@ export class Processes {
     return this.#rows.map((row) => row.bell).filter((bell) => bell !== "");
   }
 
+  /** Whether no other process that has the journal open did so before this one. */
+  isEldest(): boolean {
+    return this.#rows.every((row) => row.id > this.id);
+  }
+
   /** That bell refuses connections: its process is dead. */
   peerGone(bell: string): void {
     if (bell !== "" && this.#rows.some((row) => row.bell === bell)) this.#gone.add(bell);

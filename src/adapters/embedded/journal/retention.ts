@@ -1,7 +1,7 @@
-// Retention (docs/adr/0003): deletes whole batches that are old enough, a few at a time, and
-// gives pages back to the file system. Always true: the last batch of a log stays; a batch with
-// a message that a living group has not settled stays, unless the channel says `unread: "drop"`,
-// and then what the group misses is counted in its row.
+// Retention (docs/adr/0003): deletes whole batches that are old enough, a few at a time. Always
+// true: the last batch of a log stays; a batch with a message that a living group has not settled
+// stays, unless the channel says `unread: "drop"`, and then what the group misses is counted in its
+// row.
 import type { Clock } from "../../../kernel/clock.ts";
 import type { Catalog, Channel, LogHead } from "./catalog.ts";
 import { decodeOpen, viewOf } from "./format.ts";
@@ -18,10 +18,6 @@ export const channelsAtOnce = 256;
 /** Channels are looked at anew this often. */
 const sliceMs = 1_000;
 const dayMs = 86_400_000;
-/** Pages are given back above this share of free ones, in steps. */
-const freeShareMax = 0.25;
-const freePagesMin = 256;
-const pagesAtOnce = 64;
 
 interface BatchRow {
   base: number;
@@ -77,7 +73,7 @@ export class Retention {
         }
       });
     }
-    return this.#giveBack() || due.length > 0;
+    return due.length > 0;
   }
 
   /** The logs of channels that had something to delete, and now and then of some others. */
@@ -204,21 +200,6 @@ export class Retention {
     head.start = base + count;
     head.bytes -= bytes;
     this.#catalog.change(head);
-  }
-
-  /** Returns free pages to the file system, one step; whether it did. */
-  #giveBack(): boolean {
-    const free = this.#pragma("freelist_count");
-    if (free < freePagesMin || free <= this.#pragma("page_count") * freeShareMax) return false;
-    this.#writer.transaction("giving pages back", () => {
-      // A prepared statement would free one page only.
-      this.#writer.connection.exec(`PRAGMA incremental_vacuum(${pagesAtOnce})`);
-    });
-    return true;
-  }
-
-  #pragma(name: "freelist_count" | "page_count"): number {
-    return Object.values(this.#writer.one<Record<string, number>>(`PRAGMA ${name}`) ?? {})[0] ?? 0;
   }
 }
 
