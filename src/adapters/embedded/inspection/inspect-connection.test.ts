@@ -13,6 +13,7 @@ import { batchCrc } from "../journal/format.ts";
 import { cursorCrc, logCrc, openCrc, stateCrc } from "../journal/row-checksums.ts";
 import { type FindingKind, FindingList, findingsMax } from "./finding.ts";
 import { inspectConnection } from "./inspect-connection.ts";
+import { rowChecks } from "./row-checks.ts";
 
 type Row = Record<string, number | string | Uint8Array>;
 
@@ -163,6 +164,7 @@ const rowCases: readonly Case[] = [
   ["log", "UPDATE log SET last_crc = 1 WHERE lane = 0", /log \(\d\): does not match/],
   ["grp", "UPDATE grp SET selection = 'x' WHERE id = 1", /grp \(1\): does not match/],
   ["cursor", "UPDATE cursor SET position = position + 1", /cursor \(1, \d, \d\): does not/],
+  ["cursor_copy", "UPDATE cursor_copy SET position = position + 1", /cursor_copy \(1, /],
   ["open", "UPDATE open SET entries = zeroblob(length(entries))", /open \(1, .*: does not/],
   ["lease", "UPDATE lease SET epoch = 0 WHERE epoch > 0", /lease \(1, \d\): does not match/],
   ["state", "UPDATE state SET value = '{}'", /state \(\d, .*\): does not match/],
@@ -260,8 +262,8 @@ describe("inspection by SQL", () => {
         true,
       ],
     );
-    const rows = ["meta", "channel", "log", "grp", "cursor", "open", "lease", "state", "timer"];
-    const sum = rows.map((table) => `SELECT count(*) AS n FROM ${table}`).join(" UNION ALL ");
+    const tables = rowChecks.map(({ table }) => table);
+    const sum = tables.map((table) => `SELECT count(*) AS n FROM ${table}`).join(" UNION ALL ");
     assert.equal(result.rows, count(`SELECT sum(n) AS n FROM (${sum})`));
     connection.close();
   });

@@ -5,6 +5,7 @@ import { decodeOpen, viewOf } from "../journal/format.ts";
 import { batchFlags } from "../journal/format-layout.ts";
 import {
   channelCrc,
+  cursorCopyCrc,
   cursorCrc,
   groupCrc,
   leaseCrc,
@@ -98,6 +99,17 @@ const cursor: RowCheck = {
     if (place !== undefined) return place;
     if (position <= number(row, "log_end")) return undefined;
     return wrong(`stands at ${position}, the log ends at ${number(row, "log_end")}`);
+  },
+};
+
+const cursorCopy: RowCheck = {
+  table: "cursor_copy",
+  key: ["grp", "log", "range"],
+  select: "SELECT * FROM cursor_copy",
+  problem(row) {
+    const [grp, logId, range] = [number(row, "grp"), number(row, "log"), number(row, "range")];
+    const crc = cursorCopyCrc(grp, logId, range, number(row, "position"));
+    return crc === row["crc"] ? undefined : checksumWrong;
   },
 };
 
@@ -207,6 +219,7 @@ export const rowChecks: readonly RowCheck[] = [
   log,
   group,
   cursor,
+  cursorCopy,
   open,
   lease,
   state,

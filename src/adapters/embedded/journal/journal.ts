@@ -8,6 +8,7 @@ import type { Random } from "../../../kernel/random.ts";
 import { Appender } from "./append.ts";
 import { Catalog } from "./catalog.ts";
 import { openConnection, retryWhileBusy } from "./connection.ts";
+import { CursorCopies } from "./cursor-copies.ts";
 import { Deduper } from "./dedupe.ts";
 import type {
   EngineNotice,
@@ -62,6 +63,7 @@ export class Journal {
   readonly ends: LogEnds;
   readonly stats: Stats;
   readonly retention: Retention;
+  readonly copies: CursorCopies;
   readonly #units: Units;
   readonly #tail: TailKeeper;
   /** Ranges and members to give up that the lock held up; at most one each a member or revoke. */
@@ -74,7 +76,8 @@ export class Journal {
     const writer = openWriter(environment, options);
     this.writer = writer;
     this.incarnation = writer.meta("incarnation");
-    const pending = new PendingRows(writer);
+    this.copies = new CursorCopies(writer);
+    const pending = new PendingRows(writer, this.copies);
     const catalog = new Catalog(writer);
     this.catalog = catalog;
     const limits = { windowMs: options.dedupeWindowMs, countMax: options.dedupeCountMax };
@@ -230,6 +233,7 @@ export class Journal {
   close(): void {
     try {
       this.writer.transaction("closing", () => {
+        this.copies.refresh();
         this.groups.seen(this.members.localGroups(), this.environment.clock.wallMs());
         for (const member of this.members.local.values()) this.members.leave(member);
         this.processes.leave();

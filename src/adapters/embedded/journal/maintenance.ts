@@ -2,6 +2,7 @@
 // looks for other processes' commits, deletes old messages, gives space back, watches the
 // write-ahead log. Each step has its own interval on the monotonic clock. Always true: a step that
 // fails is reported and tried again, and stops no other one.
+import { copyMs } from "./cursor-copies.ts";
 import type { Journal } from "./journal.ts";
 import { assembleBatch, damaged } from "./format.ts";
 import { compressedFor } from "./append.ts";
@@ -28,6 +29,7 @@ export class Maintenance {
   #pollAtMs: number;
   #retentionAtMs: number;
   #seenAtMs: number;
+  #copyAtMs: number;
   #progress: number;
   #progressAtMs: number;
   #failed = false;
@@ -46,6 +48,7 @@ export class Maintenance {
     this.#pollAtMs = nowMs;
     this.#retentionAtMs = nowMs + retentionMs;
     this.#seenAtMs = nowMs + seenIntervalMs;
+    this.#copyAtMs = nowMs + copyMs;
     this.#progress = journal.environment.progress();
     this.#progressAtMs = nowMs;
   }
@@ -113,7 +116,7 @@ export class Maintenance {
 
   #beat(nowMs: number): void {
     const journal = this.#journal;
-    const { environment, groups, members, options, processes, writer } = journal;
+    const { copies, environment, groups, members, options, processes, writer } = journal;
     const progress = environment.progress();
     if (progress !== this.#progress) {
       this.#progress = progress;
@@ -122,6 +125,10 @@ export class Maintenance {
     // Main hangs: whoever waits for its work gets it.
     if (nowMs - this.#progressAtMs >= options.maxBlockedMs) return;
     const back = writer.transaction("beating", () => {
+      if (nowMs >= this.#copyAtMs) {
+        copies.refresh();
+        this.#copyAtMs = nowMs + copyMs;
+      }
       if (nowMs >= this.#seenAtMs) {
         groups.seen(members.localGroups(), environment.clock.wallMs());
         this.#seenAtMs = nowMs + seenIntervalMs;

@@ -19,6 +19,7 @@ import { stateCrc } from "./row-checksums.ts";
 const toFormat1 = `
 BEGIN;
 DROP TABLE gap;
+DROP TABLE cursor_copy;
 ALTER TABLE state RENAME TO state_2;
 CREATE TABLE state (
   grp INTEGER NOT NULL, name TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL,

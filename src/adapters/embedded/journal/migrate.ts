@@ -10,7 +10,7 @@ import {
   journalFormat,
   retryWhileBusy,
 } from "./connection.ts";
-import { gapTable, stateTables } from "./schema.ts";
+import { cursorCopyTable, gapTable, stateTables } from "./schema.ts";
 
 /** From format n (the key) to format n + 1. */
 const steps: Readonly<Record<number, string>> = {
@@ -23,6 +23,7 @@ INSERT INTO state (tbl, key, version, value, crc)
   SELECT state_table.id, key, version, value, state_1.crc
   FROM state_1 JOIN state_table USING (grp, name);
 DROP TABLE state_1;
+${cursorCopyTable}
 `,
 };
 

@@ -2,6 +2,7 @@
 // every unit of a group changes the same few; state rows are many and mostly different, and are
 // written at once. Always true: state versions asked for here include what earlier units of the
 // same transaction wrote; flush() leaves nothing behind.
+import type { CursorCopies } from "./cursor-copies.ts";
 import { cursorCrc, openCrc, stateCrc } from "./row-checksums.ts";
 import type { Writer, WriterCache } from "./writer.ts";
 
@@ -28,13 +29,15 @@ export const tablesKnownMax = 4_096;
 /** See the head of this file. */
 export class PendingRows implements WriterCache {
   readonly #writer: Writer;
+  readonly #copies: CursorCopies;
   #cursors = new Map<number, Cursor>();
   #open = new Map<string, Open>();
   #tables = new Map<string, Map<number, number>>();
   #tablesKnown = 0;
 
-  constructor(writer: Writer) {
+  constructor(writer: Writer, copies: CursorCopies) {
     this.#writer = writer;
+    this.#copies = copies;
     writer.attach(this);
   }
 
@@ -122,7 +125,8 @@ export class PendingRows implements WriterCache {
   }
 
   flush(): void {
-    for (const { group, log, range, position } of this.#cursors.values()) {
+    for (const [key, cursor] of this.#cursors) {
+      const { group, log, range, position } = cursor;
       this.#writer.run(
         "INSERT INTO cursor (grp, log, range, position, crc) VALUES (?, ?, ?, ?, ?) " +
           "ON CONFLICT DO UPDATE SET position = excluded.position, crc = excluded.crc",
@@ -132,6 +136,7 @@ export class PendingRows implements WriterCache {
         position,
         cursorCrc(group, log, range, position),
       );
+      this.#copies.moving(key, cursor);
     }
     for (const row of this.#open.values()) this.#writeOpen(row);
     this.#cursors = new Map();

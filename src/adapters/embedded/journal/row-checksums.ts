@@ -40,6 +40,11 @@ export function cursorCrc(group: number, log: number, range: number, position: n
   return rowCrc([group, log, range, position]);
 }
 
+/** Row of cursor_copy; tagged, so that no row of cursor passes for one. */
+export function cursorCopyCrc(group: number, log: number, range: number, position: number): number {
+  return rowCrc(["copy", group, log, range, position]);
+}
+
 /** Row of open. */
 export function openCrc(
   group: number,

@@ -13,6 +13,15 @@ CREATE TABLE gap (
 ) STRICT, WITHOUT ROWID;
 `;
 
+/** Positions of cursors a few seconds ago, for the repair of damaged ones. */
+export const cursorCopyTable = `
+CREATE TABLE cursor_copy (
+  grp INTEGER NOT NULL, log INTEGER NOT NULL, range INTEGER NOT NULL,
+  position INTEGER NOT NULL, crc INTEGER NOT NULL,
+  PRIMARY KEY (grp, log, range)
+) STRICT, WITHOUT ROWID;
+`;
+
 /** Rows of state name their group and table by one small number: every byte is written twice. */
 export const stateTables = `
 CREATE TABLE state_table (
@@ -83,7 +92,7 @@ CREATE TABLE timer (
 ) STRICT;
 CREATE INDEX timer_due ON timer (due_at, channel);
 CREATE INDEX timer_given ON timer (channel, id) WHERE given = 1;
-${gapTable}${stateTables}`;
+${gapTable}${stateTables}${cursorCopyTable}`;
 
 /** Whether the tables exist already. */
 export function hasSchema(connection: Connection): boolean {
