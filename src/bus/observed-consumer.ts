@@ -33,6 +33,10 @@ export class ObservedConsumer implements Consumer {
     return this.#inner.owns(batch, record);
   }
 
+  get ownershipVersion(): number | undefined {
+    return this.#inner.ownershipVersion;
+  }
+
   release(batch: DeliveryBatch, record: number): void {
     this.#inner.release(batch, record);
   }

@@ -60,9 +60,32 @@ export class Handling {
   prepare(runner: Runner, before: HandlerRun | undefined): Prepared | Promise<Prepared> {
     if (before !== undefined) return this.#prepareAgain(runner, before);
     const { batch, position } = this.#dispatcher;
+    if (this.#isPlain(batch)) {
+      this.#parts.window.take(batch, position);
+      return this.#begin(runner, batch, position, undefined);
+    }
     const open = batch.open?.get(position);
     if (!this.#isToBeRun(batch, position, open)) return undefined;
     return this.#begin(runner, batch, position, open);
+  }
+
+  /**
+   * Whether every message of the batch is to be run: none was open, none can have expired or be of
+   * a type that is not wanted, nothing was lost since it came, and no key is held up.
+   */
+  #isPlain(batch: WindowBatch): boolean {
+    const { environment, open } = this.#parts;
+    if (!open.isQuiet) return false;
+    batch.isPlain ??=
+      batch.open === undefined &&
+      batch.stored.isUniform === true &&
+      !this.#decoder.skips(batch.stored, batch.recordAt(0));
+    if (!batch.isPlain) return false;
+    if (this.#claimsFirst) return true;
+    const { ownershipVersion } = batch;
+    return (
+      ownershipVersion !== undefined && ownershipVersion === environment.consumer.ownershipVersion
+    );
   }
 
   /** Once more, when it is this message's turn at the row where its call collided. */

@@ -94,7 +94,8 @@ export class Intake {
 
   #receive(delivery: DeliveryBatch): void {
     const { environment, options, window } = this.#parts;
-    const batch = new WindowBatch(delivery, this.#recovered(delivery));
+    const { ownershipVersion } = environment.consumer;
+    const batch = new WindowBatch(delivery, this.#recovered(delivery), false, ownershipVersion);
     const count = batch.size;
     environment.counters.delivered += count;
     if (diagnostics.deliver.hasSubscribers) {

@@ -130,7 +130,13 @@ export class Runners {
           const run = prepared instanceof Promise ? await prepared : prepared;
           if (runner.isGone) return this.#returned(runner);
           if (run === undefined) break;
-          const ended = await this.#ended(run);
+          let ended: Ended;
+          try {
+            // In place: a function of its own would cost a promise a message.
+            ended = returned(await host.call(run));
+          } catch (error) {
+            ended = threw(error);
+          }
           if (runner.isGone) return this.#returned(runner);
           const finished = host.finish(run, ended, reruns);
           const isInVain = finished instanceof Promise ? await finished : finished;
@@ -145,18 +151,6 @@ export class Runners {
     }
     this.#runners.delete(runner);
     host.idle();
-  }
-
-  /** Calls the handler; a promise only where the handler gives one. Never throws or rejects. */
-  #ended(run: HandlerRun): Ended | Promise<Ended> {
-    try {
-      const result = this.#host.call(run);
-      if (result === undefined) return returnedNothing;
-      if (isThenable(result)) return Promise.resolve(result).then(returned, threw);
-      return { kind: "returned", result };
-    } catch (error) {
-      return threw(error);
-    }
   }
 
   /** A handler that had been given up has returned: nobody waits for it any more. */
@@ -225,10 +219,6 @@ export class Runners {
     run.abort(error);
     this.#host.timedOut(run, error);
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof (value as { then?: unknown } | null)?.then === "function";
 }
 
 function returned(result: unknown): Ended {

@@ -155,9 +155,13 @@ export class Settler {
     }
     const hasOpen = open.size > 0;
     for (const { batch, positions, outcomes } of unit.settled) {
+      if (outcomes === undefined && !hasOpen) {
+        window.allDone(batch, positions);
+        continue;
+      }
       for (let index = 0; index < positions.length; index++) {
         const position = positions[index] as number;
-        const outcome = outcomes[index];
+        const outcome = outcomes?.[index];
         window.done(batch, position);
         if (outcome?.kind === "open") open.confirm(outcome as OpenMessage);
         else if (hasOpen) open.forget(batch.lane, batch.stored.offsetAt(batch.recordAt(position)));

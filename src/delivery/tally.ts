@@ -49,6 +49,13 @@ export function reportCommitted(
   for (const { batch, records, outcomes } of unit.settlements) {
     // Of a large batch a sample is recorded: neighbours differ by nothing that a percentile shows.
     const every = 1 + Math.floor(records.length / latencySamplesMax);
+    if (outcomes === undefined) {
+      acked += records.length;
+      for (let index = every - 1; index < records.length; index += every) {
+        counters.recordLatency(nowMs - batch.stored.timeAt(records[index] as number));
+      }
+      continue;
+    }
     for (let index = 0; index < records.length; index++) {
       if (outcomes[index]?.kind !== "ack") continue;
       acked++;

@@ -4,6 +4,7 @@
 import type { BatchSettlement, CommitUnit, Outcome, StateChange } from "../ports/commit-unit.ts";
 import type { StateVersion } from "../ports/state-store.ts";
 import type { Random } from "../kernel/random.ts";
+import { acknowledged } from "./key-lines.ts";
 import { OutgoingPacker } from "./outgoing-packer.ts";
 import type { RowWriter, StateRow } from "./state-rows.ts";
 import type { RowTouch } from "./state-view.ts";
@@ -13,7 +14,8 @@ import type { WindowBatch } from "./window.ts";
 export interface SettledBatch {
   readonly batch: WindowBatch;
   readonly positions: number[];
-  readonly outcomes: Outcome[];
+  /** Undefined: all of them are acknowledged. */
+  outcomes: Outcome[] | undefined;
 }
 
 interface RowChange {
@@ -47,15 +49,18 @@ export class UnitBuilder implements RowWriter {
   /** Adds the outcome of one message. */
   settle(batch: WindowBatch, position: number, outcome: Outcome): void {
     const settled = this.#last?.batch === batch ? this.#last : this.#settledOf(batch);
+    if (outcome !== acknowledged || settled.outcomes !== undefined) {
+      settled.outcomes ??= settled.positions.map(() => acknowledged);
+      settled.outcomes.push(outcome);
+    }
     settled.positions.push(position);
-    settled.outcomes.push(outcome);
     this.size++;
   }
 
   #settledOf(batch: WindowBatch): SettledBatch {
     let settled = this.#byBatch.get(batch);
     if (settled === undefined) {
-      settled = { batch, positions: [], outcomes: [] };
+      settled = { batch, positions: [], outcomes: undefined };
       this.#byBatch.set(batch, settled);
       this.settled.push(settled);
     }
@@ -83,7 +88,7 @@ export class UnitBuilder implements RowWriter {
   toCommitUnit(): CommitUnit {
     const settlements: BatchSettlement[] = this.settled.map(({ batch, positions, outcomes }) => ({
       batch: batch.delivery,
-      records: positions.map((position) => batch.recordAt(position)),
+      records: recordsOf(batch, positions),
       outcomes,
     }));
     const state: StateChange[] = [];
@@ -102,4 +107,12 @@ export class UnitBuilder implements RowWriter {
       row.version = row.value === undefined ? 0 : version;
     }
   }
+}
+
+/** The records at these positions; of a whole batch its own list. */
+function recordsOf(batch: WindowBatch, positions: readonly number[]): readonly number[] {
+  if (positions.length === batch.size && positions.every((position, index) => position === index)) {
+    return batch.delivery.records;
+  }
+  return positions.map((position) => batch.recordAt(position));
 }

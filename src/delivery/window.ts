@@ -27,6 +27,10 @@ export class WindowBatch {
   /** Messages that are not done. */
   remaining: number;
   readonly states: Uint8Array;
+  /** The consumer's ownershipVersion when it came. */
+  readonly ownershipVersion: number | undefined;
+  /** Whether its messages need no look at each: asked once; see Handling. */
+  isPlain: boolean | undefined;
 
   /** Whether it was read again because its messages were due. */
   readonly isReloaded: boolean;
@@ -35,7 +39,9 @@ export class WindowBatch {
     delivery: DeliveryBatch,
     open: Map<number, OpenMessage> | undefined,
     isReloaded = false,
+    ownershipVersion?: number,
   ) {
+    this.ownershipVersion = ownershipVersion;
     this.isReloaded = isReloaded;
     this.delivery = delivery;
     this.stored = delivery.stored;
@@ -93,6 +99,24 @@ export class Window {
     if (batch.isReloaded) this.reloaded--;
     if (batch.remaining > 0 || !this.batches.delete(batch)) return;
     this.bytes -= batch.stored.bytes;
+  }
+
+  /** These messages are settled for good. */
+  allDone(batch: WindowBatch, positions: readonly number[]): void {
+    const { states } = batch;
+    let count = 0;
+    for (let index = 0; index < positions.length; index++) {
+      const position = positions[index] as number;
+      if (states[position] === state.done) continue;
+      states[position] = state.done;
+      count++;
+    }
+    batch.remaining -= count;
+    this.messages -= count;
+    if (batch.isReloaded) this.reloaded -= count;
+    if (count > 0 && batch.remaining === 0 && this.batches.delete(batch)) {
+      this.bytes -= batch.stored.bytes;
+    }
   }
 
   /** Puts back everything that is not done, by logs and offsets; says how much had been taken. */

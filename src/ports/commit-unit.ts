@@ -29,8 +29,8 @@ export interface BatchSettlement {
   readonly batch: DeliveryBatch;
   /** Indexes into the delivery batch's `indexes` column are NOT used here: record indexes are. */
   readonly records: readonly number[];
-  /** One per record. */
-  readonly outcomes: readonly Outcome[];
+  /** One per record; undefined: every record is acknowledged. */
+  readonly outcomes: readonly Outcome[] | undefined;
 }
 
 /** One row that a unit read or changes. */

@@ -25,6 +25,8 @@ export interface StoredBatch extends MessageColumns {
   readonly appendedAtMs: number;
   /** All encoded data as one JSON array, one element a record, where it is stored that way. */
   readonly payloadArrayText?: string | undefined;
+  /** Whether all messages have one template and none has attributes; undefined: not known. */
+  readonly isUniform?: boolean;
   /** Memory this batch holds while referenced, in bytes. */
   readonly bytes: number;
 }

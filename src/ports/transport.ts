@@ -68,6 +68,11 @@ export interface Consumer {
   /** Whether this consumer still owns that record's key range; cheap, asked before each handler. */
   owns(batch: DeliveryBatch, record: number): boolean;
   /**
+   * Changes whenever owns() may have become false for a record that was delivered as fresh; while
+   * it stands still, nobody needs to ask for each of them. Undefined: always ask.
+   */
+  readonly ownershipVersion?: number | undefined;
+  /**
    * Gives up a delivered record without settling it (after owns() said no, or on close). A record
    * is held from its delivery, or reload(), until a unit settled it, as "ack" or as "open", or it
    * is released. Key ranges that are asked back move on once nothing of them is held.

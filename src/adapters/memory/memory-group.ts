@@ -205,7 +205,7 @@ export class MemoryGroup {
       const progress = this.#progress[priority];
       records.forEach((record, index) => {
         const offset = batch.stored.offsetAt(record);
-        const outcome = outcomes[index];
+        const outcome = outcomes?.[index];
         this.#rangeOf(member, batch, record)?.held.delete(`${priority} ${offset}`);
         if (offset < progress.floor) return;
         if (outcome?.kind === "open") {

@@ -252,7 +252,7 @@ function unreliable(inner: Consumer, random: Random, refusals: number, trail: Tr
       if (result.kind !== "committed") return result;
       const acked = unit.settlements.flatMap(({ batch, records, outcomes }) =>
         records
-          .filter((_, index) => outcomes[index]?.kind === "ack")
+          .filter((_, index) => outcomes === undefined || outcomes[index]?.kind === "ack")
           .map((record) => JSON.parse(batch.stored.payloadTextAt(record)) as Data),
       );
       // One unit takes effect at once: order within it is nobody's concern.

@@ -103,10 +103,17 @@ export class BatchView implements StoredBatch {
     return this.layout.totalBytes + rawBodyBytes(this.layout);
   }
 
+  get isUniform(): boolean {
+    return this.#attributeEnds === undefined && this.#dictionary.length === 1;
+  }
+
+  get #dictionary(): readonly MessageTemplate[] {
+    return (this.#templates ??= parseDictionary(this.#section("dictionary").toString("utf8")));
+  }
+
   templateAt(index: number): MessageTemplate {
-    this.#templates ??= parseDictionary(this.#section("dictionary").toString("utf8"));
     const entry = this.#dictionaryIndexes[this.#checked(index)] as number;
-    const template = this.#templates[entry];
+    const template = this.#dictionary[entry];
     if (template === undefined) throw damaged(`record ${index} names dictionary entry ${entry}`);
     return template;
   }

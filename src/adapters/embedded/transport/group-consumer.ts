@@ -124,6 +124,10 @@ export class GroupConsumer implements Consumer {
     return this.#tracker.owns(batch, record);
   }
 
+  get ownershipVersion(): number | undefined {
+    return this.#closed || this.#failure !== undefined ? undefined : this.#tracker.ownership.losses;
+  }
+
   release(batch: DeliveryBatch, record: number): void {
     this.#tracker.release(batch, record);
     this.#releaseIdle();

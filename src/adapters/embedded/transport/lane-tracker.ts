@@ -5,6 +5,7 @@
 import type { Priority } from "../../../message/envelope.ts";
 import type { DeliveryBatch, OpenEntry } from "../../../ports/transport.ts";
 import { damaged, decodeOpen, type OpenListEntry } from "../journal/format.ts";
+import { firstNumbers, type Handover, holdWhole } from "./handover.ts";
 import type { Epochs, Ownership } from "./ownership.ts";
 import { type LocatedBatch, type Places, recordState, TrackedBatch } from "./tracked-batch.ts";
 
@@ -19,14 +20,6 @@ export class DeliveryToken {
     this.tracked = tracked;
     this.epochs = epochs;
   }
-}
-
-/** Fetched records that wait to be handed over. */
-interface Handover {
-  readonly batch: LocatedBatch;
-  readonly tracked: TrackedBatch;
-  readonly records: readonly number[];
-  at: number;
 }
 
 /** A listed open batch of one newly granted range, not read yet. */
@@ -130,6 +123,7 @@ export class LaneTracker {
     const ownership = this.#ownership;
     const tracked = this.#track(batch);
     const { ranges, end } = tracked;
+    if (this.#isAllNew(tracked)) return this.#scanWhole(batch, tracked);
     const records: number[] = [];
     const scan = ++this.#scans;
     for (let record = 0; record < ranges.length; record++) {
@@ -142,11 +136,38 @@ export class LaneTracker {
       this.#touchedBy[range] = scan;
       this.touch(tracked, range);
     }
+    this.#fetchedUpTo(end);
+    if (records.length === 0) return;
+    this.#handover = { batch, tracked, records, isWhole: false, at: 0 };
+  }
+
+  #fetchedUpTo(end: number): void {
     for (let range = 0; range < this.fetched.length; range++) {
-      if (!ownership.startable(range)) continue;
+      if (!this.#ownership.startable(range)) continue;
       if ((this.fetched[range] as number) < end) this.fetched[range] = end;
     }
-    if (records.length > 0) this.#handover = { batch, tracked, records, at: 0 };
+  }
+
+  /** Whether every range of the batch is startable and has seen nothing of it. */
+  #isAllNew({ base, sizes, unsettled }: TrackedBatch): boolean {
+    if (unsettled > 0) return false;
+    for (let range = 0; range < sizes.length; range++) {
+      if (sizes[range] === 0) continue;
+      if (!this.#ownership.startable(range) || (this.fetched[range] as number) > base) return false;
+    }
+    return true;
+  }
+
+  /** The same as scan(), by range instead of by record: the usual case is worth it. */
+  #scanWhole(batch: LocatedBatch, tracked: TrackedBatch): void {
+    const { sizes, states } = tracked;
+    tracked.setAll(recordState.fresh);
+    for (let range = 0; range < sizes.length; range++) {
+      if (sizes[range] !== 0) this.touch(tracked, range);
+    }
+    this.#fetchedUpTo(tracked.end);
+    const records = firstNumbers(states.length);
+    this.#handover = { batch, tracked, records, isWhole: true, at: 0 };
   }
 
   /** Takes in the batch at nextListed(): its open records of all ranges granted so far. */
@@ -161,7 +182,8 @@ export class LaneTracker {
     }
     this.#listed = rest;
     records.sort((left, right) => left - right);
-    if (records.length > 0) this.#handover = { batch, tracked, records, at: 0 };
+    if (records.length === 0) return;
+    this.#handover = { batch, tracked, records, isWhole: false, at: 0 };
   }
 
   /** Retention removed the batch at `offset`, read or not: nothing of it is left to do. */
@@ -208,6 +230,14 @@ export class LaneTracker {
     const handover = this.#handover;
     if (handover === undefined) return undefined;
     const { tracked, records, batch } = handover;
+    if (
+      handover.at === 0 &&
+      records.length <= messagesMax &&
+      holdWhole(handover, this.#ownership)
+    ) {
+      this.#handover = undefined;
+      return this.#delivery(batch, tracked, records);
+    }
     const taken: number[] = [];
     while (handover.at < records.length && taken.length < messagesMax) {
       const record = records[handover.at++] as number;
@@ -241,7 +271,11 @@ export class LaneTracker {
     return true;
   }
 
-  #delivery(stored: LocatedBatch, tracked: TrackedBatch, records: number[]): DeliveryBatch {
+  #delivery(
+    stored: LocatedBatch,
+    tracked: TrackedBatch,
+    records: readonly number[],
+  ): DeliveryBatch {
     const token = new DeliveryToken(this, tracked, this.#ownership.epochs);
     if (tracked.entries.size === 0) return { stored, records, token };
     const open = new Map<number, OpenEntry>();

@@ -9,6 +9,8 @@ export type Epochs = Float64Array;
 /** The ranges of one member. */
 export class Ownership {
   readonly partitions: number;
+  /** How often ranges were asked back or lost. */
+  losses = 0;
   #epochs: Epochs;
   readonly #revoking: Uint8Array;
   readonly #busy: Float64Array;
@@ -38,12 +40,14 @@ export class Ownership {
   /** Starts nothing more of a range; what runs may still settle. */
   revoke(range: number): void {
     if (!this.startable(range)) return;
+    this.losses++;
     this.#revoking[range] = 1;
     this.#revokingCount++;
   }
 
   /** The range belongs to somebody else. */
   drop(range: number): void {
+    this.losses++;
     const next = this.#epochs.slice();
     next[range] = 0;
     this.#epochs = next;
@@ -67,8 +71,8 @@ export class Ownership {
     return this.#epochs[range] !== 0 && this.#revoking[range] === 0;
   }
 
-  /** Counts one more (or one less) held record or unit under way. */
-  occupy(range: number, by: 1 | -1): void {
+  /** Counts held records or units under way that came (or, below 0, went). */
+  occupy(range: number, by: number): void {
     this.#busy[range] = (this.#busy[range] as number) + by;
   }
 

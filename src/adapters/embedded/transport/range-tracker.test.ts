@@ -137,7 +137,10 @@ class World {
     const settlements = [...byBatch].map(([batch, parts]) => ({
       batch,
       records: parts.map(({ held }) => held.record),
-      outcomes: parts.map(({ outcome }) => outcome),
+      // Said in one word where it can be; both ways must come to the same.
+      outcomes: parts.every(({ outcome }) => outcome.kind === "ack")
+        ? undefined
+        : parts.map(({ outcome }) => outcome),
     }));
     const plan = this.tracker.plan(settlements);
     this.held = this.held.filter((held) => !taken.some((part) => part.held === held));

@@ -39,6 +39,8 @@ export class TrackedBatch {
   readonly ranges: Uint16Array;
   /** What is known of records that were open before or became open. */
   readonly entries: Map<number, OpenEntry> = new Map();
+  /** How many records each range has. */
+  readonly sizes: Uint32Array;
   /** Ranges whose stored open list may differ from the states here. */
   readonly dirty: Set<number> = new Set();
   /** Ranges that have a stored open list. */
@@ -56,8 +58,11 @@ export class TrackedBatch {
     this.end = endOf(batch);
     this.states = new Uint8Array(count);
     this.ranges = new Uint16Array(count);
+    this.sizes = new Uint32Array(partitions);
     for (let record = 0; record < count; record++) {
-      this.ranges[record] = rangeOfSlot(batch.slotAt(record), partitions);
+      const range = rangeOfSlot(batch.slotAt(record), partitions);
+      this.ranges[record] = range;
+      this.sizes[range] = (this.sizes[range] as number) + 1;
     }
     if (this.end - this.base === count) return;
     this.#offsets = Float64Array.from({ length: count }, (_, record) => batch.offsetAt(record));
@@ -72,6 +77,12 @@ export class TrackedBatch {
   recordAt(offset: number): number {
     if (this.#offsets !== undefined) return this.#offsets.indexOf(offset);
     return offset >= this.base && offset < this.end ? offset - this.base : -1;
+  }
+
+  /** Puts every record into one state. */
+  setAll(state: number): void {
+    this.states.fill(state);
+    this.unsettled = isUnsettled(state) ? this.states.length : 0;
   }
 
   /** Changes a record's state and keeps the count. */
@@ -118,5 +129,5 @@ export class TrackedBatch {
 }
 
 function isUnsettled(state: number | undefined): boolean {
-  return state === recordState.fresh || state === recordState.held || state === recordState.parked;
+  return state !== recordState.foreign && state !== recordState.done;
 }
