@@ -20,10 +20,12 @@ import {
   checkBatchCrc,
   encodeBatch,
 } from "../../src/adapters/embedded/journal/format.ts";
+import { stateColumnsOf } from "../../src/adapters/embedded/journal/state-columns.ts";
 import type { CancelTimer, Clock } from "../../src/kernel/clock.ts";
 import { seededRandom } from "../../src/kernel/random.ts";
 import { type MessageAttributes, priorities, type Priority } from "../../src/message/envelope.ts";
 import { OutgoingBatch } from "../../src/message/outgoing-batch.ts";
+import type { StateChange } from "../../src/ports/commit-unit.ts";
 import type { ChannelDeclaration, ChannelStats } from "../../src/ports/transport.ts";
 
 /** A clock that only a test moves. */
@@ -224,7 +226,10 @@ export function plainUnit(appends: readonly EncodedAppend[]): EngineUnit {
 }
 
 /** A unit of a member; what is not given is empty. */
-export function unitOf(member: number, parts: Partial<EngineUnit> = {}): EngineUnit {
+export function unitOf(
+  member: number,
+  { state = [], ...parts }: Partial<Omit<EngineUnit, "state">> & { state?: StateChange[] } = {},
+): EngineUnit {
   return {
     member,
     generation: 1,
@@ -232,9 +237,9 @@ export function unitOf(member: number, parts: Partial<EngineUnit> = {}): EngineU
     fences: [],
     cursors: [],
     open: [],
-    state: [],
     appends: [],
     ...parts,
+    state: stateColumnsOf(state),
   };
 }
 

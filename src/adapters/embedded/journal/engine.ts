@@ -4,7 +4,8 @@
 // in one SQLite transaction, each accepted or refused by itself.
 import type { ErrorCode } from "../../../errors/error-codes.ts";
 import type { Priority } from "../../../message/envelope.ts";
-import type { StateChange, StateVersion } from "../../../ports/commit-unit.ts";
+import type { StateVersion } from "../../../ports/commit-unit.ts";
+import type { StateColumns } from "./state-columns.ts";
 import type { ChannelDeclaration, ChannelStats, StartPosition } from "../../../ports/transport.ts";
 
 /** Limits and times of a journal; every one has a default in options.ts. */
@@ -63,7 +64,8 @@ export interface EngineUnit {
   readonly fences: readonly Fence[];
   readonly cursors: readonly CursorMove[];
   readonly open: readonly OpenRow[];
-  readonly state: readonly StateChange[];
+  /** What changes of the group's state; undefined: nothing. */
+  readonly state: StateColumns | undefined;
   readonly appends: readonly EncodedAppend[];
 }
 

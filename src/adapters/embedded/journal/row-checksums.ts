@@ -1,5 +1,6 @@
 // Which columns the checksum of each small row covers. Always true: a column that decides what is
 // delivered, fenced or counted is covered; writer and readers use the same function.
+import { crc32 } from "node:zlib";
 import { rowCrc } from "./format-crc.ts";
 
 /** Row of meta. */
@@ -69,7 +70,8 @@ export function stateCrc(
   version: number,
   value: string,
 ): number {
-  return rowCrc([group, table, key, version, value]);
+  // Written out: of all rows these are by far the most frequent. The same text as rowCrc() makes.
+  return crc32(`${group}\u0000${table}\u0000${key}\u0000${version}\u0000${value}`);
 }
 
 /** Row of timer. */

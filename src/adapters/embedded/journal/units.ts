@@ -7,6 +7,7 @@ import { type Catalog, laneOf } from "./catalog.ts";
 import type { EngineUnit, EngineUnitResult } from "./engine.ts";
 import type { LocalMember, Members } from "./members.ts";
 import type { PendingRows } from "./pending-rows.ts";
+import { StateCursor } from "./state-columns.ts";
 import type { Writer } from "./writer.ts";
 
 /** Most units of one transaction: state versions tell the units of a transaction apart. */
@@ -115,7 +116,15 @@ export class Units {
       else ranges.add(range);
     }
     if (fenced) return { kind: "fenced" };
-    for (const { table, key, expected } of unit.state) {
+    return this.#conflict(unit, member);
+  }
+
+  /** The first row that is not as the unit saw it. */
+  #conflict({ state }: EngineUnit, member: LocalMember): Refusal | undefined {
+    if (state?.expected === undefined) return undefined;
+    const row = new StateCursor(state);
+    while (row.next()) {
+      const { table, key, expected } = row;
       if (expected === undefined) continue;
       const actual = this.#pending.stateVersion(member.group, table, key);
       if (!matches(member, expected, actual, table, key)) return { kind: "conflict", table, key };
@@ -138,8 +147,11 @@ export class Units {
 
   /** Writes what changes; returns the rows that are gone. */
   #writeState(unit: EngineUnit, member: LocalMember, version: number): Set<string> | undefined {
+    if (unit.state === undefined) return undefined;
     let deleted: Set<string> | undefined;
-    for (const { table, key, value } of unit.state) {
+    const row = new StateCursor(unit.state);
+    while (row.next()) {
+      const { table, key, value } = row;
       if (value === undefined) continue;
       this.#pending.setState(member.group, table, key, version, value);
       if (value === null) (deleted ??= new Set()).add(rowName(table, key));
@@ -193,7 +205,7 @@ function rowName(table: string, key: string): string {
 
 /** What a unit settles must be proved to be its member's. */
 function assertFenced(unit: EngineUnit): void {
-  const plain = unit.cursors.length === 0 && unit.open.length === 0 && unit.state.length === 0;
+  const plain = unit.cursors.length === 0 && unit.open.length === 0 && unit.state === undefined;
   if (plain) return;
   const fenced = new Set(unit.fences.map((fence) => fence.range));
   const rows = [...unit.cursors, ...unit.open];

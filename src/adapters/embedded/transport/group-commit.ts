@@ -51,7 +51,7 @@ const plainAppend: UnitHead = {
   fences: [],
   cursors: [],
   open: [],
-  state: [],
+  state: undefined,
 };
 
 /** Sends units to the engine, many in one transaction. */

@@ -8,6 +8,7 @@ import type { Priority } from "../../../message/envelope.ts";
 import type { CommitResult, CommitUnit, StateChange } from "../../../ports/commit-unit.ts";
 import type { Consumer, DeliveryBatch } from "../../../ports/transport.ts";
 import type { Engine, RangeGrant } from "../journal/engine.ts";
+import { stateColumnsOf } from "../journal/state-columns.ts";
 import type { ChannelFeed } from "./channel-feed.ts";
 import { DeliveryFetcher } from "./delivery-fetcher.ts";
 import { type GroupCommit, type PreparedBatch, prepareBatches } from "./group-commit.ts";
@@ -161,7 +162,8 @@ export class GroupConsumer implements Consumer {
     const generation = this.#generation;
     const { member } = this.#identity;
     const { fences, cursors, open } = plan;
-    const head = { member, generation, sequence, fences, cursors, open, state };
+    const columns = stateColumnsOf(state);
+    const head = { member, generation, sequence, fences, cursors, open, state: columns };
     const sent = this.#settled(this.#environment.groupCommit.commit(head, batches), plan);
     this.#sending.add(sent);
     const forget = (): boolean => this.#sending.delete(sent);
