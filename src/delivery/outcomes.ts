@@ -43,7 +43,7 @@ export class Outcomes {
   succeed(run: HandlerRun): void {
     const { unit } = this.#settler;
     if (run.published !== undefined) for (const each of run.published) unit.outgoing.add(each);
-    if (run.view !== undefined) for (const touch of run.view.touches.values()) unit.change(touch);
+    if (run.view !== undefined) for (const touch of run.view.touches) unit.change(touch);
     this.#settler.ack(run.batch, run.position, run.open);
   }
 

@@ -11,6 +11,8 @@ import { rowName, type StateRow, type StateRows } from "./state-rows.ts";
 
 /** A row as one handler call has seen and changed it. */
 export interface RowTouch {
+  /** See rowName(). */
+  readonly name: string;
   readonly row: StateRow;
   /** The row's stamp when it was read; −1: it was only written. */
   stamp: number;
@@ -37,12 +39,18 @@ export interface StateUser {
   track<Value>(promise: Promise<Value>): Promise<Value>;
 }
 
+/** Rows of one call that are found by going through all of them. */
+const searchedMax = 8;
+
 const done: Promise<void> = Promise.resolve();
 
 /** The rows one handler call touched, and its tables. */
 export class StateView {
   readonly tables: Readonly<Record<string, StateTable>>;
-  readonly touches = new Map<string, RowTouch>();
+  /** In the order of their first use. */
+  readonly touches: RowTouch[] = [];
+  /** By name of row; made when there are more than a search goes through quickly. */
+  #byName: Map<string, RowTouch> | undefined;
   readonly user: StateUser;
   readonly #rows: StateRows;
   readonly #rowsMax: number;
@@ -60,7 +68,7 @@ export class StateView {
 
   /** The name of a row that another call changed after this one had read it, if there is one. */
   get staleRow(): string | undefined {
-    for (const [name, { row, stamp }] of this.touches) {
+    for (const { name, row, stamp } of this.touches) {
       if (stamp !== -1 && stamp !== row.stamp) return name;
     }
     return undefined;
@@ -68,8 +76,9 @@ export class StateView {
 
   /** Lets every row go; the call is over or starts anew. */
   release(): void {
-    for (const { row } of this.touches.values()) row.pins--;
-    this.touches.clear();
+    for (const { row } of this.touches) row.pins--;
+    this.touches.length = 0;
+    this.#byName = undefined;
   }
 
   /** The touch of a row, made when it is new; `needsValue`: its value is to be read. */
@@ -81,9 +90,9 @@ export class StateView {
     const { tenant } = this.user;
     const stored = tenant === undefined ? key : `\u001f${tenant}\u001f${key}`;
     const name = rowName(table, stored);
-    const known = this.touches.get(name);
+    const known = this.#touchOf(name);
     if (known !== undefined && (!needsValue || known.isWritten || known.row.isLoaded)) return known;
-    if (known === undefined && this.touches.size >= this.#rowsMax) {
+    if (known === undefined && this.touches.length >= this.#rowsMax) {
       throw new SpillwayError(
         "INVALID_ARGUMENT",
         `state '${table}': one message touches more than ${this.#rowsMax} rows: keep what ` +
@@ -119,12 +128,23 @@ export class StateView {
     return this.#add(name, await this.#rows.find(table, key, needsValue));
   }
 
+  #touchOf(name: string): RowTouch | undefined {
+    if (this.#byName !== undefined) return this.#byName.get(name);
+    for (const touch of this.touches) if (touch.name === name) return touch;
+    return undefined;
+  }
+
   #add(name: string, row: StateRow): RowTouch {
-    const known = this.touches.get(name);
+    const known = this.#touchOf(name);
     if (known !== undefined || this.user.isOver) row.pins--;
     if (known !== undefined) return known;
-    const touch: RowTouch = { row, stamp: -1, isWritten: false, value: undefined };
-    if (!this.user.isOver) this.touches.set(name, touch);
+    const touch: RowTouch = { name, row, stamp: -1, isWritten: false, value: undefined };
+    if (this.user.isOver) return touch;
+    this.touches.push(touch);
+    if (this.#byName !== undefined) this.#byName.set(name, touch);
+    else if (this.touches.length > searchedMax) {
+      this.#byName = new Map(this.touches.map((each) => [each.name, each]));
+    }
     return touch;
   }
 }

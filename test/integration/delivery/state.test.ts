@@ -68,6 +68,26 @@ test("a handler sees its own writes and those of handlers before it", async () =
   await world.close();
 });
 
+test("a call that touches many rows finds each of them again", async () => {
+  const world = await World.open();
+  await world.publishKeys("aa");
+  const sums: number[] = [];
+  const handler: Handler = async (_message, context) => {
+    const { marks } = tablesOf(context);
+    for (let round = 0; round < 2; round++) {
+      for (let row = 0; row < 30; row++) {
+        await marks.set(`row ${row}`, ((await marks.get(`row ${row}`)) ?? 0) + row);
+      }
+    }
+    sums.push((await marks.get("row 7")) ?? 0, (await marks.get("row 29")) ?? 0);
+  };
+  await world.subscribe(handler, { ...effectivelyOnce, concurrency: 1 });
+  await world.clock.settle();
+  assert.deepEqual(sums, [14, 58, 28, 116]);
+  assert.equal(await rowOf(world, "marks", "row 29"), 116);
+  await world.close();
+});
+
 test("what a failed call wrote is gone; the next one finds what was before", async () => {
   const world = await World.open();
   await world.publishKeys("a");
