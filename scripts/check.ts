@@ -16,8 +16,11 @@ const cruised = ["src", "scripts", "test", "examples", "benchmarks"].filter((fol
   existsSync(`${root}/${folder}`),
 );
 
+/** What was checked before and has not changed is not checked again. */
+const incremental = ["--incremental", "--tsBuildInfoFile", ".cache/types.tsbuildinfo"];
+
 const checks: readonly Check[] = [
-  { name: "types", command: ["tsc", "--project", "tsconfig.json"] },
+  { name: "types", command: ["tsc", "--project", "tsconfig.json", ...incremental] },
   { name: "lint", command: ["oxlint", "--type-aware", "--deny-warnings", "--format=unix", "."] },
   { name: "format", command: ["biome", "format", "."] },
   { name: "arrows", command: ["depcruise", "--config", ".dependency-cruiser.js", ...cruised] },
