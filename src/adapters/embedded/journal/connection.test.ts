@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFile, execFileSync } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -52,6 +52,22 @@ describe("connection factory", () => {
     assert.throws(() => reader.exec("INSERT INTO sample VALUES (1)"), /readonly/);
     reader.close();
     writer.close();
+  });
+
+  test("a journal whose making was cut short is made anew", () => {
+    // As after a power cut: pages are written, and the rollback journal that undoes them is there.
+    const making = new DatabaseSync(databasePath(directory));
+    making.exec("PRAGMA page_size = 16384; PRAGMA cache_size = 1; BEGIN; CREATE TABLE half (row)");
+    making.exec("INSERT INTO half SELECT randomblob(9000) FROM json_each('[1,2,3,4,5,6,7,8,9]')");
+    const copy = join(directory, "copy");
+    execFileSync("sh", ["-c", `mkdir "${copy}" && cp "${directory}"/journal.db* "${copy}"`]);
+    making.close();
+    assert.ok(existsSync(`${databasePath(copy)}-journal`), "the cut left nothing to undo");
+    assert.throws(() => openConnection(copy, "inspector", options), coded("JOURNAL_FORMAT"));
+    openConnection(copy, "writer", options).close();
+    const tables = new DatabaseSync(databasePath(copy));
+    assert.equal(tables.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.["n"], 0);
+    tables.close();
   });
 
   test("refuses a newer format and leaves the file as it is", () => {

@@ -10,7 +10,7 @@ import { pauseThread } from "../../../kernel/pause.ts";
 import { databasePath } from "./directory.ts";
 import { prepareDirectory } from "./directory-access.ts";
 import { DatabaseSync } from "./sqlite.ts";
-import { busyFailure, isBusy, openFailure } from "./sqlite-errors.ts";
+import { busyFailure, isBusy, needsRollback, openFailure } from "./sqlite-errors.ts";
 
 /** An open connection; only this folder may import SQLite itself. */
 export type Connection = DatabaseSync;
@@ -63,7 +63,7 @@ export function openConnection(
   if (role === "writer") prepareDirectory(directory);
   const path = databasePath(directory);
   if (existsSync(path)) {
-    retryWhileBusy(`opening ${path}`, options, () => assertOwnFormat(path));
+    retryWhileBusy(`opening ${path}`, options, () => assertOwnFormat(path, role));
   } else if (role !== "writer") {
     throw new SpillwayError(
       "JOURNAL_FORMAT",
@@ -108,11 +108,42 @@ export function retryWhileBusy<Result>(
   }
 }
 
-/** Looks at an existing file without changing it; a file that is being created passes. */
-function assertOwnFormat(path: string): void {
+/**
+ * Looks at an existing file without changing it; a file that is being created passes. Where its
+ * making was cut short by a crash or a power cut, what is left of it is undone first, as SQLite
+ * prescribes; a journal is in WAL mode before it holds anything.
+ */
+function assertOwnFormat(path: string, role: ConnectionRole): void {
+  try {
+    assertFormat(path, true);
+  } catch (error) {
+    if (isBusy(error)) throw error;
+    if (!needsRollback(error)) throw openFailure(path, error);
+    if (role === "inspector") {
+      throw new SpillwayError(
+        "JOURNAL_FORMAT",
+        `${path} was never finished, nothing was stored in it: the next service to open it ` +
+          "makes it anew",
+        { cause: error },
+      );
+    }
+    undoAndAssertFormat(path);
+  }
+}
+
+function undoAndAssertFormat(path: string): void {
+  try {
+    assertFormat(path, false);
+  } catch (error) {
+    if (isBusy(error)) throw error;
+    throw openFailure(path, error);
+  }
+}
+
+function assertFormat(path: string, readOnly: boolean): void {
   let database: DatabaseSync | undefined;
   try {
-    database = new DatabaseSync(path, { readOnly: true, timeout: 0 });
+    database = new DatabaseSync(path, { readOnly, timeout: 0 });
     const application = readPragma(database, "application_id");
     const format = Number(readPragma(database, "user_version"));
     const tables = database.prepare("SELECT count(*) AS tables FROM sqlite_schema").get()?.[
@@ -134,9 +165,6 @@ function assertOwnFormat(path: string): void {
         { details: { path, format, formatMax: journalFormat } },
       );
     }
-  } catch (error) {
-    if (isBusy(error)) throw error;
-    throw openFailure(path, error);
   } finally {
     database?.close();
   }

@@ -16,6 +16,9 @@ const codes = {
   notADatabase: 26,
 } as const;
 
+/** SQLITE_READONLY_ROLLBACK: a hot rollback journal, and a connection that may not write. */
+const readOnlyRollback = 776;
+
 /** The primary result code of an error of node:sqlite; 0 for any other error. */
 export function resultCodeOf(error: unknown): number {
   if (!(error instanceof Error) || !("errcode" in error)) return 0;
@@ -26,6 +29,11 @@ export function resultCodeOf(error: unknown): number {
 export function isBusy(error: unknown): boolean {
   const code = resultCodeOf(error);
   return code === codes.busy || code === codes.locked || code === codes.protocol;
+}
+
+/** Whether a transaction that a crash cut short must be undone before the file can be read. */
+export function needsRollback(error: unknown): boolean {
+  return error instanceof Error && "errcode" in error && error.errcode === readOnlyRollback;
 }
 
 /** Whether the file is no SQLite database at all. */
