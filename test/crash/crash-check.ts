@@ -33,13 +33,18 @@ export async function checkAll(
   const site = { notes };
   const expected = new Map<string, number>();
   const stored = await readLog(bus, expected, violations);
-  const storedIds = new Set(stored.map((message) => message.id));
+  // Offsets are dense, else readLog has found a hole: the place in the list is the offset.
+  const storedIds = new Map(stored.map((message, offset) => [message.id, offset]));
   if (storedIds.size !== stored.length) violations.push("duplicate: an id is stored twice");
   const acknowledged = acknowledgedIds(site);
-  for (const id of acknowledged)
-    if (!storedIds.has(id)) violations.push(`lost: ${id} was acknowledged`);
+  for (const [id, offset] of acknowledged) {
+    const found = storedIds.get(id);
+    if (found === undefined) violations.push(`lost: ${id} was acknowledged`);
+    else if (found !== offset) violations.push(`moved: ${id} is at ${found}, not at ${offset}`);
+  }
   const tried = triedIds(notes);
-  for (const id of storedIds) if (!tried.has(id)) violations.push(`phantom: ${id} was never sent`);
+  for (const id of storedIds.keys())
+    if (!tried.has(id)) violations.push(`phantom: ${id} was never sent`);
   checkOrder("log", stored, violations);
   let redelivered = 0;
   for (const group of recordingGroups) {
@@ -47,7 +52,7 @@ export async function checkAll(
     const first = firstHandlings(handled);
     redelivered += handled.length - first.length;
     const seen = new Set(first.map((message) => message.id));
-    for (const id of storedIds)
+    for (const id of storedIds.keys())
       if (!seen.has(id)) violations.push(`undelivered: ${id} to ${group}`);
     for (const id of seen)
       if (!storedIds.has(id)) violations.push(`phantom: ${group} handled ${id}`);

@@ -66,13 +66,13 @@ function start(
   });
 }
 
-/** Acknowledged publishes so far, over all publishers. */
-export function acknowledgedIds(site: Pick<CrashSite, "notes">): Set<string> {
-  const ids = new Set<string>();
+/** Acknowledged publishes so far, over all publishers: id → offset in the receipt. */
+export function acknowledgedIds(site: Pick<CrashSite, "notes">): Map<string, number> {
+  const ids = new Map<string, number>();
   for (const name of publisherNames) {
     for (const line of linesOf(notesOf(site, name))) {
-      const [word, id] = line.split(" ");
-      if (word === "ack" && id !== undefined) ids.add(id);
+      const [word, id, offset] = line.split(" ");
+      if (word === "ack" && id !== undefined) ids.set(id, Number(offset));
     }
   }
   return ids;

@@ -12,7 +12,7 @@ export interface Plant {
   readonly bug: string;
   readonly changes: readonly Change[];
   /** The suite in test/crash that must fail, and which of its tests. */
-  readonly suite: "crash" | "fsync" | "ownership";
+  readonly suite: "crash" | "fsync" | "ownership" | "power-cut";
   readonly testName: string;
   /** Where messages stay unsettled for ever: how long the suite waits for them, not its 30 s. */
   readonly drainMs?: number;
@@ -35,6 +35,19 @@ export const plants: readonly Plant[] = [
     suite: "fsync",
     testName: "no publish resolves",
     finds: /resolved before a sync/,
+  },
+  {
+    bug: "synchronous=NORMAL on the writing connection, and the power goes",
+    changes: [
+      {
+        file: `${journal}/connection.ts`,
+        find: 'durability === "fsync" ? 2 : 1',
+        replace: "1",
+      },
+    ],
+    suite: "power-cut",
+    testName: "power cuts",
+    finds: /lost: \S+ was acknowledged/,
   },
   {
     bug: "a publish is acknowledged before its commit",
