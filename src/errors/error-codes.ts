@@ -208,8 +208,8 @@ export const errorCodes = {
   JOURNAL_DAMAGED: row(
     false,
     "definite",
-    "A stored batch or row does not match its checksum.",
-    "Stop, copy the directory, and run `spillway doctor`; nothing is deleted.",
+    "Something stored does not match its checksum, or the end of the journal is missing.",
+    "Copy the directory and run `spillway verify`; reading goes on, and nothing is deleted.",
   ),
   JOURNAL_STOPPED: row(
     true,

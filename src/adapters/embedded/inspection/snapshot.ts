@@ -18,10 +18,13 @@ export type Reading<Result> =
 /** Statements on a connection for inspection. */
 export class Snapshot {
   readonly connection: Connection;
+  readonly #isThrown: (error: unknown) => boolean;
   readonly #statements = new Map<string, Statement>();
 
-  constructor(connection: Connection) {
+  /** `isThrown`: which errors are exceptions; by default those of a lock. */
+  constructor(connection: Connection, isThrown: (error: unknown) => boolean = isBusy) {
     this.connection = connection;
+    this.#isThrown = isThrown;
   }
 
   /** Runs `action` on one state of the journal. */
@@ -47,7 +50,7 @@ export class Snapshot {
       for (const row of statement.iterate(...values)) rows.push(row as Result);
       return { rows };
     } catch (error) {
-      if (isBusy(error)) throw error;
+      if (this.#isThrown(error)) throw error;
       return { rows, failure: textOf(error) };
     }
   }

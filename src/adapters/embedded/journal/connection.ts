@@ -4,6 +4,7 @@
 // and not changed.
 import { existsSync } from "node:fs";
 import { endianness } from "node:os";
+import { pathToFileURL } from "node:url";
 import { SpillwayError } from "../../../errors/spillway-error.ts";
 import type { Clock } from "../../../kernel/clock.ts";
 import { pauseThread } from "../../../kernel/pause.ts";
@@ -84,6 +85,16 @@ export function openConnection(
     database?.close();
     throw openFailure(path, error);
   }
+}
+
+/**
+ * The database as its file alone is, without its write-ahead log; for reading what it says about
+ * itself. Others may be writing the file: a row counts only with its checksum.
+ */
+export function openDatabaseAlone(directory: string): Connection {
+  const url = pathToFileURL(databasePath(directory));
+  url.searchParams.set("immutable", "1");
+  return new DatabaseSync(url, { readOnly: true, timeout: 0 });
 }
 
 /** Runs `action` again while another connection holds a lock; JOURNAL_BUSY after the deadline. */

@@ -3,9 +3,12 @@
 // nothing of threads, promises or handlers. Always true: after an I/O error it writes nothing
 // more.
 import { ClosedError, SpillwayError } from "../../../errors/spillway-error.ts";
-import type { EngineRequestKind, EngineRequests } from "./engine.ts";
+import { DamagedJournal } from "./damaged-journal.ts";
+import { prepareDirectory } from "./directory-access.ts";
+import type { EngineOptions, EngineRequestKind, EngineRequests } from "./engine.ts";
 import { type CoreEnvironment, Journal } from "./journal.ts";
 import { Maintenance } from "./maintenance.ts";
+import { inspectJournal, type Soundness } from "./soundness.ts";
 import { openFailure } from "./sqlite-errors.ts";
 
 export type { CoreEnvironment } from "./journal.ts";
@@ -17,15 +20,18 @@ export class JournalCore {
   readonly #environment: CoreEnvironment;
   readonly #handlers: { [Name in EngineRequestKind]: (request: never) => Answer<Name> } = {
     open: (open: EngineRequests["open"]["request"]) => this.#open(open),
-    declare: (declare: EngineRequests["declare"]["request"]) => this.#opened().declare(declare),
+    declare: (declare: EngineRequests["declare"]["request"]) =>
+      (this.#damaged ?? this.#opened()).declare(declare),
     transact: (transact: EngineRequests["transact"]["request"]) => this.#transact(transact),
     join: (join: EngineRequests["join"]["request"]) => this.#opened().join(join),
     release: (release: EngineRequests["release"]["request"]) => this.#opened().release(release),
     leave: (leave: EngineRequests["leave"]["request"]) => this.#opened().leave(leave.member),
-    stats: () => ({ channels: this.#opened().stats.channels() }),
+    stats: () => ({ channels: (this.#damaged ?? this.#opened()).stats.channels() }),
     close: () => this.#close(),
   };
   #journal: Journal | undefined;
+  /** In the place of a journal that is damaged. */
+  #damaged: DamagedJournal | undefined;
   #maintenance: Maintenance | undefined;
   #commitsTold = 0;
   #closed = false;
@@ -88,20 +94,28 @@ export class JournalCore {
 
   #opened(): Journal {
     if (this.#journal !== undefined) return this.#journal;
+    if (this.#damaged !== undefined) throw this.#damaged.error;
     throw new ClosedError(this.#closed ? "the journal is closed" : "the journal is not open yet");
   }
 
   #open({ options }: EngineRequests["open"]["request"]): Answer<"open"> {
-    if (this.#journal !== undefined || this.#closed) {
+    if (this.#journal !== undefined || this.#damaged !== undefined || this.#closed) {
       throw new SpillwayError("INVALID_ARGUMENT", "a core opens one journal, once");
     }
     try {
-      this.#journal = new Journal(this.#environment, options);
+      const soundness = lookAtJournal(this.#environment, options);
+      if (soundness.kind === "damaged") {
+        this.#damaged = new DamagedJournal(this.#environment, options, soundness.damage);
+        return { incarnation: soundness.damage.incarnation, isDamaged: true };
+      }
+      const journal = new Journal(this.#environment, options);
+      this.#journal = journal;
+      if (soundness.kind === "sound") journal.health.doubt(soundness.doubts);
     } catch (error) {
       throw openFailure(options.directory, error);
     }
     this.#maintenance = new Maintenance(this.#journal);
-    return { incarnation: this.#journal.incarnation };
+    return { incarnation: this.#journal.incarnation, isDamaged: false };
   }
 
   #transact({ units }: EngineRequests["transact"]["request"]): Answer<"transact"> {
@@ -114,7 +128,9 @@ export class JournalCore {
 
   #close(): null {
     this.#journal?.close();
+    this.#damaged?.close();
     this.#journal = undefined;
+    this.#damaged = undefined;
     this.#maintenance = undefined;
     this.#closed = true;
     return null;
@@ -129,4 +145,11 @@ export class JournalCore {
     }
     return failure;
   }
+}
+
+/** Before anything opens it for writing. */
+function lookAtJournal({ clock }: CoreEnvironment, options: EngineOptions): Soundness {
+  const { directory, durability, busyTimeoutMs } = options;
+  prepareDirectory(directory);
+  return inspectJournal(directory, { clock, durability, busyTimeoutMs });
 }

@@ -91,7 +91,11 @@ export type EngineUnitResult =
 
 /** The requests, by kind, with their answers. */
 export interface EngineRequests {
-  open: { request: { readonly options: EngineOptions }; answer: { readonly incarnation: string } };
+  open: {
+    request: { readonly options: EngineOptions };
+    /** `isDamaged`: it is open for reading only, and nothing may open it for writing. */
+    answer: { readonly incarnation: string; readonly isDamaged: boolean };
+  };
   declare: { request: { readonly channel: ChannelDeclaration }; answer: null };
   transact: {
     request: { readonly units: readonly EngineUnit[] };

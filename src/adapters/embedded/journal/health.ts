@@ -3,7 +3,7 @@
 import type { EngineNotice } from "./engine.ts";
 
 /** The causes of a state that is not "ok". */
-export type HealthCause = "wal" | "busy" | "io" | "damage" | "tail";
+export type HealthCause = "wal" | "busy" | "io" | "damage" | "tail" | "doubt";
 
 /** See the head of this file. */
 export class Health {
@@ -24,6 +24,11 @@ export class Health {
     if (this.#reasons.has(cause)) return;
     this.#reasons.set(cause, reason);
     this.#tell();
+  }
+
+  /** What could not be known when the journal was opened; for as long as it is open. */
+  doubt(reasons: readonly string[]): void {
+    if (reasons.length > 0) this.report("doubt", reasons.join("; "));
   }
 
   /** More is known of a cause that was reported. */

@@ -88,7 +88,7 @@ export class Journal {
     this.members = new Members({ writer, catalog, groups: this.groups, notify });
     const { appender, members } = this;
     this.#units = new Units({ writer, catalog, pending, members, appender });
-    this.stats = new Stats({ writer, catalog, timers: this.timers, clock });
+    this.stats = new Stats({ writer, catalog, clock });
     this.retention = new Retention(writer, catalog, clock);
     this.health = new Health(notify);
     this.#tail = new TailKeeper({ writer, catalog, health: this.health, options });

@@ -7,7 +7,7 @@ import type { ChannelStats, GroupStats } from "../../../ports/transport.ts";
 import { type Catalog, type Channel, type LogHead, priorityOf } from "./catalog.ts";
 import { decodeOpen, viewOf } from "./format.ts";
 import { batchAtOrBeforeSql } from "./positions.ts";
-import type { Timers } from "./timers.ts";
+import { countDelayed } from "./timers.ts";
 import type { Writer } from "./writer.ts";
 
 /** How many batches one group's count looks into at most. */
@@ -30,25 +30,22 @@ interface GroupRow {
 export class Stats {
   readonly #writer: Writer;
   readonly #catalog: Catalog;
-  readonly #timers: Timers;
   readonly #clock: Clock;
 
   constructor(parts: {
     readonly writer: Writer;
     readonly catalog: Catalog;
-    readonly timers: Timers;
     readonly clock: Clock;
   }) {
     this.#writer = parts.writer;
     this.#catalog = parts.catalog;
-    this.#timers = parts.timers;
     this.#clock = parts.clock;
   }
 
   /** All channels with their logs and groups, as committed now. */
   channels(): ChannelStats[] {
     this.#catalog.forget();
-    const delayed = this.#timers.counts();
+    const delayed = countDelayed(this.#writer);
     const wallMs = this.#clock.wallMs();
     return this.#catalog.channels().map((channel) => {
       const heads = this.#catalog.heads(channel);

@@ -36,6 +36,14 @@ interface TimerRow {
   data: Uint8Array;
 }
 
+/** Delayed messages by channel id. */
+export function countDelayed(writer: Writer): Map<number, number> {
+  const rows = writer.all<{ channel: number; timers: number }>(
+    "SELECT channel, count(*) AS timers FROM timer GROUP BY channel",
+  );
+  return new Map(rows.map(({ channel, timers }) => [channel, timers]));
+}
+
 /** See the head of this file. */
 export class Timers {
   readonly #writer: Writer;
@@ -87,14 +95,6 @@ export class Timers {
   nextDueAtMs(): number | undefined {
     const row = this.#writer.one<{ due: number | null }>("SELECT min(due_at) AS due FROM timer");
     return row?.due ?? undefined;
-  }
-
-  /** Delayed messages by channel id. */
-  counts(): Map<number, number> {
-    const rows = this.#writer.all<{ channel: number; timers: number }>(
-      "SELECT channel, count(*) AS timers FROM timer GROUP BY channel",
-    );
-    return new Map(rows.map(({ channel, timers }) => [channel, timers]));
   }
 
   /** Takes what is due out of the table, in order of due time; inside a transaction. */

@@ -18,6 +18,8 @@ export interface WriterEnvironment {
   readonly busyTimeoutMs: number;
   /** Called now and then while the write lock is awaited. */
   readonly onWaiting: () => void;
+  /** Why nothing may be written from the beginning. */
+  readonly failure?: SpillwayError;
 }
 
 /** Somebody who keeps in memory what the database says. */
@@ -55,7 +57,8 @@ export class Writer {
   constructor(connection: Connection, environment: WriterEnvironment) {
     this.connection = connection;
     this.#environment = environment;
-    this.commitNumber = Number(this.meta("commit"));
+    this.failure = environment.failure;
+    this.commitNumber = this.failure === undefined ? Number(this.meta("commit")) : 0;
   }
 
   /** How many transactions of this connection committed. */

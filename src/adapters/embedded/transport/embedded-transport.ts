@@ -108,8 +108,9 @@ export class EmbeddedTransport implements Transport {
     };
     engine.onStopped = (cause) => this.#failed(cause);
     try {
-      await engine.request("open", { options: engineOptionsOf(this.#options) });
-      const reader = openReader({ ...this.#options, clock: environment.clock });
+      const options = engineOptionsOf(this.#options);
+      const { isDamaged } = await engine.request("open", { options });
+      const reader = openReader({ ...this.#options, clock: environment.clock, isDamaged });
       this.#parts = {
         environment,
         engine,

@@ -42,7 +42,7 @@ function journalOf(
     base += size;
     previousCrc = crc;
   }
-  const reader = openReader({ ...options, directory, cacheBytesMax: 1_000_000 });
+  const reader = openReader({ ...options, directory, cacheBytesMax: 1_000_000, isDamaged: false });
   t.after(() => {
     reader.close();
     writer.close();

@@ -17,6 +17,8 @@ export interface ReaderOptions {
   readonly durability: "fsync" | "relaxed";
   readonly busyTimeoutMs: number;
   readonly cacheBytesMax: number;
+  /** A damaged journal is read on a connection that leaves its write-ahead log as it is. */
+  readonly isDamaged: boolean;
 }
 
 /** One log as it stands now. */
@@ -28,7 +30,8 @@ export interface LogPlace {
 
 /** Opens the reading connection of this process; the journal must exist. */
 export function openReader(options: ReaderOptions): BatchReader {
-  const connection = openConnection(options.directory, "reader", options);
+  const role = options.isDamaged ? "inspector" : "reader";
+  const connection = openConnection(options.directory, role, options);
   return new BatchReader(connection, new BatchCache(options.cacheBytesMax));
 }
 

@@ -45,10 +45,10 @@ class WriterThread {
   async receive({ id, kind, request }: ThreadRequest): Promise<void> {
     try {
       if (kind === "open") this.#prepare(request.options);
-      if (kind === "close") stopCheckpoints(this.#checkpoints, checkpointEndMsMax);
+      if (kind === "close") this.#stopCheckpoints();
       const answer = this.#opened().handle(kind, request);
       // Only opening and closing wait for anything; main sends nothing else meanwhile.
-      if (kind === "open") await this.#begin(request.options);
+      if (kind === "open" && !isDamaged(answer)) await this.#begin(request.options);
       if (kind === "close") await this.#end();
       this.#send({ kind: "answer", id, answer });
     } catch (error) {
@@ -87,6 +87,11 @@ class WriterThread {
     } catch {
       // Without a doorbell (a file system that has no sockets) the slow poll does its work.
     }
+  }
+
+  #stopCheckpoints(): void {
+    if (this.#checkpointThread === undefined) return;
+    stopCheckpoints(this.#checkpoints, checkpointEndMsMax);
   }
 
   #startCheckpoints({ directory, durability, busyTimeoutMs }: EngineOptions): void {
@@ -130,6 +135,11 @@ class WriterThread {
     await this.#checkpointThread?.terminate();
     await this.#doorbell?.close();
   }
+}
+
+/** A damaged journal is not written, and so neither copied nor rung for. */
+function isDamaged(answer: unknown): boolean {
+  return (answer as EngineRequests["open"]["answer"]).isDamaged;
 }
 
 /** Gives the batches' memory back now: this thread collects too seldom for what passes through. */

@@ -1,0 +1,218 @@
+import assert from "node:assert/strict";
+import { rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { afterEach, beforeEach, describe, test } from "node:test";
+import {
+  CoreRig,
+  HandClock,
+  makeDirectory,
+  plainUnit,
+  removeDirectory,
+} from "../../../../test/journal/core-rig.ts";
+import { copyFiles, fingerprint, flipBit } from "../../../../test/journal/damaged-directories.ts";
+import { SpillwayError } from "../../../errors/spillway-error.ts";
+import { databasePath, walPath } from "./directory.ts";
+import { CheckpointTail } from "./tail-checkpoint.ts";
+import { tailPath } from "./tail-file.ts";
+
+const names = (count: number): string[] => Array.from({ length: count }, (_, index) => `${index}`);
+
+describe("opening a journal", () => {
+  let root: string;
+  let clock: HandClock;
+  let rigs: CoreRig[];
+  beforeEach(() => {
+    root = makeDirectory();
+    clock = new HandClock();
+    rigs = [];
+  });
+  afterEach(() => {
+    for (const rig of rigs) rig.close();
+    removeDirectory(root);
+  });
+
+  const at = (name: string): string => join(root, name);
+  const open = (name: string): CoreRig => {
+    const rig = new CoreRig(at(name), clock, { durability: "fsync" });
+    rigs.push(rig);
+    return rig;
+  };
+  /** A journal with ten messages in "live", as it was after five of them in "earlier". */
+  const tenMessages = (): CoreRig => {
+    const rig = open("live");
+    rig.declare("orders");
+    rig.publish("orders", names(5));
+    copyFiles(at("live"), at("earlier"));
+    rig.publish("orders", names(5));
+    return rig;
+  };
+  const healthOf = (rig: CoreRig): { status: string; text: string } => {
+    const notice = rig.take("health").at(-1);
+    return { status: notice?.status ?? "ok", text: notice?.reasons.join() ?? "" };
+  };
+  const damaged = (expected: RegExp) => (error: unknown) =>
+    error instanceof SpillwayError &&
+    error.code === "JOURNAL_DAMAGED" &&
+    expected.test(error.message);
+
+  test("whose end is missing: reads, and refuses what writes, naming what is missing", () => {
+    tenMessages();
+    copyFiles(at("live"), at("earlier"), ["tail"]);
+    const wal = fingerprint(walPath(at("earlier")));
+    const rig = open("earlier");
+    const missing = /channel 'orders' \(normal\), offsets 5 to 9.*--accept-loss/;
+    assert.deepEqual(rig.stats("orders").logs, [
+      {
+        priority: "normal",
+        startOffset: 0,
+        endOffset: 5,
+        bytes: rig.stats("orders").logs[0]?.bytes,
+      },
+    ]);
+    const append = [rig.encoded("orders", [{ data: "x" }])];
+    assert.throws(() => rig.transact([plainUnit(append)]), damaged(missing));
+    assert.throws(() => rig.join("orders", "group"), damaged(missing));
+    rig.declare("orders");
+    assert.throws(() => rig.declare("refunds"), damaged(missing));
+    const { status, text } = healthOf(rig);
+    assert.equal(status, "failed");
+    assert.match(text, missing);
+    rig.close();
+    rigs = rigs.filter((other) => other !== rig);
+    assert.equal(fingerprint(walPath(at("earlier"))), wal, "the write-ahead log is as it was");
+  });
+
+  test("with a bit flipped in the write-ahead log is found damaged", () => {
+    tenMessages();
+    copyFiles(at("live"), at("flipped"));
+    const bytes = statSync(walPath(at("flipped"))).size;
+    flipBit(walPath(at("flipped")), Math.floor(bytes * 0.7));
+    const rig = open("flipped");
+    assert.match(healthOf(rig).text, /commits are missing/);
+    rig.close();
+    rigs = rigs.filter((other) => other !== rig);
+    assert.equal(statSync(walPath(at("flipped"))).size, bytes);
+  });
+
+  test("behind its tail by commits that moved no log is found damaged", () => {
+    const rig = open("live");
+    rig.declare("orders");
+    copyFiles(at("live"), at("earlier"));
+    rig.join("orders", "group");
+    copyFiles(at("live"), at("earlier"), ["tail"]);
+    assert.match(healthOf(open("earlier")).text, /the last 1 commits are missing/);
+  });
+
+  test("with the tail of another journal is found damaged", () => {
+    tenMessages();
+    open("other");
+    copyFiles(at("other"), at("earlier"), ["tail"]);
+    assert.match(healthOf(open("earlier")).text, /tail belongs to another journal/);
+  });
+
+  test("without a tail: says so, and works", () => {
+    tenMessages();
+    rmSync(tailPath(at("earlier")));
+    const rig = open("earlier");
+    const { status, text } = healthOf(rig);
+    assert.equal(status, "degraded");
+    assert.match(text, /tail was missing/);
+    assert.equal(rig.publish("orders", ["x"]).firstOffset, 5);
+    rig.close();
+    writeFileSync(tailPath(at("earlier")), "not a tail");
+    rigs = rigs.filter((other) => other !== rig);
+    assert.match(healthOf(open("earlier")).text, /tail was not readable/);
+  });
+
+  test("ahead of its tail, or copied whole: nothing to say", () => {
+    tenMessages();
+    copyFiles(at("live"), at("whole"));
+    copyFiles(at("live"), at("earlier"), ["database", "wal"]);
+    for (const name of ["whole", "earlier"]) assert.equal(healthOf(open(name)).status, "ok");
+  });
+
+  /** A sound journal that was closed, for damage to its rows. */
+  const closedCopy = (): string => {
+    const rig = tenMessages();
+    rig.join("orders", "group");
+    rig.close();
+    rigs = [];
+    return at("live");
+  };
+
+  for (const [what, sql] of [
+    ["meta", "UPDATE meta SET value = '1' WHERE name = 'commit'"],
+    ["meta", "DELETE FROM meta WHERE name = 'incarnation'"],
+    ["channel", "UPDATE channel SET partitions = 5"],
+    ["log", "UPDATE log SET end = 11"],
+    ["log", "UPDATE log SET channel = 9"],
+    ["grp", "UPDATE grp SET selection = '[]'"],
+    ["grp", "UPDATE grp SET id = 7"],
+    ["lease", "UPDATE lease SET epoch = epoch - 1"],
+    ["cursor", "INSERT INTO cursor VALUES (1, 1, 0, 3, 0)"],
+    ["orders", "DELETE FROM batch WHERE base = 5"],
+    ["orders", "DELETE FROM batch WHERE base = 0"],
+    [
+      "structure",
+      "PRAGMA writable_schema = 1; DELETE FROM sqlite_schema WHERE name = 'batch_given'",
+    ],
+  ] as const) {
+    test(`is found damaged after: ${sql}`, () => {
+      const directory = closedCopy();
+      const database = new DatabaseSync(databasePath(directory), { defensive: false });
+      database.exec(sql);
+      database.close();
+      const before = fingerprint(databasePath(directory));
+      const rig = open("live");
+      const { status, text } = healthOf(rig);
+      assert.equal(status, "failed");
+      assert.match(text, new RegExp(`${what}.*spillway repair`));
+      assert.throws(() => rig.join("orders", "second"), damaged(/spillway repair/));
+      rig.close();
+      rigs = [];
+      assert.equal(fingerprint(databasePath(directory)), before);
+    });
+  }
+
+  for (const [what, spoil, expected] of [
+    ["no database", (path: string) => rmSync(path), /is missing, and there was a journal/],
+    ["an empty database", (path: string) => writeFileSync(path, ""), /is empty, and there was/],
+    ["another first page", (path: string) => flipBit(path, 3), /is not what it was/],
+    ["another application's mark", (path: string) => flipBit(path, 68), /is not what it was/],
+    ["no format", (path: string) => flipBit(path, 63, 1), /which format/],
+  ] as const) {
+    test(`with ${what} is refused, and nothing is changed`, () => {
+      const directory = closedCopy();
+      spoil(databasePath(directory));
+      const before = [databasePath(directory), tailPath(directory)].map(fingerprint);
+      assert.throws(() => open("live"), damaged(expected));
+      assert.throws(() => open("live"), damaged(/nothing was changed.*verify.*repair/));
+      assert.deepEqual([databasePath(directory), tailPath(directory)].map(fingerprint), before);
+    });
+  }
+
+  test("with an older database under its write-ahead log is found damaged", () => {
+    const rig = open("live");
+    rig.declare("orders");
+    const checkpoint = (): void =>
+      rig.withConnection((connection) => {
+        const options = { directory: at("live"), clock, durability: "fsync" } as const;
+        const tail = new CheckpointTail(connection, options);
+        tail.before();
+        connection.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+        tail.complete();
+        tail.close();
+      });
+    for (const name of ["one", "two"]) {
+      rig.publish("orders", names(5));
+      checkpoint();
+      copyFiles(at("live"), at(name));
+    }
+    rig.publish("orders", names(5));
+    copyFiles(at("live"), at("one"), ["wal", "tail"]);
+    copyFiles(at("live"), at("two"), ["wal", "tail"]);
+    assert.match(healthOf(open("one")).text, /older than its write-ahead log/);
+    assert.equal(healthOf(open("two")).status, "ok");
+  });
+});

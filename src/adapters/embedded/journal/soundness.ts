@@ -1,0 +1,283 @@
+// Whether a journal is sound, asked before anything opens it for writing (docs/adr/0006): compares
+// it with its tail, and looks at the checksums and the structure of everything small. Always true:
+// it changes nothing, not even by closing; what it calls damaged must not be written.
+import { existsSync, statSync } from "node:fs";
+import { SpillwayError } from "../../../errors/spillway-error.ts";
+import { FindingList } from "../inspection/finding.ts";
+import { rowChecks } from "../inspection/row-checks.ts";
+import { rowsAtOnce, RowWalk } from "../inspection/row-walk.ts";
+import { Snapshot } from "../inspection/snapshot.ts";
+import {
+  type Connection,
+  type ConnectionOptions,
+  journalFormat,
+  openConnection,
+  openDatabaseAlone,
+  retryWhileBusy,
+} from "./connection.ts";
+import { type JournalDamage, lossReasons, unreadableJournal } from "./damage.ts";
+import { databasePath, walPath } from "./directory.ts";
+import { endProblems } from "./log-end-check.ts";
+import { metaCrc } from "./row-checksums.ts";
+import { resultCodeOf } from "./sqlite-errors.ts";
+import { compareTail } from "./tail-compare.ts";
+import { readTail, type TailReading } from "./tail-file.ts";
+import type { TailLog } from "./tail-format.ts";
+import { tailLogsSql } from "./tail-keeper.ts";
+
+/** Up to this size all of SQLite's structure is looked at, above it only the small tables'. */
+export const structureBytesMax = 67_108_864;
+/** Rows of one table that are looked at. */
+export const rowsCheckedMax = 51_200;
+/** Findings of SQLite's own check that are named. */
+const structureFindingsMax = 5;
+/** Tables that have been the same since format 1. */
+const oldTables = ["meta", "channel", "log", "lease", "cursor"];
+/** State is as large as its users make it; its rows are checked when they are read. */
+const uncheckedTables = ["state"];
+
+/** What a look at a journal found. */
+export type Soundness =
+  /** There is no journal yet. */
+  | { readonly kind: "new" }
+  /** `doubts`: what cannot be known any more, and is no reason to stop; for people. */
+  | { readonly kind: "sound"; readonly doubts: readonly string[] }
+  | { readonly kind: "damaged"; readonly damage: JournalDamage };
+
+/**
+ * Looks at the journal in `directory`. Throws JOURNAL_DAMAGED where SQLite cannot read it at all,
+ * JOURNAL_FORMAT for something else than a journal, JOURNAL_BUSY, JOURNAL_IO.
+ */
+export function inspectJournal(directory: string, options: ConnectionOptions): Soundness {
+  // The tail first: what the database says afterwards can only be later.
+  const tail = readTail(directory);
+  if (isMissing(directory, tail)) return { kind: "new" };
+  let connection: Connection | undefined;
+  try {
+    connection = openConnection(directory, "inspector", options);
+    const inspection = new Inspection(directory, connection, tail);
+    return retryWhileBusy(`looking at the journal in ${directory}`, options, () => {
+      return inspection.run();
+    });
+  } catch (error) {
+    throw openingFailure(directory, error, tail);
+  } finally {
+    connection?.close();
+  }
+}
+
+/** Whether there is no database; throws where there must be one. */
+function isMissing(directory: string, tail: TailReading): boolean {
+  const path = databasePath(directory);
+  const size = existsSync(path) ? statSync(path).size : -1;
+  if (size > 0) return false;
+  const what = size < 0 ? "is missing" : "is empty";
+  const walBytes = statSync(walPath(directory), { throwIfNoEntry: false })?.size ?? 0;
+  if (tail.state === "read" || (size < 0 && walBytes > 0)) {
+    throw unreadableJournal(directory, `${path} ${what}, and there was a journal`);
+  }
+  return true;
+}
+
+/** A journal whose first page is damaged looks like another program's file; its tail tells. */
+function openingFailure(directory: string, error: unknown, tail: TailReading): unknown {
+  if (isCorrupt(error)) return unreadableJournal(directory, String(error), error);
+  if (!(error instanceof SpillwayError)) return error;
+  const isNewer = error.details["format"] !== undefined;
+  if (error.code === "JOURNAL_FORMAT" && tail.state === "read" && !isNewer) {
+    const what = `${databasePath(directory)} is not what it was (${error.message})`;
+    return unreadableJournal(directory, what, error);
+  }
+  return error;
+}
+
+const corrupt = 11;
+const notADatabase = 26;
+
+function isCorrupt(error: unknown): boolean {
+  const code = resultCodeOf(error);
+  return code === corrupt || code === notADatabase;
+}
+
+/** One look, on one connection; may be repeated after a lock was busy. */
+class Inspection {
+  readonly #directory: string;
+  readonly #tail: TailReading;
+  readonly #snapshot: Snapshot;
+  /** Pages in the write-ahead log; undefined where SQLite does not tell. */
+  #walFrames: number | undefined;
+  /** Whether the journal has this library's format; an older one has no tail, and other tables. */
+  #isCurrent = true;
+
+  constructor(directory: string, connection: Connection, tail: TailReading) {
+    this.#directory = directory;
+    this.#tail = tail;
+    this.#snapshot = new Snapshot(connection, (error) => !isCorrupt(error));
+  }
+
+  run(): Soundness {
+    // Not inside a transaction: SQLite refuses it there.
+    this.#walFrames = this.#countWalFrames();
+    return this.#snapshot.within(() => this.#look());
+  }
+
+  #look(): Soundness {
+    const format = this.#pragma("user_version");
+    const tables = this.#snapshot.first<{ tables: number }>(
+      "SELECT count(*) AS tables FROM sqlite_schema",
+    );
+    if (format === 0 && tables?.tables === 0 && this.#tail.state !== "read") return { kind: "new" };
+    if (format === 0) {
+      throw unreadableJournal(this.#directory, "its first page does not say which format it has");
+    }
+    const logs = this.#logs();
+    this.#isCurrent = format === journalFormat;
+    const reasons = this.#problems();
+    const { incarnation, commit } = this.#meta(reasons);
+    const { tail } = this.#tail;
+    // Where its rows are wrong, what they say about the end means nothing.
+    const isReadable = reasons.length === 0;
+    if (tail === undefined || !isReadable) return this.#verdict(reasons, commit, incarnation, []);
+    const difference = compareTail(tail, { incarnation, commit, logs });
+    const losses = lossReasons(difference);
+    if (losses.length === 0) return this.#verdict(this.#staleness(), commit, incarnation, []);
+    const { missing } = difference;
+    return { kind: "damaged", damage: { incarnation, reasons: losses, missing, isLoss: true } };
+  }
+
+  #verdict(
+    reasons: readonly string[],
+    commit: number,
+    incarnation: string,
+    missing: JournalDamage["missing"],
+  ): Soundness {
+    if (reasons.length > 0) {
+      return { kind: "damaged", damage: { incarnation, reasons, missing, isLoss: false } };
+    }
+    return { kind: "sound", doubts: this.#isCurrent ? this.#doubts(commit) : [] };
+  }
+
+  #logs(): TailLog[] {
+    const { rows, failure } = this.#snapshot.read<{
+      id: number;
+      lane: number;
+      end: number;
+      name: string;
+    }>(tailLogsSql);
+    if (failure !== undefined) throw unreadableJournal(this.#directory, failure);
+    return rows.map(({ id, lane, end, name }) => ({ log: id, channel: name, lane, end }));
+  }
+
+  #meta(reasons: string[]): { incarnation: string; commit: number } {
+    const { rows } = this.#snapshot.read<{ name: string; value: string; crc: number }>(
+      "SELECT name, value, crc FROM meta",
+    );
+    const sound = new Map(
+      rows.filter((row) => metaCrc(row.name, row.value) === row.crc).map((row) => [row.name, row]),
+    );
+    for (const name of ["incarnation", "commit", "members"]) {
+      if (!sound.has(name)) reasons.push(`meta has no sound row '${name}'`);
+    }
+    const incarnation = sound.get("incarnation")?.value ?? this.#tail.tail?.incarnation ?? "";
+    return { incarnation, commit: Number(sound.get("commit")?.value ?? 0) };
+  }
+
+  /** Rows that are wrong, and structure that is. */
+  #problems(): string[] {
+    const findings = new FindingList();
+    const counts = { batches: 0, messages: 0, bytes: 0, rows: 0 };
+    const parts = { snapshot: this.#snapshot, findings, counts };
+    for (const check of rowChecks) {
+      if (uncheckedTables.includes(check.table)) continue;
+      if (!this.#isCurrent && !oldTables.includes(check.table)) continue;
+      const walk = new RowWalk(check, parts);
+      for (let rows = 0; rows < rowsCheckedMax && walk.slice(); ) rows += rowsAtOnce;
+    }
+    const problems = findings.findings.map(({ message }) => message);
+    problems.push(...this.#structure());
+    if (this.#isCurrent) problems.push(...endProblems(this.#snapshot));
+    return problems;
+  }
+
+  #structure(): string[] {
+    const bytes = this.#pragma("page_count") * this.#pragma("page_size");
+    const whole = `PRAGMA integrity_check(${structureFindingsMax})`;
+    const checks =
+      bytes <= structureBytesMax
+        ? [whole]
+        : rowChecks
+            .filter(({ table }) => !uncheckedTables.includes(table))
+            .map(({ table }) => `PRAGMA integrity_check(${table})`);
+    return checks.flatMap((sql) => {
+      const { rows, failure } = this.#snapshot.read<Record<string, unknown>>(sql);
+      const messages = rows.flatMap((row) => String(Object.values(row)[0]).split("\n"));
+      if (failure !== undefined) messages.push(failure);
+      return messages
+        .filter((message) => message !== "ok" && message !== "")
+        .slice(0, structureFindingsMax)
+        .map((message) => `SQLite's structure: ${message}`);
+    });
+  }
+
+  /** A database that is older than what was copied into it is not the one its log belongs to. */
+  #staleness(): string[] {
+    const { copied } = this.#tail;
+    if (copied === 0 || this.#walFrames === 0) return [];
+    const alone = commitAlone(this.#directory);
+    if (alone === undefined || alone >= copied) return [];
+    return [
+      `${databasePath(this.#directory)} is older than its write-ahead log: it holds commit ` +
+        `${alone}, and was complete up to ${copied}`,
+    ];
+  }
+
+  #doubts(commit: number): string[] {
+    const { state, copied, tail } = this.#tail;
+    if (state !== "read") {
+      return commit === 0
+        ? []
+        : [
+            `the journal's tail was ${state === "missing" ? "missing" : "not readable"}: had its ` +
+              "last commits been lost, nobody could tell; a new one was written",
+          ];
+    }
+    if (copied === 0 || copied >= commit || tail?.commit !== commit) return [];
+    if (this.#walFrames !== 0) return [];
+    return [
+      `the write-ahead log is gone, and was known to be copied up to commit ${copied} of ${commit} ` +
+        "only: somebody else closed the journal, or deleted the log; run `spillway verify`",
+    ];
+  }
+
+  /** Asked of an SQLite that would copy instead, it says nothing. */
+  #countWalFrames(): number | undefined {
+    const version = this.#snapshot.first<{ version: string }>("SELECT sqlite_version() AS version");
+    const [major = 0, minor = 0] = String(version?.version).split(".").map(Number);
+    if (major < 3 || (major === 3 && minor < 51)) {
+      const size = statSync(walPath(this.#directory), { throwIfNoEntry: false })?.size ?? 0;
+      return size === 0 ? 0 : undefined;
+    }
+    return this.#snapshot.first<{ log: number }>("PRAGMA wal_checkpoint(NOOP)")?.log;
+  }
+
+  #pragma(name: string): number {
+    const row = this.#snapshot.first<Record<string, unknown>>(`PRAGMA ${name}`);
+    return Number(Object.values(row ?? {})[0]);
+  }
+}
+
+/** The commit number in the database file, whatever its write-ahead log says. */
+function commitAlone(directory: string): number | undefined {
+  const connection = openDatabaseAlone(directory);
+  try {
+    const sql = "SELECT name, value, crc FROM meta WHERE name = 'commit'";
+    const row = connection.prepare(sql).get();
+    const value = String(row?.["value"]);
+    // Somebody may be writing this very page.
+    return metaCrc("commit", value) === row?.["crc"] ? Number(value) : undefined;
+  } catch {
+    return undefined;
+  } finally {
+    connection.close();
+  }
+}
