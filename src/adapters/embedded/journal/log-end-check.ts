@@ -47,8 +47,8 @@ function problemOf(snapshot: Snapshot, { id, start, end, last_crc }: LogRow): st
 
 function ends(snapshot: Snapshot, table: "batch" | "gap", log: number): (Span | undefined)[] {
   return ["ASC", "DESC"].map((order) => {
-    const sql = `SELECT base, count, crc FROM ${table} WHERE log = ? ORDER BY base ${order} LIMIT 1`;
-    return snapshot.first<Span>(sql, log);
+    const sql = `SELECT base, count, crc FROM ${table} WHERE log = ? ORDER BY base ${order}`;
+    return snapshot.first<Span>(`${sql} LIMIT 1`, log);
   });
 }
 

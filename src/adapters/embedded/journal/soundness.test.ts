@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -191,6 +192,15 @@ describe("opening a journal", () => {
       assert.deepEqual([databasePath(directory), tailPath(directory)].map(fingerprint), before);
     });
   }
+
+  test("whose making was cut short is made anew", () => {
+    const making = new DatabaseSync(databasePath(root));
+    making.exec("PRAGMA page_size = 16384; PRAGMA cache_size = 1; BEGIN; CREATE TABLE half (row)");
+    making.exec("INSERT INTO half SELECT randomblob(9000) FROM json_each('[1,2,3,4,5,6,7,8,9]')");
+    spawnSync("sh", ["-c", `mkdir "${at("cut")}" && cp "${root}"/journal.db* "${at("cut")}"`]);
+    making.close();
+    assert.equal(healthOf(open("cut")).status, "ok");
+  });
 
   test("with an older database under its write-ahead log is found damaged", () => {
     const rig = open("live");

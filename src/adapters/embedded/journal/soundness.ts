@@ -19,7 +19,7 @@ import { type JournalDamage, lossReasons, unreadableJournal } from "./damage.ts"
 import { databasePath, walPath } from "./directory.ts";
 import { endProblems } from "./log-end-check.ts";
 import { metaCrc } from "./row-checksums.ts";
-import { resultCodeOf } from "./sqlite-errors.ts";
+import { needsRollback, resultCodeOf } from "./sqlite-errors.ts";
 import { compareTail } from "./tail-compare.ts";
 import { readTail, type TailReading } from "./tail-file.ts";
 import type { TailLog } from "./tail-format.ts";
@@ -60,6 +60,7 @@ export function inspectJournal(directory: string, options: ConnectionOptions): S
       return inspection.run();
     });
   } catch (error) {
+    if (wasNeverMade(error, tail)) return { kind: "new" };
     throw openingFailure(directory, error, tail);
   } finally {
     connection?.close();
@@ -77,6 +78,11 @@ function isMissing(directory: string, tail: TailReading): boolean {
     throw unreadableJournal(directory, `${path} ${what}, and there was a journal`);
   }
   return true;
+}
+
+/** Its making was cut short; whoever opens it for writing undoes what there is of it. */
+function wasNeverMade(error: unknown, tail: TailReading): boolean {
+  return tail.state !== "read" && error instanceof SpillwayError && needsRollback(error.cause);
 }
 
 /** A journal whose first page is damaged looks like another program's file; its tail tells. */
@@ -244,8 +250,8 @@ class Inspection {
     if (copied === 0 || copied >= commit || tail?.commit !== commit) return [];
     if (this.#walFrames !== 0) return [];
     return [
-      `the write-ahead log is gone, and was known to be copied up to commit ${copied} of ${commit} ` +
-        "only: somebody else closed the journal, or deleted the log; run `spillway verify`",
+      `the write-ahead log is gone, and was copied up to commit ${copied} of ${commit} for all ` +
+        "that is known: somebody else closed the journal, or deleted it; run `spillway verify`",
     ];
   }
 
