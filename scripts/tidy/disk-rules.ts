@@ -34,6 +34,8 @@ const embeddedAllowed = new Set([
 const readingAllowed: Readonly<Record<string, readonly string[]>> = {
   // The kernel's list of locks and processes, in /proc.
   "src/adapters/embedded/journal/wal-readers.ts": ["readFileSync", "readlinkSync"],
+  // The directory itself, to sync the names in it.
+  "src/adapters/embedded/journal/sync-directory.ts": ["closeSync", "fsyncSync", "openSync"],
   // The file `tail`, which is not SQLite's.
   "src/adapters/embedded/journal/tail-file.ts": [
     "closeSync",

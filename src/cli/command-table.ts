@@ -35,6 +35,16 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import("./commands/verify.ts")).verifyCommand,
   },
   {
+    name: "backup",
+    summary: "copy a journal while it is used; again into the same place: only what is new",
+    load: async () => (await import("./commands/backup.ts")).backupCommand,
+  },
+  {
+    name: "restore",
+    summary: "make a journal of a backup, in a new or empty directory",
+    load: async () => (await import("./commands/restore.ts")).restoreCommand,
+  },
+  {
     name: "doctor",
     summary: "check the runtime, the directory and the journal",
     load: async () => (await import("./commands/doctor.ts")).doctorCommand,

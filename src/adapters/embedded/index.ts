@@ -4,6 +4,11 @@ import type { Transport } from "../../ports/transport.ts";
 import { type EmbeddedOptions, resolveOptions } from "./options.ts";
 import { EmbeddedTransport } from "./transport/embedded-transport.ts";
 
+export { backupJournal, type BackupOptions } from "./backup/backup-journal.ts";
+export type { RestoreReport } from "./backup/build-journal.ts";
+export type { BackupDamage, BackupSnapshot, LogRange } from "./backup/manifest.ts";
+export { restoreJournal, type RestoreOptions } from "./backup/restore-journal.ts";
+export type { BackupProgress, BackupReport } from "./backup/take-backup.ts";
 export type { FindingKind, InspectionFinding } from "./inspection/finding.ts";
 export { verifyJournal, type VerifyOptions } from "./inspection/verify-journal.ts";
 export type { VerifyProgress, VerifyReport, VerifyStep } from "./inspection/verify-report.ts";

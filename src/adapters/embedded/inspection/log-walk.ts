@@ -58,6 +58,7 @@ export class LogWalk {
   readonly #log: number;
   readonly #channel: string;
   readonly #priority: Priority;
+  readonly #from: number;
   #started = false;
   #next = 0;
   #previousCrc: number | undefined;
@@ -71,6 +72,8 @@ export class LogWalk {
     readonly log: number;
     readonly channel: string;
     readonly lane: number;
+    /** The first offset to look at; default: the log's start. */
+    readonly from?: number;
   }) {
     this.#snapshot = parts.snapshot;
     this.#findings = parts.findings;
@@ -78,6 +81,7 @@ export class LogWalk {
     this.#log = parts.log;
     this.#channel = parts.channel;
     this.#priority = priorities[parts.lane] ?? "normal";
+    this.#from = parts.from ?? 0;
   }
 
   /** Looks at the next batches; false once the log's end was reached. */
@@ -114,8 +118,9 @@ export class LogWalk {
     if (this.#started && head.start <= this.#next) return;
     if (this.#started) this.#bytes = undefined;
     this.#started = true;
-    this.#next = head.start;
-    this.#previousCrc = head.start === 0 ? 0 : undefined;
+    this.#next = Math.max(head.start, this.#from);
+    this.#previousCrc = this.#next === 0 ? 0 : undefined;
+    if (this.#next > head.start) this.#bytes = undefined;
     const sql = "SELECT base FROM batch WHERE log = ? AND base < ? ORDER BY base LIMIT 1";
     const before = this.#snapshot.first<{ base: number }>(sql, this.#log, head.start);
     if (before === undefined) return;

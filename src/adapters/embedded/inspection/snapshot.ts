@@ -27,8 +27,9 @@ export class Snapshot {
     this.#isThrown = isThrown;
   }
 
-  /** Runs `action` on one state of the journal. */
+  /** Runs `action` on one state of the journal; inside a transaction, on what that one sees. */
   within<Result>(action: () => Result): Result {
+    if (this.connection.isTransaction) return action();
     this.connection.exec("BEGIN");
     try {
       return action();

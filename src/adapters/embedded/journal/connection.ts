@@ -8,7 +8,7 @@ import { pathToFileURL } from "node:url";
 import { SpillwayError } from "../../../errors/spillway-error.ts";
 import type { Clock } from "../../../kernel/clock.ts";
 import { pauseThread } from "../../../kernel/pause.ts";
-import { databasePath } from "./directory.ts";
+import { databasePath, restoringPath } from "./directory.ts";
 import { prepareDirectory } from "./directory-access.ts";
 import { DatabaseSync } from "./sqlite.ts";
 import { busyFailure, isBusy, needsRollback, openFailure } from "./sqlite-errors.ts";
@@ -34,8 +34,11 @@ export interface ConnectionOptions {
 export const journalFormat = 2;
 /** "spwl" in ASCII: tells a journal from any other SQLite database. */
 export const journalApplicationId = 0x7370776c;
+/** "spwb": a copy of a journal's tables, a backup; nobody may work on it. */
+export const copyApplicationId = 0x73707762;
 
-const pageBytes = 16_384;
+/** The page size of every database made here. */
+export const pageBytes = 16_384;
 const incrementalVacuum = 2;
 /** Above this size the write-ahead log's file is cut back when it starts anew. */
 const walFileBytesKept = 33_554_432;
@@ -62,6 +65,7 @@ export function openConnection(
     throw new SpillwayError("UNSUPPORTED", "the embedded journal needs a little-endian machine");
   }
   if (role === "writer") prepareDirectory(directory);
+  assertNotBeingRestored(directory);
   const path = databasePath(directory);
   if (existsSync(path)) {
     retryWhileBusy(`opening ${path}`, options, () => assertOwnFormat(path, role));
@@ -119,6 +123,17 @@ export function retryWhileBusy<Result>(
   }
 }
 
+/** A journal made beside one that is being restored would be in its way. */
+function assertNotBeingRestored(directory: string): void {
+  if (!existsSync(restoringPath(directory)) || existsSync(databasePath(directory))) return;
+  throw new SpillwayError(
+    "JOURNAL_FORMAT",
+    `a journal is being restored into ${directory}, or was and did not finish: run 'spillway ` +
+      "restore' into it again; nothing was changed",
+    { details: { directory } },
+  );
+}
+
 /**
  * Looks at an existing file without changing it; a file that is being created passes. Where its
  * making was cut short by a crash or a power cut, what is left of it is undone first, as SQLite
@@ -161,6 +176,13 @@ function assertFormat(path: string, readOnly: boolean): void {
       "tables"
     ];
     if (application === 0 && format === 0 && tables === 0) return;
+    if (application === copyApplicationId) {
+      throw new SpillwayError(
+        "JOURNAL_FORMAT",
+        `${path} is a backup: restore it into another directory with 'spillway restore'`,
+        { details: { path } },
+      );
+    }
     if (application !== journalApplicationId) {
       throw new SpillwayError(
         "JOURNAL_FORMAT",

@@ -13,6 +13,11 @@ export function walPath(directory: string): string {
   return `${databasePath(directory)}-wal`;
 }
 
+/** The database of a journal that is being restored; renamed once it is complete. */
+export function restoringPath(directory: string): string {
+  return `${databasePath(directory)}.restoring`;
+}
+
 /** Where each process that has the journal open listens on a socket. */
 export function bellsPath(directory: string): string {
   return join(directory, "bells");

@@ -87,7 +87,7 @@ export async function runTask<Progress, Answer>(
 
 /** The error of a task that was asked to stop. */
 export function abortedError(): SpillwayError {
-  return new SpillwayError("ABORTED", "stopped before it was finished, as asked");
+  return new SpillwayError("ABORTED", "stopped as asked, before it was finished");
 }
 
 type LastReport = Exclude<TaskReport, { kind: "progress" }>;

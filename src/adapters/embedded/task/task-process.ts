@@ -1,7 +1,7 @@
 // The child's side of child-task.ts: takes one request, reports progress, answers, ends. Knows
 // nothing of what the work is. Always true: a parent that is gone stops the work like a request
 // to stop; a Ctrl-C that the terminal sends to both processes is left to the parent.
-import { constants, setPriority } from "node:os";
+import { constants, getPriority, setPriority } from "node:os";
 import { SpillwayError } from "../../../errors/spillway-error.ts";
 import type { Clock } from "../../../kernel/clock.ts";
 import { systemClock } from "../../../kernel/clock.ts";
@@ -22,21 +22,25 @@ export interface TaskContext {
   report(progress: unknown): void;
 }
 
-/** Runs `work` on the request that the parent sends. Called once, by the module of a task. */
+/**
+ * Runs `work` on the request that the parent sends. Called once, by the module of a task.
+ * `niceness`: how far others go first where they want the processor too; default 19, most.
+ */
 export function serveTask<Request>(
   work: (request: Request, context: TaskContext) => Promise<unknown>,
+  niceness: number = constants.priority.PRIORITY_LOW,
 ): void {
   const stop = new AbortController();
   for (const name of ["SIGINT", "SIGTERM"] as const) process.on(name, () => undefined);
   process.once("disconnect", () => stop.abort());
   process.on("message", (order: TaskOrder) => {
     if (order.kind === "stop") return stop.abort();
+    yieldPriority(niceness);
     void answer(() => work(order.request as Request, contextOf(stop.signal)));
   });
 }
 
 async function answer(work: () => Promise<unknown>): Promise<void> {
-  yieldPriority();
   let report: TaskReport;
   try {
     report = { kind: "answer", answer: await work() };
@@ -51,9 +55,9 @@ async function answer(work: () => Promise<unknown>): Promise<void> {
 }
 
 /** Publishers and handlers go first where both want the processor. */
-function yieldPriority(): void {
+function yieldPriority(niceness: number): void {
   try {
-    setPriority(constants.priority.PRIORITY_LOW);
+    if (getPriority() < niceness) setPriority(niceness);
   } catch {
     // Not allowed here: it works at the priority it has.
   }
