@@ -11,6 +11,7 @@ import {
   type SpillwayError,
 } from "../errors/spillway-error.ts";
 import { atDeadline, type Clock } from "../kernel/clock.ts";
+import { PassingSet } from "../kernel/passing-map.ts";
 import type { Random } from "../kernel/random.ts";
 import type { Transport } from "../ports/transport.ts";
 import { diagnostics, type PublishDiagnostics } from "../telemetry/channels.ts";
@@ -48,7 +49,7 @@ export class Publisher {
   readonly #options: PublisherOptions;
   /** Accepted, not handed to the transport yet. */
   readonly #queue: PendingQueue;
-  readonly #sent = new Set<PendingBatch>();
+  readonly #sent = new PassingSet<PendingBatch>();
   /** Per channel: settles when the last message that is still being encoded was admitted. */
   readonly #encoding = new Map<string, Promise<void>>();
   readonly #encodingAborts = new AbortGroups<Encoding>((members, reason) => {

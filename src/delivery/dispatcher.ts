@@ -3,6 +3,7 @@
 // nothing of handlers or outcomes. Always true: messages of one slot are given out one at a time,
 // in the order in which they came.
 import { slotCount } from "../kernel/key-slot.ts";
+import { PassingMap } from "../kernel/passing-map.ts";
 import type { WindowBatch, WindowPlace } from "./window.ts";
 
 /** Gives out the messages of one subscription. */
@@ -14,11 +15,11 @@ export class Dispatcher {
   /** By slot: 1 while one of its messages is out. Empty where order does not matter. */
   readonly #out: Uint8Array;
   /** Those that wait for the message of their slot that is out. */
-  #waiting = new Map<number, WindowPlace[]>();
+  readonly #waiting = new PassingMap<number, WindowPlace[]>();
   /** Their slot is free for them: nobody else may start before. */
   #ready: WindowPlace[] = [];
   /** Kept back because of their key, by what they wait for; all of one entry have one slot. */
-  #held = new Map<object, WindowPlace[]>();
+  readonly #held = new PassingMap<object, WindowPlace[]>();
   /** Put back after a refused unit, in order. */
   #again: WindowPlace[] = [];
   #againAt = 0;
@@ -129,9 +130,9 @@ export class Dispatcher {
   /** Forgets what is out and what waits, and starts over with these messages, in this order. */
   restart(places: WindowPlace[]): void {
     this.#out.fill(0);
-    this.#waiting = new Map();
+    this.#waiting.clear();
     this.#ready = [];
-    this.#held = new Map();
+    this.#held.clear();
     this.#urgent = [];
     this.#fresh = [];
     this.#startAgain(places);

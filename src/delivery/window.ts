@@ -1,6 +1,7 @@
 // The window: every fetched batch of which something is not yet settled for good, with one byte of
 // state per message. Knows nothing of order or handlers. Always true: `messages` counts what is not
 // done; a batch without such messages is let go, and its bytes with it.
+import { PassingSet } from "../kernel/passing-map.ts";
 import type { DeliveryBatch, StoredBatch } from "../ports/delivery-batch.ts";
 import { priorities } from "../message/envelope.ts";
 import type { OpenMessage } from "./key-lines.ts";
@@ -64,7 +65,7 @@ export class WindowBatch {
 
 /** The fetched batches of one subscription. */
 export class Window {
-  readonly batches = new Set<WindowBatch>();
+  readonly batches = new PassingSet<WindowBatch>();
   /** Messages that are not done. */
   messages = 0;
   /** Bytes of the batches that are held. */

@@ -158,10 +158,11 @@ export class BatchView implements StoredBatch {
     return this.#dataText.slice(start, this.#dataEnds[index]);
   }
 
+  /** Made anew by each call: it is parsed once, and would be most of what the batch holds. */
   get payloadArrayText(): string | undefined {
     if (this.#dataGap === 0) return undefined;
-    if (this.#dataText === undefined) this.#dataText = asciiText(this.#section("data"));
-    return this.#dataText ?? this.#section("data").toString("utf8");
+    const section = this.#section("data");
+    return asciiText(section) ?? section.toString("utf8");
   }
 
   payloadBytesAt(index: number): Uint8Array {

@@ -1,12 +1,13 @@
 // Batches read lately, shared by all readers of one process, so that many groups on one channel
 // read and check each batch once. Always true: the bytes held are within the bound, or it holds
 // nothing; a batch never changes, so nothing here grows stale.
+import { PassingMap } from "../../../kernel/passing-map.ts";
 import type { BatchView } from "../journal/format.ts";
 
 /** Least recently used batches go first. */
 export class BatchCache {
   readonly #bytesMax: number;
-  readonly #batches = new Map<string, BatchView>();
+  readonly #batches = new PassingMap<string, BatchView>();
   #bytes = 0;
 
   constructor(bytesMax: number) {

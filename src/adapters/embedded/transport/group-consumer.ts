@@ -4,6 +4,7 @@
 // sent until resume(); a range is released only when nothing of it is held or under way.
 import { ClosedError } from "../../../errors/spillway-error.ts";
 import type { CancelTimer, Clock } from "../../../kernel/clock.ts";
+import { PassingSet } from "../../../kernel/passing-map.ts";
 import type { Priority } from "../../../message/envelope.ts";
 import type { CommitResult, CommitUnit, StateChange } from "../../../ports/commit-unit.ts";
 import type { Consumer, DeliveryBatch } from "../../../ports/transport.ts";
@@ -47,7 +48,7 @@ export class GroupConsumer implements Consumer {
   readonly #tracker: RangeTracker;
   readonly #fetcher: DeliveryFetcher;
   readonly #unlisten: () => void;
-  readonly #sending = new Set<Promise<unknown>>();
+  readonly #sending = new PassingSet<Promise<unknown>>();
   #generation = 1;
   #poisoned = false;
   /** Units of the caller under way; the consumer's own cursor moves are not counted. */

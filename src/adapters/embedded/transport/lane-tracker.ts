@@ -2,6 +2,7 @@
 // unsettled records, and what is fetched but not handed over yet. The states of records and their
 // changes are described in range-tracker.ts. Always true: a range's cursor is not beyond what was
 // fetched for it, and a record of a startable range is fetched once.
+import { PassingMap, PassingSet } from "../../../kernel/passing-map.ts";
 import type { Priority } from "../../../message/envelope.ts";
 import type { DeliveryBatch, OpenEntry } from "../../../ports/transport.ts";
 import { damaged, decodeOpen, type OpenListEntry } from "../journal/format.ts";
@@ -45,9 +46,9 @@ export class LaneTracker {
   /** Every message below was looked at, by range. */
   readonly fetched: Float64Array;
   /** Batches with unsettled records, by base. */
-  readonly batches: Map<number, TrackedBatch> = new Map();
+  readonly batches = new PassingMap<number, TrackedBatch>();
   /** Batches whose stored open lists may have to be written. */
-  readonly dirty: Set<TrackedBatch> = new Set();
+  readonly dirty = new PassingSet<TrackedBatch>();
   readonly #ownership: Ownership;
   #handover: Handover | undefined;
   #listed: ListedOpen[] = [];

@@ -4,6 +4,7 @@
 // not known.
 import type { Worker } from "node:worker_threads";
 import { SpillwayError } from "../../../errors/spillway-error.ts";
+import { PassingMap } from "../../../kernel/passing-map.ts";
 import type { Engine, EngineNotice } from "../journal/engine.ts";
 import { startThread, threadUrl } from "./start-thread.ts";
 import { fromPlainError, type ThreadMessage, type WriterData } from "./thread-messages.ts";
@@ -23,7 +24,7 @@ class ThreadEngine implements Engine {
   onStopped: (cause: unknown) => void = () => undefined;
   readonly #worker: Worker;
   readonly #progress = new Int32Array(new SharedArrayBuffer(4));
-  readonly #pending = new Map<number, Pending>();
+  readonly #pending = new PassingMap<number, Pending>();
   #lastId = 0;
   #cause: unknown;
   #stopped: SpillwayError | undefined;
