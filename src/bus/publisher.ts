@@ -190,10 +190,8 @@ export class Publisher {
     const { transport } = this.#options;
     this.#appends++;
     // Ready: not even a microtask, for a thousand publishers that go on would come before it.
-    if (!transport.isReady) {
-      const refuse = (error: unknown): void => this.#refuse(error);
-      await transport.ready(this.#stopWaiting.signal).catch(refuse);
-    }
+    const { signal } = this.#stopWaiting;
+    if (!transport.isReady) await transport.ready(signal).catch(this.#refuse);
     const taken = this.#queue.takeAll();
     for (const batch of taken) batch.send();
     const batches = taken.filter((batch) => batch.count > 0);
@@ -263,12 +261,12 @@ export class Publisher {
   }
 
   /** Answers messages that were never handed to the transport. */
-  #refuse(cause: unknown): void {
+  readonly #refuse = (cause: unknown): void => {
     for (const pending of this.#queue.takeAll()) {
       pending.reject(cause, "definite");
       this.#release(pending);
     }
-  }
+  };
 
   /**
    * Accepts nothing more, waits until everything is answered or `deadlineMs` (monotonic) is there.
