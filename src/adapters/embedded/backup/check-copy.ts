@@ -31,6 +31,8 @@ export interface BadRange {
   readonly from: number;
   readonly to: number;
   readonly reason: string;
+  /** Whether batches are bad, and not what the log's row says of them. */
+  readonly ofBatches: boolean;
 }
 
 /** Everything that is wrong with the batches. */
@@ -65,6 +67,7 @@ export async function checkBatches(rows: Statements, options: CheckOptions): Pro
     from: finding.fromOffset ?? 0,
     to: finding.toOffset ?? 0,
     reason: finding.message,
+    ofBatches: finding.kind !== "log-wrong",
   }));
 }
 

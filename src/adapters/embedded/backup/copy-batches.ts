@@ -4,6 +4,7 @@
 import { SpillwayError } from "../../../errors/spillway-error.ts";
 import { batchCrc } from "../journal/format-crc.ts";
 import type { BackupCopy } from "./backup-copy.ts";
+import type { BadRange } from "./check-copy.ts";
 import type { LogState, SourceJournal } from "./source-journal.ts";
 import type { Row } from "./statements.ts";
 
@@ -84,7 +85,7 @@ export class BatchCopier {
   }
 
   /** Batches of the copy that are not what was copied: removed, and copied anew if possible. */
-  replace(log: number, from: number, to: number, reason: string): void {
+  replace({ log, from, to, reason }: Omit<BadRange, "ofBatches">): void {
     const sql = "DELETE FROM batch WHERE log = ? AND base >= ? AND base < ?";
     this.#copy.rows.run(sql, log, from, to);
     this.#retry(log, from, to - from, reason);

@@ -47,7 +47,13 @@ export class SourceJournal {
   /** Runs `action` on one snapshot; inside another call, on that one's. */
   snapshot<Result>(action: () => Result): Result {
     if (this.rows.connection.isTransaction) return action();
-    return this.rows.transaction("BEGIN", action);
+    this.rows.exec("BEGIN");
+    try {
+      return action();
+    } finally {
+      // COMMIT would repeat what a statement has failed with.
+      this.rows.rollBack();
+    }
   }
 
   /** The number of the last commit. */

@@ -62,8 +62,7 @@ export class Statements {
     this.exec(begin);
     try {
       const result = action();
-      // A read error may have ended it.
-      if (this.connection.isTransaction) this.exec("COMMIT");
+      this.exec("COMMIT");
       return result;
     } catch (error) {
       this.rollBack();

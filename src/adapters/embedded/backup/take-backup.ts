@@ -229,8 +229,12 @@ class BackupRun {
       pieceDone: () => this.#pace.pieceDone(),
     };
     const bad = await checkBatches(copy.rows, options);
-    for (const { log, from, to, reason } of bad) this.#batches.replace(log, from, to, reason);
-    const from = new Map(bad.map((range) => [range.log, range.from]));
+    const from = new Map<number, number>();
+    for (const range of bad) {
+      const first = Math.min(range.from, from.get(range.log) ?? range.from);
+      from.set(range.log, first);
+      if (range.ofBatches) this.#batches.replace(range);
+    }
     const still = bad.length === 0 ? [] : await checkBatches(copy.rows, { ...options, from });
     const holes = holesOf(copy.rows);
     const others = still.filter(({ log, from: offset }) => !holes.has(`${log}/${offset}`));

@@ -242,14 +242,20 @@ export class LogWalk {
     );
     let next = from;
     for (const { base, count, reason } of rows) {
-      if (base > next) this.#add("batch-missing", "missing", next, base);
+      if (base > next) this.#missing(next, base);
       this.#add("gap", `known to be gone (${reason})`, base, base + count);
       next = base + count;
     }
-    if (next < to) this.#add("batch-missing", "missing", next, to);
+    if (next < to) this.#missing(next, to);
     this.#next = to;
     // After a gap the chain begins anew.
     this.#previousCrc = undefined;
+  }
+
+  #missing(from: number, to: number): void {
+    // It had bytes, which the log's row counts.
+    this.#bytes = undefined;
+    this.#add("batch-missing", "missing", from, to);
   }
 
   #finish(head: LogRow, rowIsSound: boolean): void {
