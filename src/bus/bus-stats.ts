@@ -41,13 +41,21 @@ export interface GroupStatistics {
   readonly lagMs: number;
   /** Living members over all processes. */
   readonly members: number;
+  /** Messages settled without a handler because their time had passed, since it was created. */
+  readonly expired: number;
+  /** Messages that retention removed before the group settled them, since it was created. */
+  readonly dropped: number;
+  /**
+   * Without members: when retention stops waiting for the group, or did, in wall milliseconds;
+   * undefined while it has members, and on transports whose groups never expire.
+   */
+  readonly expiresAtMs: number | undefined;
   readonly delivered: number;
   readonly acked: number;
   readonly retried: number;
   readonly redelivered: number;
   readonly deadLettered: number;
   readonly invalid: number;
-  readonly expired: number;
   readonly failed: number;
   readonly conflicts: number;
   readonly handlerTimeouts: number;
@@ -117,13 +125,15 @@ export class StatsReader {
       open: stats.open,
       lagMs: stats.lagMs,
       members: stats.members,
+      expired: stats.expired,
+      dropped: stats.dropped,
+      expiresAtMs: stats.expiresAtMs,
       delivered: counters?.delivered ?? 0,
       acked,
       retried: counters?.retried ?? 0,
       redelivered: counters?.redelivered ?? 0,
       deadLettered: counters?.deadLettered ?? 0,
       invalid: counters?.invalid ?? 0,
-      expired: counters?.expired ?? 0,
       failed: counters?.failed ?? 0,
       conflicts: counters?.conflicts ?? 0,
       handlerTimeouts: counters?.handlerTimeouts ?? 0,

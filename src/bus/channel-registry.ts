@@ -234,10 +234,10 @@ function hasSameContent(left: AnyChannel, right: AnyChannel): boolean {
 
 function optionsOf(channel: AnyChannel): string {
   const { partitions, retention, limits, overflow, compression } = channel;
-  const { days, bytes, unread } = retention;
+  const { days, bytes, unread, groupDays } = retention;
   const { depthMax, bytesMax } = limits;
   return JSON.stringify([
     [partitions, overflow, compression],
-    [days, bytes, unread, depthMax, bytesMax],
+    [days, bytes, unread, groupDays, depthMax, bytesMax],
   ]);
 }

@@ -109,12 +109,13 @@ test("one listener serves all members of a signal, and goes with the last", () =
 
 test("statistics join the transport's numbers, this bus's and elapsed time", async () => {
   const clock = new VirtualClock();
+  const counts = { group: "billing", depth: 30, open: 3, lagMs: 1_500, members: 2 };
   const channel: ChannelStats = {
     channel: "orders",
     partitions: 4,
     logs: [{ priority: "normal", startOffset: 10, endOffset: 110, bytes: 5_000 }],
     delayed: 2,
-    groups: [{ group: "billing", depth: 30, open: 3, lagMs: 1_500, members: 2 }],
+    groups: [{ ...counts, expired: 5, dropped: 6 }],
   };
   const channelCounters = new ChannelCounters();
   const groupCounters = new GroupCounters();
@@ -132,6 +133,7 @@ test("statistics join the transport's numbers, this bus's and elapsed time", asy
   assert.deepEqual([first?.depth, first?.delayed, first?.publishedPerSecond], [100, 2, 25]);
   const group = first?.groups[0];
   assert.deepEqual([group?.depth, group?.open, group?.lagMs, group?.retried], [30, 3, 1_500, 4]);
+  assert.deepEqual([group?.expired, group?.dropped, group?.expiresAtMs], [5, 6, undefined]);
   assert.deepEqual([group?.latencyMs, group?.ackedPerSecond], [{ p50: 50, p99: 99 }, 10]);
   channelCounters.published = 60;
   assert.equal((await reader.read())[0]?.publishedPerSecond, 0);

@@ -13,6 +13,11 @@ export interface ChannelRetention {
   readonly bytes?: number;
   /** "keep" (default): unread messages stay. "drop": retention passes slow groups, counted. */
   readonly unread?: "keep" | "drop";
+  /**
+   * Days after which a group without members holds back nothing any more; announced a third of that
+   * time before. Default 30.
+   */
+  readonly groupDays?: number;
 }
 
 /** What defineChannel() takes. */
@@ -134,8 +139,11 @@ function assertOptions(name: string, options: ChannelOptions<readonly AnyContrac
     whole(partitions as number) && (partitions as number) <= partitionsMax,
     `a whole number from 1 to ${partitionsMax}`,
   );
-  const { days } = retention;
-  check("retention.days", days, Number.isFinite(days) && Number(days) > 0, "a number above 0");
+  for (const option of ["days", "groupDays"] as const) {
+    const days = retention[option];
+    const valid = Number.isFinite(days) && Number(days) > 0;
+    check(`retention.${option}`, days, valid, "a number above 0");
+  }
   count("retention.bytes", retention.bytes);
   oneOf("retention.unread", retention.unread, ["keep", "drop"]);
   count("limits.depthMax", limits.depthMax);

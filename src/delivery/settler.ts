@@ -118,7 +118,7 @@ export class Settler {
     this.unit = new UnitBuilder(environment.random);
     this.tally = new Tally();
     this.#underWay++;
-    void this.#commit({ builder, tally }, builder.toCommitUnit());
+    void this.#commit({ builder, tally }, builder.toCommitUnit(tally.expired));
   }
 
   async #commit(unit: UnitUnderWay, request: CommitUnit): Promise<void> {

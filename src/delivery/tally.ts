@@ -43,7 +43,6 @@ export function reportCommitted(
   counters.retried += tally.retried;
   counters.deadLettered += tally.deadLettered;
   counters.invalid += tally.invalid;
-  counters.expired += tally.expired;
   const nowMs = clock.wallMs();
   let acked = 0;
   for (const { batch, records, outcomes } of unit.settlements) {

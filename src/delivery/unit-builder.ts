@@ -84,8 +84,8 @@ export class UnitBuilder implements RowWriter {
     row.stamp++;
   }
 
-  /** The unit as the transport gets it. */
-  toCommitUnit(): CommitUnit {
+  /** The unit as the transport gets it; `expired` of its messages are settled without a handler. */
+  toCommitUnit(expired: number): CommitUnit {
     const settlements: BatchSettlement[] = this.settled.map(({ batch, positions, outcomes }) => ({
       batch: batch.delivery,
       records: recordsOf(batch, positions),
@@ -95,7 +95,8 @@ export class UnitBuilder implements RowWriter {
     for (const [{ table, key }, { expected, value }] of this.#rows) {
       state.push({ table, key, expected, value });
     }
-    return { sequence: this.sequence, settlements, publishes: this.outgoing.batches, state };
+    const publishes = this.outgoing.batches;
+    return { sequence: this.sequence, settlements, expired, publishes, state };
   }
 
   /** The unit took effect: its rows have this version now, and are let go. */

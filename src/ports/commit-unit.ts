@@ -53,6 +53,8 @@ export interface CommitUnit {
   /** 1, 2, 3 … per subscription, in the order of commit() calls. */
   readonly sequence: number;
   readonly settlements: readonly BatchSettlement[];
+  /** How many of them were settled without a handler, because their time had passed; default 0. */
+  readonly expired?: number;
   /** Outgoing messages: returned by handlers, dead letters, invalid messages. */
   readonly publishes: readonly OutgoingBatch[];
   readonly state: readonly StateChange[];

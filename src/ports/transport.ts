@@ -28,6 +28,8 @@ export interface Retention {
   readonly bytes?: number;
   /** "keep" (default): unread messages stay. "drop": retention passes slow groups, counted. */
   readonly unread?: "keep" | "drop";
+  /** Days after which a group without members counts as living no longer; default 30. */
+  readonly groupDays?: number;
 }
 
 /** A channel as a transport sees it. */
@@ -110,6 +112,15 @@ export interface GroupStats {
   readonly lagMs: number;
   /** Living members over all processes. */
   readonly members: number;
+  /** Messages settled without a handler because their time had passed, since it was created. */
+  readonly expired: number;
+  /** Messages that retention removed before the group settled them, since it was created. */
+  readonly dropped: number;
+  /**
+   * Without members: when retention stops waiting for the group, or did, wall ms; undefined while
+   * it has members, and where groups never expire.
+   */
+  readonly expiresAtMs?: number | undefined;
 }
 
 /** A channel with its logs and groups. */

@@ -59,6 +59,16 @@ export interface LeaseDiagnostics {
   readonly count: number;
 }
 
+/** A group without members expires soon, or did. On `spillway:group`. */
+export interface GroupDiagnostics {
+  readonly channel: string;
+  readonly group: string;
+  /** "expiring": retention still waits for it. "expired": messages may be removed unread. */
+  readonly state: "expiring" | "expired";
+  /** When it expires, or did, in wall milliseconds. */
+  readonly expiresAtMs: number;
+}
+
 /** A handler said something through `context.log`. On `spillway:log`. */
 export interface LogDiagnostics {
   readonly level: "debug" | "info" | "warn" | "error";
@@ -83,5 +93,6 @@ export const diagnostics = {
   deadLetter: channel("spillway:dead-letter"),
   invalid: channel("spillway:invalid"),
   lease: channel("spillway:lease"),
+  group: channel("spillway:group"),
   log: channel("spillway:log"),
 } as const;

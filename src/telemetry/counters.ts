@@ -20,8 +20,6 @@ export class GroupCounters {
   deadLettered = 0;
   /** Messages copied to the invalid-message channel: data or type not understood. */
   invalid = 0;
-  /** Messages settled without a handler because their time had passed. */
-  expired = 0;
   /** Handler calls that threw, timed out or returned something wrong. */
   failed = 0;
   /** Commit units refused because state had changed since it was read. */

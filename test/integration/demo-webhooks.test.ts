@@ -73,7 +73,7 @@ test("a temporary directory is removed; lines are plain where output is piped", 
   assert.match(stdout, /chat service is down/);
   assert.match(
     stdout,
-    /^group +sent +recorded +dead +expired +lost +duplicated +redelivered +retries$/m,
+    /^group +sent +recorded +dead +expired +dropped +lost +doubled +redelivered +retries$/m,
   );
   assert.deepEqual(readdirSync(folder), []);
 });

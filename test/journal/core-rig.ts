@@ -237,6 +237,7 @@ export function unitOf(
     fences: [],
     cursors: [],
     open: [],
+    expired: 0,
     appends: [],
     ...parts,
     state: stateColumnsOf(state),

@@ -52,6 +52,9 @@ type Token = readonly number[];
 /** A group's progress and members. */
 export class MemoryGroup {
   readonly name: string;
+  /** Messages settled because their time had passed. */
+  expired = 0;
+  #dropped = 0;
   readonly #channel: GroupChannel;
   readonly members: Member[] = [];
   readonly #ranges: Range[];
@@ -230,7 +233,9 @@ export class MemoryGroup {
   dropBefore(priority: Priority, offset: number): void {
     const progress = this.#progress[priority];
     for (const open of progress.open.keys()) if (open < offset) progress.open.delete(open);
-    for (; progress.floor < offset; progress.floor++) progress.settled.delete(progress.floor);
+    for (; progress.floor < offset; progress.floor++) {
+      if (!progress.settled.delete(progress.floor)) this.#dropped++;
+    }
   }
 
   stats(wallMs: number): GroupStats {
@@ -244,7 +249,8 @@ export class MemoryGroup {
       depth += Math.max(0, log.endOffset - floor - settled.size);
       for (const { reason } of entries.values()) if (reason !== "in-flight") open++;
     }
-    return { group: this.name, depth, open, lagMs, members: this.members.length };
+    const { name: group, expired, members } = this;
+    return { group, depth, open, lagMs, members: members.length, expired, dropped: this.#dropped };
   }
 
   #isSettled(priority: Priority, offset: number): boolean {

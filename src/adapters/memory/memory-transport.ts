@@ -163,6 +163,7 @@ export class MemoryTransport implements Transport {
     const by = { version, writer: consumer, sequence: unit.sequence };
     for (const change of unit.state) this.state.write(scope, change, by);
     group.settle(consumer, unit.settlements);
+    group.expired += unit.expired ?? 0;
     return { kind: "committed", appended: this.#store(unit.publishes, channels), version };
   }
 

@@ -18,6 +18,7 @@ import {
   checkGroups,
   checkHealth,
   checkSetAside,
+  checkUnread,
 } from "../doctor/journal-checks.ts";
 import { directoryFlag, directoryOf, withJournal } from "../journal-access.ts";
 
@@ -66,7 +67,8 @@ async function examineJournal(call: CommandCall): Promise<readonly Finding[]> {
         checkHealth(transport.health()),
         checkChannels(channels),
         ...checkSetAside(channels),
-        ...checkGroups(channels),
+        ...checkGroups(channels, call.io.clock.wallMs()),
+        checkUnread(channels),
       ];
     });
   } catch (error) {

@@ -13,6 +13,8 @@ export const groupsCommand: Command = {
   description: [
     "Depth is what a group has not settled, open is the part of it that failed or waits behind a",
     "failed one, lag is the age of the oldest of it. Members are counted over all processes.",
+    "Expired and dropped are messages that it never handled: their time had passed, or retention",
+    "removed them.",
   ],
   flags: {
     directory: directoryFlag,
@@ -53,6 +55,8 @@ const columns = [
   { title: "DEPTH", align: "right" },
   { title: "OPEN", align: "right" },
   { title: "LAG", align: "right" },
+  { title: "EXPIRED", align: "right" },
+  { title: "DROPPED", align: "right" },
 ] as const;
 
 function groupsOf(stats: ChannelStats): readonly ChannelGroup[] {
@@ -67,5 +71,7 @@ function rowOf(group: ChannelGroup): readonly string[] {
     formatCount(group.depth),
     formatCount(group.open),
     group.depth === 0 ? "–" : formatDuration(group.lagMs),
+    formatCount(group.expired),
+    formatCount(group.dropped),
   ];
 }

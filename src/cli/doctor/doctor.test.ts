@@ -23,6 +23,7 @@ import {
   checkGroups,
   checkHealth,
   checkSetAside,
+  checkUnread,
   lagMsWarn,
 } from "./journal-checks.ts";
 
@@ -102,6 +103,8 @@ const group = (changes: Partial<GroupStats>): GroupStats => ({
   open: 0,
   lagMs: 0,
   members: 1,
+  expired: 0,
+  dropped: 0,
   ...changes,
 });
 
@@ -125,16 +128,25 @@ test("dead letters and invalid messages warn, with how many and where", () => {
 });
 
 test("a group without members or far behind warns", () => {
-  const idle = checkGroups([stats("orders", 7, [group({ members: 0, depth: 3 })])]);
+  const idle = checkGroups([stats("orders", 7, [group({ members: 0, depth: 3 })])], 0);
   assert.deepEqual(idle.map(statusOf), ["warn"]);
   assert.match(idle[0]?.message ?? "", /nobody reads for billing on orders \(3 wait\)/);
-  const slow = checkGroups([stats("orders", 7, [group({ depth: 1, lagMs: lagMsWarn + 1 })])]);
+  const slow = checkGroups([stats("orders", 7, [group({ depth: 1, lagMs: lagMsWarn + 1 })])], 0);
   assert.match(slow[0]?.message ?? "", /behind: billing on orders \(5 min 0 s\)/);
-  assert.deepEqual(checkGroups([stats("orders", 7, [group({})])]).map(statusOf), ["ok"]);
+  assert.deepEqual(checkGroups([stats("orders", 7, [group({})])], 0).map(statusOf), ["ok"]);
   const many = Array.from({ length: 7 }, (_, index) =>
     group({ group: `g${index}`, members: 0, depth: 1 }),
   );
-  assert.match(checkGroups([stats("orders", 7, many)])[0]?.message ?? "", /and 2 more$/);
+  assert.match(checkGroups([stats("orders", 7, many)], 0)[0]?.message ?? "", /and 2 more$/);
+});
+
+test("how long retention waits for a group without members is said, and what nobody read", () => {
+  const idle = stats("orders", 7, [group({ members: 0, depth: 3, expiresAtMs: 200_000_000 })]);
+  assert.match(checkGroups([idle], 0)[0]?.message ?? "", /\(3 wait, kept for 2 d 7 h more\)/);
+  assert.match(checkGroups([idle], 200_000_000)[0]?.message ?? "", /\(3 wait, no longer kept for/);
+  assert.equal(checkUnread([idle]).message, "nothing expired or was removed");
+  const counted = stats("orders", 7, [group({ expired: 1_200, dropped: 3 })]);
+  assert.equal(checkUnread([counted]).message, "billing on orders (1,200 expired, 3 removed)");
 });
 
 test("a finding is one line", () => {

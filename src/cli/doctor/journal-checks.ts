@@ -1,7 +1,7 @@
 // The checks that ask the journal itself: whether it opens, how it feels, what lies in its
 // dead-letter channels, and whether its groups keep up. Pure but for the transport they are given.
 import { companionSuffixes } from "../../contracts/names.ts";
-import type { ChannelStats, TransportHealth } from "../../ports/transport.ts";
+import type { ChannelStats, GroupStats, TransportHealth } from "../../ports/transport.ts";
 import { formatCount, formatDuration } from "../terminal/number-format.ts";
 import type { Finding } from "./finding.ts";
 
@@ -43,7 +43,7 @@ export function checkSetAside(channels: readonly ChannelStats[]): readonly Findi
 }
 
 /** Whether every group that has work also has somebody who does it, and keeps up. */
-export function checkGroups(channels: readonly ChannelStats[]): readonly Finding[] {
+export function checkGroups(channels: readonly ChannelStats[], wallMs: number): readonly Finding[] {
   const check = "groups";
   const groups = channels.flatMap((stats) =>
     stats.groups.map((group) => ({ ...group, name: `${group.group} on ${stats.channel}` })),
@@ -52,7 +52,9 @@ export function checkGroups(channels: readonly ChannelStats[]): readonly Finding
   const slow = groups.filter((group) => group.members > 0 && group.lagMs > lagMsWarn);
   const findings: Finding[] = [];
   if (idle.length > 0) {
-    const names = idle.map((group) => `${group.name} (${formatCount(group.depth)} wait)`);
+    const names = idle.map((group) => {
+      return `${group.name} (${formatCount(group.depth)} wait${expiryText(group, wallMs)})`;
+    });
     const message = `nobody reads for ${listed(names)}`;
     findings.push({ check, status: "warn", message, remedy: "start their service" });
   }
@@ -68,6 +70,28 @@ export function checkGroups(channels: readonly ChannelStats[]): readonly Finding
   }
   if (findings.length > 0) return findings;
   return [{ check, status: "ok", message: `${formatCount(groups.length)}, none left behind` }];
+}
+
+/** How much longer retention waits for a group without members. */
+function expiryText({ expiresAtMs }: GroupStats, wallMs: number): string {
+  if (expiresAtMs === undefined) return "";
+  if (expiresAtMs <= wallMs) return ", no longer kept for it";
+  return `, kept for ${formatDuration(expiresAtMs - wallMs)} more`;
+}
+
+/** What groups never handled, ever: a count, not a fault, since channels may want it so. */
+export function checkUnread(channels: readonly ChannelStats[]): Finding {
+  const check = "unread";
+  const groups = channels.flatMap(({ channel, groups: own }) =>
+    own
+      .filter(({ expired, dropped }) => expired + dropped > 0)
+      .map(({ group, expired, dropped }) => {
+        const counts = `${formatCount(expired)} expired, ${formatCount(dropped)} removed`;
+        return `${group} on ${channel} (${counts})`;
+      }),
+  );
+  const message = groups.length === 0 ? "nothing expired or was removed" : listed(groups);
+  return { check, status: "ok", message };
 }
 
 function countOf(stats: ChannelStats): number {

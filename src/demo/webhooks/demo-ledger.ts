@@ -23,7 +23,7 @@ export async function makeLedger(
   services: DemoServices,
 ): Promise<readonly LedgerLine[]> {
   const { audit, readModel, notifier, workers } = services;
-  const expired = await expiredByGroup(bus);
+  const unread = await unreadByGroup(bus);
   const told = await tallyOf(bus.read(notifications));
   const found = await tallyOf(bus.read(enriched));
   const line = async (service: Service, recorded: Tally): Promise<LedgerLine> => {
@@ -33,7 +33,7 @@ export async function makeLedger(
       channels,
       recorded,
       deadLettered: await deadLettersOf(bus, group),
-      expired: expired.get(group) ?? 0,
+      ...unread(group),
       redelivered: log.redelivered,
       retries: log.retries,
     });
@@ -43,7 +43,7 @@ export async function makeLedger(
     compareTotals(sent, await readModel.totals(), {
       group: readModel.group,
       channels: readModel.channels,
-      expired: expired.get("read-model") ?? 0,
+      ...unread("read-model"),
       redelivered: readModel.log.redelivered,
       retries: readModel.log.retries,
     }),
@@ -53,7 +53,7 @@ export async function makeLedger(
       channels: deliveryChannelNames,
       recorded: found,
       deadLettered: await deadLettersOf(bus, "enrichment"),
-      expired: workers.expired,
+      ...unread("enrichment"),
       redelivered: workers.log.redelivered,
       retries: workers.log.retries,
     }),
@@ -82,10 +82,16 @@ async function deadLettersOf(bus: Bus, group: GroupName): Promise<Tally> {
   return tally;
 }
 
-async function expiredByGroup(bus: Bus): Promise<ReadonlyMap<string, number>> {
-  const counts = new Map<string, number>();
-  for (const { groups } of (await bus.stats()).channels) {
-    for (const { group, expired } of groups) counts.set(group, (counts.get(group) ?? 0) + expired);
-  }
-  return counts;
+type Unread = Pick<LedgerLine, "expired" | "dropped">;
+
+/** What each group never handled, over all its channels. */
+async function unreadByGroup(bus: Bus): Promise<(group: GroupName) => Unread> {
+  const groups = (await bus.stats()).channels.flatMap((channel) => channel.groups);
+  return (name) => {
+    const own = groups.filter(({ group }) => group === name);
+    return {
+      expired: own.reduce((sum, { expired }) => sum + expired, 0),
+      dropped: own.reduce((sum, { dropped }) => sum + dropped, 0),
+    };
+  };
 }

@@ -98,14 +98,9 @@ class EnrichmentWorker {
 
   async drain(): Promise<void> {
     this.goOn();
-    const statistics = await this.#bus?.stats();
-    let expired = 0;
-    for (const { groups } of statistics?.channels ?? []) {
-      for (const group of groups) if (group.group === "enrichment") expired += group.expired;
-    }
     await this.close();
     this.#report();
-    this.#host.send({ kind: "drained", expired });
+    this.#host.send({ kind: "drained" });
   }
 
   async close(): Promise<void> {

@@ -38,13 +38,19 @@ const tally = (...ids: string[]): Map<string, number> => {
   for (const id of ids) counts.set(id, (counts.get(id) ?? 0) + 1);
   return counts;
 };
-const effects = (recorded: string[], deadLettered: string[] = [], expired = 0): LedgerLine =>
+const effects = (
+  recorded: string[],
+  deadLettered: string[] = [],
+  expired = 0,
+  dropped = 0,
+): LedgerLine =>
   compareEffects(sent, {
     group: "audit",
     channels: ["code"],
     recorded: tally(...recorded),
     deadLettered: tally(...deadLettered),
     expired,
+    dropped,
     redelivered: 2,
     retries: 1,
   });
@@ -63,6 +69,13 @@ test("every sent delivery is recorded, set aside, expired or lost", () => {
   assert.deepEqual(faults(effects(["1", "2"])), [2, 0, 0, 1, 0, 0]);
   assert.deepEqual(faults(effects(["1"], [], 1)), [1, 0, 1, 1, 0, 0]);
   assert.equal(effects(["1", "2", "3"]).expected, 3);
+});
+
+test("what was dropped unread is no loss, and explains no more than is missing", () => {
+  const line = effects([], [], 1, 1);
+  assert.deepEqual([line.expired, line.dropped, line.lost], [1, 1, 1]);
+  const whole = effects(["1", "2", "3"], [], 4, 5);
+  assert.deepEqual([whole.expired, whole.dropped, whole.lost], [0, 0, 0]);
 });
 
 test("an effect that exists twice is found, also as effect and dead letter", () => {
@@ -87,6 +100,7 @@ const totals = (
     group: "read-model",
     channels: ["code"],
     expired: 0,
+    dropped: 0,
     redelivered: 0,
     retries: 0,
   };

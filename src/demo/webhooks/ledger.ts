@@ -1,7 +1,7 @@
 // The ledger: what the services recorded, against what the receiver's list says was sent. Pure: it
-// sees records and lists, no counters of the library except for expired messages, which leave no
-// record. Always true: every sent delivery of a service's channels is counted exactly once, as
-// recorded, dead-lettered, expired or lost.
+// sees records and lists, no counters of the library except for messages that expired or were
+// dropped unread, which leave no record. Always true: every sent delivery of a service's channels
+// is counted exactly once, as recorded, dead-lettered, expired, dropped or lost.
 import type { DeliveryLogContent, LoggedDelivery } from "./delivery-log.ts";
 
 /** How often each delivery was recorded, by id. */
@@ -13,8 +13,9 @@ export interface RecordedEffects {
   readonly channels: readonly string[];
   readonly recorded: Tally;
   readonly deadLettered: Tally;
-  /** From the counters: expired messages leave no record. */
+  /** From the group's counters, because neither leaves a record. */
   readonly expired: number;
+  readonly dropped: number;
   readonly redelivered: number;
   readonly retries: number;
 }
@@ -27,8 +28,11 @@ export interface LedgerLine {
   /** Of these, deliveries with a recorded effect. */
   readonly recorded: number;
   readonly deadLettered: number;
+  /** Their time had passed before a handler saw them. */
   readonly expired: number;
-  /** Neither recorded nor set aside. */
+  /** Removed by retention before they were read. */
+  readonly dropped: number;
+  /** None of these. */
   readonly lost: number;
   /** Effects that exist more than once. */
   readonly duplicated: number;
@@ -52,14 +56,12 @@ export function compareEffects(sent: DeliveryLogContent, effects: RecordedEffect
     else if (deadLettered.has(id)) setAside++;
     else missing++;
   }
-  const expired = Math.min(effects.expired, missing);
   return {
     group: effects.group,
     expected: expected.length,
     recorded: done,
     deadLettered: setAside,
-    expired,
-    lost: missing - expired,
+    ...accountFor(missing, effects),
     duplicated: surplus(recorded) + surplus(deadLettered) + overlap(recorded, deadLettered),
     unexpected: strangers(sent, recorded) + strangers(sent, deadLettered),
     redelivered: effects.redelivered,
@@ -101,19 +103,27 @@ export function compareTotals(
   for (const [key, found] of totals) {
     if (!expected.has(key) && !perhaps.has(key)) unexpected += found.deliveries;
   }
-  const expired = Math.min(effects.expired, missing);
   return {
     group: effects.group,
     expected: count,
     recorded: count - missing,
     deadLettered: 0,
-    expired,
-    lost: missing - expired,
+    ...accountFor(missing, effects),
     duplicated,
     unexpected,
     redelivered: effects.redelivered,
     retries: effects.retries,
   };
+}
+
+/** What became of deliveries without a record, as far as the group's counters say. */
+function accountFor(
+  missing: number,
+  counted: Pick<RecordedEffects, "expired" | "dropped">,
+): Pick<LedgerLine, "expired" | "dropped" | "lost"> {
+  const expired = Math.min(counted.expired, missing);
+  const dropped = Math.min(counted.dropped, missing - expired);
+  return { expired, dropped, lost: missing - expired - dropped };
 }
 
 function totalsOf(

@@ -40,8 +40,6 @@ interface RunningWorker extends Worker {
 export class WorkerPool {
   /** The calls of all workers together. */
   readonly log = new CallLog();
-  /** Messages that expired before a worker handled them. */
-  expired = 0;
   /** Resolves when a worker fails. */
   readonly failure: Promise<SpillwayError>;
   readonly #options: WorkerPoolOptions;
@@ -134,7 +132,6 @@ export class WorkerPool {
       case "hanging":
         return this.#hanging.resolve(worker);
       case "drained":
-        this.expired += report.expired;
         return;
       case "failed":
         this.#failed(worker, `${report.code}: ${report.message}`);

@@ -23,5 +23,5 @@ export type WorkerReport =
   | { readonly kind: "called"; readonly calls: readonly (readonly [id: string, attempt: number])[] }
   /** Look-ups hang now. */
   | { readonly kind: "hanging" }
-  | { readonly kind: "drained"; readonly expired: number }
+  | { readonly kind: "drained" }
   | { readonly kind: "failed"; readonly code: string; readonly message: string };

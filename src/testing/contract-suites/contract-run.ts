@@ -214,8 +214,9 @@ export class ContractRun {
   commit(consumer: Consumer, unit: UnitDraft): Promise<CommitResult> {
     const sequence = (this.#sequences.get(consumer) ?? 0) + 1;
     this.#sequences.set(consumer, sequence);
-    const { settle = [], publishes = [], state = [] } = unit;
-    return consumer.commit({ sequence, settlements: settlementsOf(settle), publishes, state });
+    const { settle = [], publishes = [], state = [], expired = 0 } = unit;
+    const settlements = settlementsOf(settle);
+    return consumer.commit({ sequence, settlements, expired, publishes, state });
   }
 
   /** Commits and asserts that the unit was accepted. */

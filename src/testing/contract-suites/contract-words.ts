@@ -31,6 +31,7 @@ export interface UnitDraft {
   readonly settle?: readonly (readonly [Taken, Outcome])[];
   readonly publishes?: readonly OutgoingBatch[];
   readonly state?: readonly StateChange[];
+  readonly expired?: number;
 }
 
 /** Done. */

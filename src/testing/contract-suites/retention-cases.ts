@@ -75,6 +75,7 @@ export const retentionCases: readonly ContractCase[] = [
       await consumer.close();
       const next = await run.join("one", "group");
       assert.equal((await run.take(next, 20))[0]?.offset, 20);
+      assert.equal((await run.groupStatsOf("one", "group")).dropped, 0);
     },
   },
   {
@@ -108,6 +109,8 @@ export const retentionCases: readonly ContractCase[] = [
       await publishBatches(run, 20);
       await untilRemoved(run);
       const start = await startOffsetOf(run);
+      const { logs, groups } = await run.statsOf("one");
+      assert.equal(groups[0]?.dropped, logs[0]?.startOffset, "what the group missed is counted");
       const [first] = await run.take(consumer, 1);
       assert.ok((first?.offset ?? 0) >= start, `delivery starts at ${start} or later`);
       await run.ack(consumer, [first as Taken]);

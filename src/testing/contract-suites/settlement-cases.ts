@@ -225,6 +225,25 @@ export const settlementCases: readonly ContractCase[] = [
     },
   },
   {
+    name: "settlement: what expired is counted for the group, by all its members, over a restart",
+    requires: ["durable"],
+    refusal: restartRefusal,
+    async run(run) {
+      await run.declare("one");
+      await run.publish("one", numbered("m", 5));
+      const first = await run.join("one", "group");
+      const settle = (await run.take(first, 3)).map((one) => [one, acked] as const);
+      await run.commitAll(first, { settle, expired: 2 });
+      await run.restart();
+      await run.declare("one");
+      const second = await run.join("one", "group");
+      const rest = (await run.take(second, 2)).map((one) => [one, acked] as const);
+      await run.commitAll(second, { settle: rest, expired: 1 });
+      const { expired, dropped } = await run.groupStatsOf("one", "group");
+      assert.deepEqual([expired, dropped], [3, 0]);
+    },
+  },
+  {
     name: "settlement: open messages survive a restart with attempt, due time and reason",
     requires: ["durable", "individualSettlement"],
     refusal: restartRefusal,

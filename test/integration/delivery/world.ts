@@ -15,7 +15,7 @@ import { seededRandom } from "../../../src/kernel/random.ts";
 import { jsonCodec } from "../../../src/message/codec.ts";
 import { type Envelope, envelopeAt } from "../../../src/message/envelope.ts";
 import type { StateStore } from "../../../src/ports/state-store.ts";
-import type { Consumer, Transport } from "../../../src/ports/transport.ts";
+import type { Consumer, GroupStats, Transport } from "../../../src/ports/transport.ts";
 import { ChannelCounters, GroupCounters } from "../../../src/telemetry/counters.ts";
 import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 import { Delivery } from "../../../src/delivery/delivery.ts";
@@ -185,12 +185,17 @@ export class World {
 
   /** How many messages of "orders" a group has not settled, and how many of them are open. */
   async depth(group = "g"): Promise<{ readonly depth: number; readonly open: number }> {
+    const { depth, open } = await this.stats(group);
+    return { depth, open };
+  }
+
+  /** What the transport counts for a group. */
+  async stats(group = "g"): Promise<GroupStats> {
     const channels = await this.transport.stats();
     const stats = channels
       .find((each) => each.channel === "orders")
       ?.groups.find((each) => each.group === group);
-    assert.ok(stats !== undefined);
-    return { depth: stats.depth, open: stats.open };
+    return stats ?? assert.fail(`no group ${group}`);
   }
 
   /** Ends every subscription and the transport. */

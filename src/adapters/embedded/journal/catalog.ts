@@ -276,6 +276,6 @@ function logKey(channel: number, lane: number): number {
 }
 
 function retentionText(retention: Retention): string {
-  const { days, bytes, unread } = retention;
-  return JSON.stringify({ days, bytes, unread });
+  const { days, bytes, unread, groupDays } = retention;
+  return JSON.stringify({ days, bytes, unread, groupDays });
 }

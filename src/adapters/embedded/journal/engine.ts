@@ -64,6 +64,8 @@ export interface EngineUnit {
   readonly fences: readonly Fence[];
   readonly cursors: readonly CursorMove[];
   readonly open: readonly OpenRow[];
+  /** Messages among those settled whose time had passed; counted for the group. */
+  readonly expired: number;
   /** What changes of the group's state; undefined: nothing. */
   readonly state: StateColumns | undefined;
   readonly appends: readonly EncodedAppend[];
@@ -147,6 +149,15 @@ export type EngineNotice =
   | { readonly kind: "granted"; readonly member: number; readonly grants: readonly RangeGrant[] }
   | { readonly kind: "revoke"; readonly member: number; readonly ranges: readonly number[] }
   | { readonly kind: "lost"; readonly member: number; readonly ranges: readonly number[] }
+  | {
+      /** A group without members: retention will not wait for it much longer, or does not now. */
+      readonly kind: "group";
+      readonly channel: string;
+      readonly group: string;
+      readonly state: "expiring" | "expired";
+      /** When retention passes it, or began to; wall ms. */
+      readonly expiresAtMs: number;
+    }
   | {
       readonly kind: "health";
       readonly status: "ok" | "degraded" | "failed";

@@ -61,7 +61,11 @@ export class Groups {
   /** Somebody of these groups lives: retention waits for them. */
   seen(groups: Iterable<number>, wallMs: number): void {
     for (const group of groups) {
-      this.#writer.run("UPDATE grp SET seen_at = ? WHERE id = ?", wallMs, group);
+      this.#writer.run(
+        "UPDATE grp SET seen_at = ?, warned_at = 0, ended_at = 0 WHERE id = ?",
+        wallMs,
+        group,
+      );
     }
   }
 

@@ -3,7 +3,7 @@
 import type { EngineNotice } from "./engine.ts";
 
 /** The causes of a state that is not "ok". */
-export type HealthCause = "wal" | "busy" | "io" | "damage" | "tail" | "doubt";
+export type HealthCause = "wal" | "busy" | "io" | "damage" | "tail" | "doubt" | "groups";
 
 /** See the head of this file. */
 export class Health {

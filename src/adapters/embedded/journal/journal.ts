@@ -17,6 +17,7 @@ import type {
   EngineUnit,
   EngineUnitResult,
 } from "./engine.ts";
+import { GroupExpiry } from "./group-expiry.ts";
 import { Groups, selectionText } from "./groups.ts";
 import { Health } from "./health.ts";
 import { LogEnds } from "./log-ends.ts";
@@ -64,6 +65,7 @@ export class Journal {
   readonly stats: Stats;
   readonly retention: Retention;
   readonly copies: CursorCopies;
+  readonly expiry: GroupExpiry;
   readonly #units: Units;
   readonly #tail: TailKeeper;
   /** Ranges and members to give up that the lock held up; at most one each a member or revoke. */
@@ -91,6 +93,7 @@ export class Journal {
     this.stats = new Stats({ writer, catalog, clock });
     this.retention = new Retention(writer, catalog, clock);
     this.health = new Health(notify);
+    this.expiry = new GroupExpiry({ writer, catalog, clock, health: this.health, notify });
     this.#tail = new TailKeeper({ writer, catalog, health: this.health, options });
     this.#tail.start(readTail(options.directory).state !== "read");
     this.ends = new LogEnds(writer, notify);

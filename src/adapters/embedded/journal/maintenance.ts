@@ -84,6 +84,7 @@ export class Maintenance {
         if (journal.retention.step()) this.#retentionAtMs = nowMs + retentionBusyMs;
       });
     }
+    if (nowMs >= journal.expiry.dueAtMs) this.#attempt(() => journal.expiry.step());
     if (nowMs >= this.#giveBack.dueAtMs) this.#attempt(() => this.#giveBack.step());
     if (!this.#failed) journal.health.clear("busy");
     return this.waitMs();
@@ -91,11 +92,10 @@ export class Maintenance {
 
   /** Milliseconds until tick() has something to do. */
   waitMs(): number {
-    const { environment, health } = this.#journal;
+    const { environment, expiry, health } = this.#journal;
     const nowMs = environment.clock.monotonicMs();
-    const { dueAtMs: giveBackAtMs } = this.#giveBack;
-    const dueAt = Math.min(this.#beatAtMs, this.#pollAtMs, this.#retentionAtMs, giveBackAtMs);
-    const waits = [dueAt - nowMs];
+    const ownAtMs = Math.min(this.#beatAtMs, this.#pollAtMs, this.#retentionAtMs);
+    const waits = [Math.min(ownAtMs, this.#giveBack.dueAtMs, expiry.dueAtMs) - nowMs];
     if (health.appendsStopped) waits.push(walRetryMs);
     // Delayed messages are appends too: they wait with the publishers.
     const idle = this.#failed || health.appendsStopped;

@@ -20,6 +20,9 @@ const toFormat1 = `
 BEGIN;
 DROP TABLE gap;
 DROP TABLE cursor_copy;
+ALTER TABLE grp DROP COLUMN expired;
+ALTER TABLE grp DROP COLUMN warned_at;
+ALTER TABLE grp DROP COLUMN ended_at;
 ALTER TABLE state RENAME TO state_2;
 CREATE TABLE state (
   grp INTEGER NOT NULL, name TEXT NOT NULL, key TEXT NOT NULL, version INTEGER NOT NULL,

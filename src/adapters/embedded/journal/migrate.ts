@@ -16,6 +16,9 @@ import { cursorCopyTable, gapTable, stateTables } from "./schema.ts";
 const steps: Readonly<Record<number, string>> = {
   1: `
 ${gapTable}
+ALTER TABLE grp ADD COLUMN expired INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE grp ADD COLUMN warned_at REAL NOT NULL DEFAULT 0;
+ALTER TABLE grp ADD COLUMN ended_at REAL NOT NULL DEFAULT 0;
 ALTER TABLE state RENAME TO state_1;
 ${stateTables}
 INSERT INTO state_table (grp, name) SELECT DISTINCT grp, name FROM state_1;

@@ -108,6 +108,8 @@ describe("retention", () => {
     rig.core.handle("leave", { member });
     clock.pass(29 * dayMs);
     sweep();
+    clock.pass(9 * dayMs);
+    sweep();
     assert.deepEqual(data(), ["2", "3"]);
     clock.pass(2 * dayMs);
     sweep();

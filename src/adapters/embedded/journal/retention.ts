@@ -9,8 +9,6 @@ import type { Writer } from "./writer.ts";
 
 /** Days that a channel keeps without saying so. */
 export const retentionDaysDefault = 7;
-/** A group without members counts as living for this long. */
-export const groupExpiryMs = 30 * 86_400_000;
 /** Most batches of one log that one transaction deletes. */
 const batchesAtOnce = 16;
 /** Most channels that one step looks at, besides those that had something to delete before. */
@@ -28,7 +26,7 @@ interface BatchRow {
 
 interface GroupRow {
   id: number;
-  seen_at: number;
+  ended_at: number;
   members: number;
 }
 
@@ -111,7 +109,7 @@ export class Retention {
     for (const row of rows) {
       const mayGo = row.appended_at < before || bytes > bytesMax;
       if (!mayGo || row.base + row.count >= head.end) break;
-      readers ??= this.#readers(head, wallMs);
+      readers ??= this.#readers(head);
       const missed = this.#missed(head, row, readers);
       if (missed === undefined) break;
       deletions.push({ ...row, missed });
@@ -120,15 +118,15 @@ export class Retention {
     return deletions;
   }
 
-  #readers(head: LogHead, wallMs: number): Reader[] {
+  #readers(head: LogHead): Reader[] {
     const { channel } = head;
     const groups = this.#writer.all<GroupRow>(
-      "SELECT id, seen_at, (SELECT count(*) FROM member WHERE member.grp = grp.id) AS members " +
+      "SELECT id, ended_at, (SELECT count(*) FROM member WHERE member.grp = grp.id) AS members " +
         "FROM grp WHERE channel = ?",
       channel.id,
     );
-    return groups.map(({ id, seen_at: seenAtMs, members }) => {
-      const living = members > 0 || seenAtMs >= wallMs - groupExpiryMs;
+    return groups.map(({ id, ended_at: endedAtMs, members }) => {
+      const living = members > 0 || endedAtMs === 0;
       const positions = new Float64Array(channel.partitions);
       const rows = this.#writer.all<{ range: number; position: number }>(
         "SELECT range, position FROM cursor WHERE grp = ? AND log = ?",

@@ -60,6 +60,8 @@ CREATE INDEX batch_given ON batch (log, base) WHERE given = 1;
 CREATE TABLE grp (
   id INTEGER PRIMARY KEY, channel INTEGER NOT NULL, name TEXT NOT NULL, selection TEXT NOT NULL,
   seen_at REAL NOT NULL, dropped INTEGER NOT NULL, crc INTEGER NOT NULL,
+  expired INTEGER NOT NULL DEFAULT 0, warned_at REAL NOT NULL DEFAULT 0,
+  ended_at REAL NOT NULL DEFAULT 0,
   UNIQUE (channel, name)
 ) STRICT;
 CREATE TABLE cursor (

@@ -6,6 +6,7 @@ import type { Clock } from "../../../kernel/clock.ts";
 import type { ChannelStats, GroupStats } from "../../../ports/transport.ts";
 import { type Catalog, type Channel, type LogHead, priorityOf } from "./catalog.ts";
 import { decodeOpen, viewOf } from "./format.ts";
+import { expiryOf, type GroupAge } from "./group-expiry.ts";
 import { batchAtOrBeforeSql } from "./positions.ts";
 import { countDelayed } from "./timers.ts";
 import type { Writer } from "./writer.ts";
@@ -20,10 +21,12 @@ interface Unread {
   readonly oldestAtMs: number | undefined;
 }
 
-interface GroupRow {
+interface GroupRow extends GroupAge {
   id: number;
   name: string;
   members: number;
+  expired: number;
+  dropped: number;
 }
 
 /** See the head of this file. */
@@ -50,7 +53,8 @@ export class Stats {
     return this.#catalog.channels().map((channel) => {
       const heads = this.#catalog.heads(channel);
       const groups = this.#writer.all<GroupRow>(
-        "SELECT id, name, (SELECT count(*) FROM member WHERE member.grp = grp.id) AS members " +
+        "SELECT id, name, seen_at, warned_at, ended_at, expired, dropped, " +
+          "(SELECT count(*) FROM member WHERE member.grp = grp.id) AS members " +
           "FROM grp WHERE channel = ? ORDER BY name",
         channel.id,
       );
@@ -89,8 +93,11 @@ export class Stats {
         oldestAtMs = Math.min(oldestAtMs, this.#storedAtMs(head, first.base) ?? wallMs);
       }
     }
-    const { name: group, members } = row;
-    return { group, depth, open, lagMs: Math.max(0, wallMs - oldestAtMs), members };
+    const { name: group, members, expired, dropped } = row;
+    const lagMs = Math.max(0, wallMs - oldestAtMs);
+    const waits = members === 0 && channel.retention.unread !== "drop";
+    const expiresAtMs = waits ? expiryOf(row, channel) : undefined;
+    return { group, depth, open, lagMs, members, expired, dropped, expiresAtMs };
   }
 
   #unread(group: number, channel: Channel, head: LogHead): Unread {

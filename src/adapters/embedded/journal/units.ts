@@ -133,6 +133,10 @@ export class Units {
   }
 
   #settle(unit: EngineUnit, member: LocalMember): void {
+    if (unit.expired > 0) {
+      const sql = "UPDATE grp SET expired = expired + ? WHERE id = ?";
+      this.#writer.run(sql, unit.expired, member.group);
+    }
     if (unit.cursors.length === 0 && unit.open.length === 0) return;
     const channel = this.#catalog.channel(member.channelName);
     for (const { priority, range, position } of unit.cursors) {

@@ -18,8 +18,9 @@ import type {
   TransportEnvironment,
   TransportHealth,
 } from "../../../ports/transport.ts";
+import { diagnostics, type GroupDiagnostics } from "../../../telemetry/channels.ts";
 import { createDirectEngine } from "../journal/direct-engine.ts";
-import type { Engine } from "../journal/engine.ts";
+import type { Engine, EngineNotice } from "../journal/engine.ts";
 import { engineOptionsOf, type ResolvedOptions } from "../options.ts";
 import { ChannelFeeds } from "./channel-feed.ts";
 import { GroupCommit } from "./group-commit.ts";
@@ -104,6 +105,7 @@ export class EmbeddedTransport implements Transport {
     engine.onNotice = (notice) => {
       if (notice.kind === "advanced") this.#parts?.feeds.advanced(notice.logs);
       else if (notice.kind === "health") this.#health.told(notice);
+      else if (notice.kind === "group") reportGroup(notice);
       else this.#members.told(notice);
     };
     engine.onStopped = (cause) => this.#failed(cause);
@@ -260,4 +262,14 @@ export class EmbeddedTransport implements Transport {
       await engine.terminate();
     }
   }
+}
+
+function reportGroup({
+  channel,
+  group,
+  state,
+  expiresAtMs,
+}: Extract<EngineNotice, { readonly kind: "group" }>): void {
+  if (!diagnostics.group.hasSubscribers) return;
+  diagnostics.group.publish({ channel, group, state, expiresAtMs } satisfies GroupDiagnostics);
 }

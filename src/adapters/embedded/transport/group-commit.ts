@@ -51,6 +51,7 @@ const plainAppend: UnitHead = {
   fences: [],
   cursors: [],
   open: [],
+  expired: 0,
   state: undefined,
 };
 

@@ -6,7 +6,7 @@ import { ClosedError } from "../../../errors/spillway-error.ts";
 import type { CancelTimer, Clock } from "../../../kernel/clock.ts";
 import { PassingSet } from "../../../kernel/passing-map.ts";
 import type { Priority } from "../../../message/envelope.ts";
-import type { CommitResult, CommitUnit, StateChange } from "../../../ports/commit-unit.ts";
+import type { CommitResult, CommitUnit } from "../../../ports/commit-unit.ts";
 import type { Consumer, DeliveryBatch } from "../../../ports/transport.ts";
 import type { Engine, RangeGrant } from "../journal/engine.ts";
 import { stateColumnsOf } from "../journal/state-columns.ts";
@@ -148,7 +148,7 @@ export class GroupConsumer implements Consumer {
     const plan = this.#tracker.plan(unit.settlements);
     this.#callersUnits++;
     try {
-      return await this.#send(plan, unit.sequence, unit.state, batches);
+      return await this.#send(plan, unit, batches);
     } finally {
       this.#callersUnits--;
     }
@@ -156,15 +156,15 @@ export class GroupConsumer implements Consumer {
 
   #send(
     plan: UnitPlan,
-    sequence: number,
-    state: readonly StateChange[],
+    { sequence, state, expired = 0 }: Omit<CommitUnit, "settlements" | "publishes">,
     batches: readonly PreparedBatch[],
   ): Promise<CommitResult> {
     const generation = this.#generation;
     const { member } = this.#identity;
     const { fences, cursors, open } = plan;
     const columns = stateColumnsOf(state);
-    const head = { member, generation, sequence, fences, cursors, open, state: columns };
+    const settled = { fences, cursors, open, expired, state: columns };
+    const head = { member, generation, sequence, ...settled };
     const sent = this.#settled(this.#environment.groupCommit.commit(head, batches), plan);
     this.#sending.add(sent);
     const forget = (): boolean => this.#sending.delete(sent);
@@ -229,7 +229,7 @@ export class GroupConsumer implements Consumer {
     if (this.#poisoned || this.#failure !== undefined || !ownership.quiet || !lagging) {
       return undefined;
     }
-    return this.#send(this.#tracker.planAdvance(), 0, [], []);
+    return this.#send(this.#tracker.planAdvance(), { sequence: 0, state: [] }, []);
   }
 
   close(): Promise<void> {

@@ -132,7 +132,7 @@ test("state rows are checked, and entries come in pages, in key order", async (t
   const scope = { channel: "one", group: "group" };
   const state = new StateReader(reader.connection);
   assert.deepEqual(state.read(scope, "t", "k"), { value: undefined, version: 0 });
-  writer.exec("INSERT INTO grp VALUES (9, 1, 'group', '', 0, 0, 0); BEGIN");
+  writer.exec("INSERT INTO grp VALUES (9, 1, 'group', '', 0, 0, 0, 0, 0, 0); BEGIN");
   writer.exec("INSERT INTO state_table VALUES (1, 9, 't'), (2, 9, 't2')");
   const insert = writer.prepare("INSERT INTO state VALUES (?, ?, 7, ?, ?)");
   const put = (table: string, key: string, value: string): unknown =>
