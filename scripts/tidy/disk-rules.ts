@@ -36,6 +36,8 @@ const readingAllowed: Readonly<Record<string, readonly string[]>> = {
   "src/adapters/embedded/journal/wal-readers.ts": ["readFileSync", "readlinkSync"],
   // The directory itself, to sync the names in it.
   "src/adapters/embedded/journal/sync-directory.ts": ["closeSync", "fsyncSync", "openSync"],
+  // In a process of its own, before it opens any connection.
+  "src/adapters/embedded/loss/accept-process.ts": ["copyFileSync"],
   // The file `tail`, which is not SQLite's.
   "src/adapters/embedded/journal/tail-file.ts": [
     "closeSync",

@@ -10,7 +10,7 @@ import { databasePath, restoringPath } from "../journal/directory.ts";
 import { prepareDirectory } from "../journal/directory-access.ts";
 import { syncDirectory } from "../journal/sync-directory.ts";
 import { TailFile, tailPath } from "../journal/tail-file.ts";
-import { tailLogsSql, TailLogs } from "../journal/tail-keeper.ts";
+import { tailLogsSql, TailLogs } from "../journal/tail-logs.ts";
 import { Statements } from "./statements.ts";
 
 /** See the head of this file. */

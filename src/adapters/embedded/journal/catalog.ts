@@ -5,6 +5,7 @@ import { SpillwayError } from "../../../errors/spillway-error.ts";
 import { type Priority, priorities } from "../../../message/envelope.ts";
 import type { ChannelDeclaration, Retention } from "../../../ports/transport.ts";
 import { checkRowCrc } from "./format-crc.ts";
+import { insertGap, lostLog } from "./gaps.ts";
 import { channelCrc, logCrc } from "./row-checksums.ts";
 import type { Writer, WriterCache } from "./writer.ts";
 
@@ -154,14 +155,20 @@ export class Catalog implements WriterCache {
   head(channel: Channel, lane: number): LogHead {
     const known = this.#heads.get(logKey(channel.id, lane)) ?? this.existing(channel, lane);
     if (known !== undefined) return known;
-    const crc = logCrc(channel.id, lane, 0, 0, 0, 0, 0);
-    this.#writer.run(
+    const lost = lostLog(this.#writer, channel.name, lane);
+    const end = lost?.end ?? 0;
+    const log = this.#writer.insert(
       "INSERT INTO log (channel, lane, start, end, bytes, appended_at, last_crc, crc) " +
-        "VALUES (?, ?, 0, 0, 0, 0, 0, ?)",
+        "VALUES (?, ?, 0, ?, 0, 0, 0, ?)",
       channel.id,
       lane,
-      crc,
+      end,
+      logCrc(channel.id, lane, 0, end, 0, 0, 0),
     );
+    if (lost !== undefined) {
+      const reason = "lost";
+      insertGap(this.#writer, { log, base: 0, count: end, reason, noted_at: lost.notedAtMs });
+    }
     return this.existing(channel, lane) as LogHead;
   }
 

@@ -245,7 +245,6 @@ export class Journal {
       // The others notice the silence; what was acknowledged is stored either way.
       if (!(error instanceof SpillwayError)) throw error;
     } finally {
-      this.#tail.close();
       this.writer.close();
     }
   }

@@ -57,6 +57,17 @@ export function openCrc(
   return rowCrc([group, log, range, base], entries);
 }
 
+/** Row of gap. */
+export function gapCrc(
+  log: number,
+  base: number,
+  count: number,
+  reason: string,
+  notedAtMs: number,
+): number {
+  return rowCrc([log, base, count, reason, notedAtMs]);
+}
+
 /** Row of lease. */
 export function leaseCrc(group: number, range: number, epoch: number, member: number): number {
   return rowCrc([group, range, epoch, member]);

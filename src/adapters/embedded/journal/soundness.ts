@@ -23,7 +23,7 @@ import { needsRollback, resultCodeOf } from "./sqlite-errors.ts";
 import { compareTail } from "./tail-compare.ts";
 import { readTail, type TailReading } from "./tail-file.ts";
 import type { TailLog } from "./tail-format.ts";
-import { tailLogsSql } from "./tail-keeper.ts";
+import { readTailLogs } from "./tail-logs.ts";
 
 /** Up to this size all of SQLite's structure is looked at, above it only the small tables'. */
 export const structureBytesMax = 67_108_864;
@@ -164,14 +164,11 @@ class Inspection {
   }
 
   #logs(): TailLog[] {
-    const { rows, failure } = this.#snapshot.read<{
-      id: number;
-      lane: number;
-      end: number;
-      name: string;
-    }>(tailLogsSql);
-    if (failure !== undefined) throw unreadableJournal(this.#directory, failure);
-    return rows.map(({ id, lane, end, name }) => ({ log: id, channel: name, lane, end }));
+    return readTailLogs((sql) => {
+      const { rows, failure } = this.#snapshot.read(sql);
+      if (failure !== undefined) throw unreadableJournal(this.#directory, failure);
+      return rows;
+    });
   }
 
   #meta(reasons: string[]): { incarnation: string; commit: number } {

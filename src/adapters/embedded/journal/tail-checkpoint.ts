@@ -4,7 +4,7 @@
 import type { Clock } from "../../../kernel/clock.ts";
 import type { Connection } from "./connection.ts";
 import { TailFile } from "./tail-file.ts";
-import { TailLogs, tailLogsSql } from "./tail-keeper.ts";
+import { readTailLogs, TailLogs } from "./tail-logs.ts";
 
 /** How often the file is synced at most. */
 const syncIntervalMs = 1_000;
@@ -23,7 +23,7 @@ export class CheckpointTail {
   readonly #incarnation: string;
   readonly #file: TailFile | undefined;
   readonly #selectMeta: Statement;
-  readonly #selectLogs: Statement;
+  readonly #connection: Connection;
   #syncedAtMs: number;
   #before: Before | undefined;
 
@@ -39,7 +39,7 @@ export class CheckpointTail {
     this.#relaxed = options.durability === "relaxed";
     this.#syncedAtMs = options.clock.monotonicMs();
     this.#selectMeta = connection.prepare("SELECT value FROM meta WHERE name = ?");
-    this.#selectLogs = connection.prepare(tailLogsSql);
+    this.#connection = connection;
     this.#incarnation = this.#meta("incarnation");
     const { slot } = new TailLogs(this.#incarnation);
     // The writer made it before this thread was started.
@@ -81,10 +81,8 @@ export class CheckpointTail {
 
   #logs(commit: number): TailLogs {
     const logs = new TailLogs(this.#incarnation);
-    for (const row of this.#selectLogs.all()) {
-      const [log, lane, end] = [row["id"], row["lane"], row["end"]].map(Number);
-      logs.set(log ?? 0, lane ?? 0, end ?? 0, commit, () => String(row["name"]));
-    }
+    const rows = readTailLogs((sql) => this.#connection.prepare(sql).all());
+    for (const { log, channel, lane, end } of rows) logs.set(log, lane, end, commit, () => channel);
     return logs;
   }
 }

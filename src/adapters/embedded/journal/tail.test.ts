@@ -17,7 +17,7 @@ import {
 } from "../../../../test/journal/core-rig.ts";
 import { readTail, tailPath } from "./tail-file.ts";
 import { readSlot, slotBytes, type Tail, TailSlot } from "./tail-format.ts";
-import { TailLogs, tailLogsMax } from "./tail-keeper.ts";
+import { TailLogs, tailLogsMax } from "./tail-logs.ts";
 
 function endsOf(tail: Tail | undefined): Record<string, number> {
   return Object.fromEntries(

@@ -32,6 +32,10 @@ export interface WriterCache {
   committed?(): void;
   /** The transaction left nothing behind: what was kept of it is void. */
   rolledBack(): void;
+  /** The connection is about to be closed; statements still work unless `failure` is set. */
+  closing?(failure: SpillwayError | undefined): void;
+  /** The connection is closed. */
+  closed?(): void;
 }
 
 const pauseMsMin = 0.05;
@@ -149,9 +153,11 @@ export class Writer {
 
   /** Closes the connection; nothing can be written any more. */
   close(): void {
+    for (const cache of this.#caches) cache.closing?.(this.failure);
     this.failure ??= new SpillwayError("CLOSED", "the journal is closed");
     this.#statements.clear();
     if (this.connection.isOpen) this.connection.close();
+    for (const cache of this.#caches) cache.closed?.();
   }
 
   #prepare(sql: string): StatementSync {
