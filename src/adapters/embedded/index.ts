@@ -12,7 +12,8 @@ export type { BackupProgress, BackupReport } from "./backup/take-backup.ts";
 export type { FindingKind, InspectionFinding } from "./inspection/finding.ts";
 export { verifyJournal, type VerifyOptions } from "./inspection/verify-journal.ts";
 export type { VerifyProgress, VerifyReport, VerifyStep } from "./inspection/verify-report.ts";
-export { acceptLoss, type AcceptedLoss, type LostRange } from "./loss/accept-loss.ts";
+export { acceptLoss } from "./loss/accept-loss.ts";
+export type { AcceptedLoss, LostRange } from "./loss/accepted-loss.ts";
 export type { EmbeddedOptions } from "./options.ts";
 
 /**

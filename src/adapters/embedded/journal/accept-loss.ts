@@ -30,7 +30,7 @@ export interface LossAccepted extends TailDifference {
   readonly commitBefore: number;
 }
 
-/** Accepts the loss of a journal that was found damaged; throws where more than its end is wrong. */
+/** Accepts the loss; throws JOURNAL_DAMAGED where more than the journal's end is wrong. */
 export function acceptLossOf(
   directory: string,
   damage: JournalDamage,

@@ -10,13 +10,7 @@ import { inspectJournal } from "../journal/soundness.ts";
 import { readTail } from "../journal/tail-file.ts";
 import { serveTask } from "../task/task-process.ts";
 import { SpillwayError } from "../../../errors/spillway-error.ts";
-import type { AcceptedLoss } from "./accept-loss.ts";
-
-/** What is asked of this process. */
-export interface AcceptLossRequest {
-  readonly directory: string;
-  readonly busyTimeoutMs: number;
-}
+import type { AcceptedLoss, AcceptLossRequest } from "./accepted-loss.ts";
 
 const nothing: AcceptedLoss = {
   accepted: false,
