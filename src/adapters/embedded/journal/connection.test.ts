@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile, execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -68,6 +68,21 @@ describe("connection factory", () => {
     const tables = new DatabaseSync(databasePath(copy));
     assert.equal(tables.prepare("SELECT count(*) AS n FROM sqlite_schema").get()?.["n"], 0);
     tables.close();
+  });
+
+  test("nothing can be looked at before the journal is in its mode and has tables", () => {
+    for (const mode of ["delete", "wal"]) {
+      const directoryOfMode = join(directory, mode);
+      mkdirSync(directoryOfMode);
+      const making = new DatabaseSync(databasePath(directoryOfMode));
+      // Its first page, as the writer makes it, and no more.
+      making.exec(`PRAGMA page_size = 16384; PRAGMA auto_vacuum = 2; PRAGMA journal_mode = wal`);
+      making.exec(`PRAGMA journal_mode = ${mode}; VACUUM`);
+      making.close();
+      const never = coded("JOURNAL_FORMAT", /never finished/);
+      assert.throws(() => openConnection(directoryOfMode, "inspector", options), never);
+      openConnection(directoryOfMode, "writer", options).close();
+    }
   });
 
   test("refuses a newer format and leaves the file as it is", () => {

@@ -141,20 +141,23 @@ function assertNotBeingRestored(directory: string): void {
  */
 function assertOwnFormat(path: string, role: ConnectionRole): void {
   try {
-    assertFormat(path, true);
+    // What is not in WAL mode yet cannot be looked at as a journal.
+    if (assertFormat(path, true) === "empty" && role === "inspector") throw unfinished(path);
   } catch (error) {
     if (isBusy(error)) throw error;
     if (!needsRollback(error)) throw openFailure(path, error);
-    if (role === "inspector") {
-      throw new SpillwayError(
-        "JOURNAL_FORMAT",
-        `${path} was never finished, nothing was stored in it: the next service to open it ` +
-          "makes it anew",
-        { cause: error },
-      );
-    }
+    if (role === "inspector") throw unfinished(path, error);
     undoAndAssertFormat(path);
   }
+}
+
+function unfinished(path: string, cause?: unknown): SpillwayError {
+  return new SpillwayError(
+    "JOURNAL_FORMAT",
+    `${path} was never finished, nothing was stored in it: the next service to open it ` +
+      "makes it anew",
+    { cause, details: { path, unfinished: true } },
+  );
 }
 
 function undoAndAssertFormat(path: string): void {
@@ -166,7 +169,7 @@ function undoAndAssertFormat(path: string): void {
   }
 }
 
-function assertFormat(path: string, readOnly: boolean): void {
+function assertFormat(path: string, readOnly: boolean): "empty" | "journal" {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(path, { readOnly, timeout: 0 });
@@ -175,7 +178,7 @@ function assertFormat(path: string, readOnly: boolean): void {
     const tables = database.prepare("SELECT count(*) AS tables FROM sqlite_schema").get()?.[
       "tables"
     ];
-    if (application === 0 && format === 0 && tables === 0) return;
+    if (application === 0 && format === 0 && tables === 0) return "empty";
     if (application === copyApplicationId) {
       throw new SpillwayError(
         "JOURNAL_FORMAT",
@@ -198,6 +201,7 @@ function assertFormat(path: string, readOnly: boolean): void {
         { details: { path, format, formatMax: journalFormat } },
       );
     }
+    return "journal";
   } finally {
     database?.close();
   }

@@ -19,7 +19,7 @@ import { type JournalDamage, lossReasons, unreadableJournal } from "./damage.ts"
 import { databasePath, walPath } from "./directory.ts";
 import { endProblems } from "./log-end-check.ts";
 import { metaCrc } from "./row-checksums.ts";
-import { needsRollback, resultCodeOf } from "./sqlite-errors.ts";
+import { resultCodeOf } from "./sqlite-errors.ts";
 import { compareTail } from "./tail-compare.ts";
 import { readTail, type TailReading } from "./tail-file.ts";
 import type { TailLog } from "./tail-format.ts";
@@ -82,7 +82,8 @@ function isMissing(directory: string, tail: TailReading): boolean {
 
 /** Its making was cut short; whoever opens it for writing undoes what there is of it. */
 function wasNeverMade(error: unknown, tail: TailReading): boolean {
-  return tail.state !== "read" && error instanceof SpillwayError && needsRollback(error.cause);
+  if (tail.state === "read" || !(error instanceof SpillwayError)) return false;
+  return error.details["unfinished"] === true;
 }
 
 /** A journal whose first page is damaged looks like another program's file; its tail tells. */
