@@ -1,8 +1,8 @@
 // A disk that can lose its power: an ext4 file system on a loop-mounted image file. A copy of the
 // image holds what the file system had written to its device, and not what only the page cache had:
 // mounted elsewhere, it is the disk after a power cut. Knows nothing of journals. Must run in a
-// mount namespace of its own (see inOwnNamespace), so that nothing stays mounted, whatever happens.
-import { spawnSync } from "node:child_process";
+// mount namespace of its own (see runInOwnNamespace), so that nothing stays mounted.
+import { spawn, spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -17,8 +17,32 @@ function run(command: string, ...words: readonly string[]): string {
 }
 
 /** The command line that runs `words` where mounts are seen by nobody else and end with it. */
-export function inOwnNamespace(words: readonly string[]): readonly string[] {
-  return ["unshare", "--mount", "--propagation", "private", "--", ...words];
+function inOwnNamespace(words: readonly string[]): readonly [string, readonly string[]] {
+  return ["unshare", ["--mount", "--propagation", "private", "--", ...words]];
+}
+
+/**
+ * Runs a script with a plan in a process and a mount namespace of its own: everything that it
+ * mounted is gone when it has ended, whatever ended it. Rejects when it fails.
+ */
+export async function runInOwnNamespace(
+  script: string,
+  plan: object,
+  onMessage: (message: unknown) => void,
+): Promise<void> {
+  const flags = ["--conditions=spillway:source", "--disable-warning=ExperimentalWarning"];
+  const words = [process.execPath, ...flags, script, JSON.stringify(plan)];
+  // A process of its own: it must not take itself for a part of a test run.
+  const { NODE_TEST_CONTEXT: _, ...environment } = process.env;
+  const child = spawn(...inOwnNamespace(words), {
+    stdio: ["ignore", "inherit", "pipe", "ipc"],
+    env: environment,
+  });
+  let errors = "";
+  child.stderr?.setEncoding("utf8").on("data", (text: string) => (errors += text));
+  child.on("message", onMessage);
+  const code = await new Promise<number | null>((resolve) => child.once("close", resolve));
+  if (code !== 0) throw new Error(`${script} ended with ${code}:\n${errors.slice(-4_000)}`);
 }
 
 /** Why this machine cannot mount images; undefined where it can. Tried, not guessed. */
@@ -31,8 +55,7 @@ export function whyNoLoopDisk(folder: string): string | undefined {
   const script =
     `truncate -s 8M "${image}" && mkfs.ext4 -q -F "${image}" && mkdir -p "${point}" && ` +
     `mount -o loop "${image}" "${point}" && umount "${point}"`;
-  const [command = "", ...words] = inOwnNamespace(["sh", "-c", script]);
-  const probe = spawnSync(command, words, { encoding: "utf8" });
+  const probe = spawnSync(...inOwnNamespace(["sh", "-c", script]), { encoding: "utf8" });
   rmSync(own, { recursive: true, force: true });
   if (probe.status === 0) return undefined;
   return `an image cannot be mounted here: ${probe.error?.message ?? probe.stderr.trim()}`;
@@ -72,6 +95,11 @@ export class LoopDisk {
     if (before.inFlight !== 0 || this.#writes().done !== before.done) return undefined;
     copy.#mount();
     return copy;
+  }
+
+  /** Forces everything to the disk; only for what is to be there before a test begins. */
+  sync(): void {
+    run("sync", "--file-system", this.point);
   }
 
   /** Unmounts and removes the image; every process that works there must have ended. */

@@ -2,14 +2,13 @@
 // starts there. `kill -9` cannot show what a machine loses that loses its power: the kernel keeps
 // what a killed process wrote.
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { isLongRun, recordEvidence } from "../evidence.ts";
-import { inOwnNamespace, whyNoLoopDisk } from "./loop-disk.ts";
+import { runInOwnNamespace, whyNoLoopDisk } from "./loop-disk.ts";
 import type { CutReport, PowerPlan } from "./power-rig.ts";
 
 const cuts = Number(process.env["SPILLWAY_POWER_CUTS"] ?? (isLongRun ? 500 : 20));
@@ -19,32 +18,14 @@ const folder = mkdtempSync(join(tmpdir(), "spillway-power-"));
 process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
 const skip = whyNoLoopDisk(folder) ?? false;
 
-/** Runs the rig in its own mount namespace; everything mounted is gone when it ends. */
-async function runRig(plan: PowerPlan, onCut: (report: CutReport) => void): Promise<void> {
-  const script = fileURLToPath(new URL("./power-rig.ts", import.meta.url));
-  const [command = "", ...words] = inOwnNamespace([
-    process.execPath,
-    "--conditions=spillway:source",
-    "--disable-warning=ExperimentalWarning",
-    script,
-    JSON.stringify(plan),
-  ]);
-  const { NODE_TEST_CONTEXT: _, ...environment } = process.env;
-  const child = spawn(command, words, {
-    stdio: ["ignore", "inherit", "pipe", "ipc"],
-    env: environment,
-  });
-  let errors = "";
-  child.stderr?.setEncoding("utf8").on("data", (text: string) => (errors += text));
-  child.on("message", (report: CutReport) => onCut(report));
-  const code = await new Promise((resolve) => child.once("close", resolve));
-  assert.equal(code, 0, `the rig ended with ${String(code)}:\n${errors.slice(-4_000)}`);
-}
+const rig = fileURLToPath(new URL("./power-rig.ts", import.meta.url));
 
 test(`${cuts} power cuts, seed ${seed}`, { skip, timeout: cuts * 60_000 }, async (context) => {
   const counts = { cuts: 0, acknowledgedAtCut: 0, unansweredAtCut: 0, handledAtCut: 0, retried: 0 };
   const violations: string[] = [];
-  await runRig({ folder, seed, cuts, cutsPerDisk }, (report) => {
+  const plan: PowerPlan = { folder, seed, cuts, cutsPerDisk };
+  await runInOwnNamespace(rig, plan, (message) => {
+    const report = message as CutReport;
     counts.cuts++;
     counts.acknowledgedAtCut += report.acknowledgedAtCut;
     counts.unansweredAtCut += report.triedAtCut - report.acknowledgedAtCut;

@@ -1,0 +1,77 @@
+// Starts a nats-server with JetStream in a directory, on a port of its own, with its default
+// settings, and reads what a stream in it holds.
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { createServer } from "node:net";
+import { setTimeout as pause } from "node:timers/promises";
+import { NatsClient } from "./nats-client.ts";
+
+/** The stream of the comparison, and the subject of its messages. */
+export const stream = "transfers";
+
+/** The version of the installed server; undefined where there is none. */
+export function natsVersion(): string | undefined {
+  const { status, stdout } = spawnSync("nats-server", ["--version"], { encoding: "utf8" });
+  return status === 0 ? /v?(\d+\.\d+\.\d+)/.exec(stdout)?.[1] : undefined;
+}
+
+/** A running server. */
+export interface NatsServer {
+  readonly process: ChildProcess;
+  readonly port: number;
+}
+
+/** Starts a server; its clients connect as soon as it listens. */
+export async function startNats(directory: string): Promise<NatsServer> {
+  const port = await freePort();
+  const words = ["--jetstream", "--store_dir", directory, "--addr", "127.0.0.1", "--port"];
+  const server = spawn("nats-server", [...words, `${port}`], {
+    stdio: ["ignore", "ignore", "ignore"],
+  });
+  return { process: server, port };
+}
+
+/** Makes the stream: in files, one replica, everything else as the server has it. */
+export async function makeStream(client: NatsClient): Promise<void> {
+  const config = { name: stream, subjects: [stream], storage: "file", num_replicas: 1 };
+  await api(client, `STREAM.CREATE.${stream}`, { ...config });
+}
+
+/** The payloads that the stream holds; undefined where the server knows no such stream. */
+export async function readStream(client: NatsClient): Promise<string[] | undefined> {
+  const info = await api(client, `STREAM.INFO.${stream}`, {});
+  if (info.error !== undefined) return undefined;
+  const messages = info.state?.messages ?? 0;
+  const found: string[] = [];
+  client.subscribe("deliver.here", ({ payload }) => found.push(payload.toString()));
+  await api(client, `CONSUMER.CREATE.${stream}`, {
+    stream_name: stream,
+    config: { deliver_subject: "deliver.here", deliver_policy: "all", ack_policy: "none" },
+  });
+  for (let before = -1; found.length < messages && found.length !== before; ) {
+    before = found.length;
+    await pause(1_000);
+  }
+  return found;
+}
+
+interface Answer {
+  readonly error?: { readonly description: string };
+  readonly state?: { readonly messages: number };
+}
+
+async function api(client: NatsClient, call: string, request: object): Promise<Answer> {
+  const answer = await client.request(`$JS.API.${call}`, JSON.stringify(request));
+  return JSON.parse(answer.toString()) as Answer;
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.once("error", reject);
+    probe.listen(0, "127.0.0.1", () => {
+      const address = probe.address();
+      const port = typeof address === "object" && address !== null ? address.port : 0;
+      probe.close(() => resolve(port));
+    });
+  });
+}
