@@ -10,7 +10,12 @@ export class RowTurns {
 
   /** Whether somebody has this row. */
   isTaken(row: string): boolean {
-    return this.#waiting.size > 0 && this.#waiting.has(row);
+    return this.#waiting.has(row);
+  }
+
+  /** Whether nobody has any row, so that none needs to be asked for. */
+  get isQuiet(): boolean {
+    return this.#waiting.size === 0;
   }
 
   /** Takes the row; a promise where others have it or wait for it. */

@@ -1,7 +1,9 @@
 // The state rows that a subscription has in memory: committed ones as a bounded cache, and on top
 // of them what finished handlers wrote and no commit has confirmed yet. Knows nothing of handlers.
 // Always true: one row has one object while anybody uses it; a row in use is never let go.
+import { RowGeneration } from "./row-generation.ts";
 import { RowTurns } from "./row-turns.ts";
+import type { RowChange } from "./unit-builder.ts";
 import type {
   StateRow as StoredRow,
   StateScope,
@@ -27,6 +29,8 @@ export class StateRow {
   writer: RowWriter | undefined;
   /** Raised by every write in memory, so that readers notice. */
   stamp = 0;
+  /** What the newest unit that lists this row does to it. */
+  change: RowChange | undefined;
   /** Handlers and units that use this object. */
   pins = 0;
   /** Whether the value is known: it was read, or written here without being looked at. */
@@ -74,8 +78,8 @@ export class StateRows {
   readonly #scope: StateScope;
   readonly #rowsMax: number;
   /** Rows used since the generation began, and those of the generation before. */
-  #young = new Map<string, StateRow>();
-  #old = new Map<string, StateRow>();
+  #young = new RowGeneration();
+  #old = new RowGeneration();
   #loading = new Map<string, Loading>();
 
   constructor(store: StateStore, scope: StateScope, rowsMax: number) {
@@ -94,13 +98,13 @@ export class StateRows {
    * caller that only writes does not need the value, and the store is not asked.
    */
   find(table: string, key: string, needsValue: boolean): StateRow | Promise<StateRow> {
-    const name = rowName(table, key);
-    const known = this.#known(name);
+    const known = this.#known(table, key);
     if (known !== undefined && (known.isLoaded || !needsValue)) {
       known.pins++;
       return known;
     }
-    if (!needsValue) return this.#keep(name, new StateRow(table, key, undefined), 1);
+    if (!needsValue) return this.#keep(new StateRow(table, key, undefined), 1);
+    const name = rowName(table, key);
     const loading = this.#loading.get(name);
     if (loading !== undefined) {
       loading.waiting++;
@@ -108,13 +112,13 @@ export class StateRows {
     }
     const read = this.#store.read(this.#scope, table, key);
     if (read instanceof Promise) return this.#load(name, table, key, read);
-    return this.#found(name, table, key, read, 1);
+    return this.#found(table, key, read, 1);
   }
 
   /** Forgets everything; rows still in use stay with their users, who are about to be discarded. */
   clear(): void {
-    this.#young = new Map();
-    this.#old = new Map();
+    this.#young = new RowGeneration();
+    this.#old = new RowGeneration();
     this.#loading = new Map();
   }
 
@@ -124,7 +128,7 @@ export class StateRows {
       (found) => {
         if (mine !== this.#loading) return new StateRow(table, key, found);
         mine.delete(name);
-        return this.#found(name, table, key, found, loading.waiting);
+        return this.#found(table, key, found, loading.waiting);
       },
       (error: unknown) => {
         mine.delete(name);
@@ -136,37 +140,35 @@ export class StateRows {
     return row;
   }
 
-  #found(name: string, table: string, key: string, found: StoredRow, pins: number): StateRow {
-    const known = this.#known(name);
-    if (known === undefined) return this.#keep(name, new StateRow(table, key, found), pins);
+  #found(table: string, key: string, found: StoredRow, pins: number): StateRow {
+    const known = this.#known(table, key);
+    if (known === undefined) return this.#keep(new StateRow(table, key, found), pins);
     known.load(found);
     known.pins += pins;
     return known;
   }
 
-  #known(name: string): StateRow | undefined {
-    const young = this.#young.get(name);
+  #known(table: string, key: string): StateRow | undefined {
+    const young = this.#young.get(table, key);
     if (young !== undefined || this.#old.size === 0) return young;
-    const old = this.#old.get(name);
+    const old = this.#old.get(table, key);
     if (old === undefined) return undefined;
-    this.#old.delete(name);
-    return this.#keep(name, old, old.pins);
+    this.#old.delete(old);
+    return this.#keep(old, old.pins);
   }
 
   /**
    * Adds a row to the young generation. When that has half of the bound, it becomes the old one,
    * and what was not used for so long goes, except what somebody uses now.
    */
-  #keep(name: string, row: StateRow, pins: number): StateRow {
+  #keep(row: StateRow, pins: number): StateRow {
     row.pins = pins;
-    this.#young.set(name, row);
+    this.#young.add(row);
     if (this.#young.size * 2 <= this.#rowsMax) return row;
     const gone = this.#old;
     this.#old = this.#young;
-    this.#young = new Map();
-    for (const [other, candidate] of gone) {
-      if (candidate.pins > 0) this.#old.set(other, candidate);
-    }
+    this.#young = new RowGeneration();
+    for (const candidate of gone) if (candidate.pins > 0) this.#old.add(candidate);
     return row;
   }
 }

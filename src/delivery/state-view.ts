@@ -11,8 +11,6 @@ import { rowName, type StateRow, type StateRows } from "./state-rows.ts";
 
 /** A row as one handler call has seen and changed it. */
 export interface RowTouch {
-  /** See rowName(). */
-  readonly name: string;
   readonly row: StateRow;
   /** The row's stamp when it was read; −1: it was only written. */
   stamp: number;
@@ -49,7 +47,7 @@ export class StateView {
   readonly tables: Readonly<Record<string, StateTable>>;
   /** In the order of their first use. */
   readonly touches: RowTouch[] = [];
-  /** By name of row; made when there are more than a search goes through quickly. */
+  /** By rowName(); made when there are more than a search goes through quickly. */
   #byName: Map<string, RowTouch> | undefined;
   readonly user: StateUser;
   readonly #rows: StateRows;
@@ -68,8 +66,8 @@ export class StateView {
 
   /** The name of a row that another call changed after this one had read it, if there is one. */
   get staleRow(): string | undefined {
-    for (const { name, row, stamp } of this.touches) {
-      if (stamp !== -1 && stamp !== row.stamp) return name;
+    for (const { row, stamp } of this.touches) {
+      if (stamp !== -1 && stamp !== row.stamp) return rowName(row.table, row.key);
     }
     return undefined;
   }
@@ -89,8 +87,7 @@ export class StateView {
     assertStateKey(table, key);
     const { tenant } = this.user;
     const stored = tenant === undefined ? key : `\u001f${tenant}\u001f${key}`;
-    const name = rowName(table, stored);
-    const known = this.#touchOf(name);
+    const known = this.#touchOf(table, stored);
     if (known !== undefined && (!needsValue || known.isWritten || known.row.isLoaded)) return known;
     if (known === undefined && this.touches.length >= this.#rowsMax) {
       throw new SpillwayError(
@@ -101,13 +98,13 @@ export class StateView {
       );
     }
     // Whoever has or waits for a turn already goes on without a second one: see row-turns.ts.
-    if (this.user.turn === undefined && this.#rows.turns.isTaken(name)) {
-      return this.#touchInTurn(name, table, stored, needsValue);
+    const { turns } = this.#rows;
+    if (!turns.isQuiet && this.user.turn === undefined) {
+      const name = rowName(table, stored);
+      if (turns.isTaken(name)) return this.#touchInTurn(name, table, stored, needsValue);
     }
     const row = this.#rows.find(table, stored, needsValue);
-    return row instanceof Promise
-      ? row.then((found) => this.#add(name, found))
-      : this.#add(name, row);
+    return row instanceof Promise ? row.then((found) => this.#add(found)) : this.#add(row);
   }
 
   async #touchInTurn(
@@ -125,25 +122,30 @@ export class StateView {
       throw overError(table);
     }
     turn.hasIt = true;
-    return this.#add(name, await this.#rows.find(table, key, needsValue));
+    return this.#add(await this.#rows.find(table, key, needsValue));
   }
 
-  #touchOf(name: string): RowTouch | undefined {
-    if (this.#byName !== undefined) return this.#byName.get(name);
-    for (const touch of this.touches) if (touch.name === name) return touch;
+  #touchOf(table: string, key: string): RowTouch | undefined {
+    if (this.#byName !== undefined) return this.#byName.get(rowName(table, key));
+    for (const touch of this.touches) {
+      if (touch.row.key === key && touch.row.table === table) return touch;
+    }
     return undefined;
   }
 
-  #add(name: string, row: StateRow): RowTouch {
-    const known = this.#touchOf(name);
+  #add(row: StateRow): RowTouch {
+    const known = this.#touchOf(row.table, row.key);
     if (known !== undefined || this.user.isOver) row.pins--;
     if (known !== undefined) return known;
-    const touch: RowTouch = { name, row, stamp: -1, isWritten: false, value: undefined };
+    const touch: RowTouch = { row, stamp: -1, isWritten: false, value: undefined };
     if (this.user.isOver) return touch;
     this.touches.push(touch);
-    if (this.#byName !== undefined) this.#byName.set(name, touch);
+    if (this.#byName !== undefined) this.#byName.set(rowName(row.table, row.key), touch);
     else if (this.touches.length > searchedMax) {
-      this.#byName = new Map(this.touches.map((each) => [each.name, each]));
+      const named = this.touches.map(
+        (each) => [rowName(each.row.table, each.row.key), each] as const,
+      );
+      this.#byName = new Map(named);
     }
     return touch;
   }

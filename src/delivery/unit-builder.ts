@@ -18,7 +18,10 @@ export interface SettledBatch {
   outcomes: Outcome[] | undefined;
 }
 
-interface RowChange {
+/** What one unit does to one row. */
+export interface RowChange {
+  readonly unit: UnitBuilder;
+  readonly row: StateRow;
   readonly expected: StateVersion | undefined;
   value: string | null | undefined;
 }
@@ -34,7 +37,7 @@ export class UnitBuilder implements RowWriter {
   readonly claims: WindowBatch[] = [];
   readonly settled: SettledBatch[] = [];
   readonly #byBatch = new Map<WindowBatch, SettledBatch>();
-  readonly #rows = new Map<StateRow, RowChange>();
+  readonly #changes: RowChange[] = [];
   #last: SettledBatch | undefined;
 
   constructor(random: Random) {
@@ -70,10 +73,11 @@ export class UnitBuilder implements RowWriter {
 
   /** Adds what one handler call did to a row; others see its value from now on. */
   change({ row, isWritten, value }: RowTouch): void {
-    let change = this.#rows.get(row);
-    if (change === undefined) {
-      change = { expected: row.expected, value: undefined };
-      this.#rows.set(row, change);
+    let { change } = row;
+    if (change?.unit !== this) {
+      change = { unit: this, row, expected: row.expected, value: undefined };
+      row.change = change;
+      this.#changes.push(change);
       row.pins++;
     }
     if (!isWritten) return;
@@ -91,18 +95,19 @@ export class UnitBuilder implements RowWriter {
       records: recordsOf(batch, positions),
       outcomes,
     }));
-    const state: StateChange[] = [];
-    for (const [{ table, key }, { expected, value }] of this.#rows) {
-      state.push({ table, key, expected, value });
-    }
+    const state: StateChange[] = this.#changes.map(({ row: { table, key }, expected, value }) => {
+      return { table, key, expected, value };
+    });
     const publishes = this.outgoing.batches;
     return { sequence: this.sequence, settlements, expired, publishes, state };
   }
 
   /** The unit took effect: its rows have this version now, and are let go. */
   confirmRows(version: StateVersion): void {
-    for (const row of this.#rows.keys()) {
+    for (const { row, unit } of this.#changes) {
       row.pins--;
+      // Not kept for longer than the unit: a row may stay in memory.
+      if (row.change?.unit === unit) row.change = undefined;
       if (row.writer !== this) continue;
       row.writer = undefined;
       row.version = row.value === undefined ? 0 : version;
