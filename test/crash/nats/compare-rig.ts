@@ -1,6 +1,6 @@
 // Cuts the power under a publisher of Spillway's journal and under one of nats-server, each alone
-// on a new disk, after the same time at the same rate, and counts what was acknowledged and is gone.
-// What both have made at the start is synced first: only the messages of the run are at risk.
+// on a new disk, after the same time at the same rate, and counts what was acknowledged and is
+// gone. What both have made at the start is synced first: only messages of the run are at risk.
 // Runs in a process of its own, inside its own mount namespace; reports each cut to its parent.
 import { type ChildProcess, fork } from "node:child_process";
 import { cpSync, mkdirSync, rmSync } from "node:fs";

@@ -70,7 +70,8 @@ test(`${cuts} power cuts beside nats-server, seed ${seed}`, { skip, timeout }, a
   }
   const counts: Record<string, number> = { cuts, secondsMax };
   for (const system of systems) {
-    for (const [name, value] of Object.entries(sums[system])) counts[`${system}.${name}`] = value;
+    for (const [name, value] of Object.entries<number>({ ...sums[system] }))
+      counts[`${system}.${name}`] = value;
   }
   const version = (natsVersion() ?? "0").split(".").map(Number);
   counts["nats.versionMajor"] = version[0] ?? 0;

@@ -3,7 +3,7 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { createServer } from "node:net";
 import { setTimeout as pause } from "node:timers/promises";
-import { NatsClient } from "./nats-client.ts";
+import type { NatsClient } from "./nats-client.ts";
 
 /** The stream of the comparison, and the subject of its messages. */
 export const stream = "transfers";
