@@ -1,6 +1,6 @@
 // Rows found by table and key. Always true: looking one up makes no text, because a key put
 // together from two would have to be joined and hashed anew for every call of a handler.
-import type { StateRow } from "./state-rows.ts";
+import type { StateRow } from "./state-row.ts";
 
 /** Some of the rows in memory: those used lately, or those used before them. */
 export class RowGeneration {
@@ -16,7 +16,10 @@ export class RowGeneration {
   /** Adds a row that is not in yet, or takes the place of the one that was. */
   add(row: StateRow): void {
     let rows = this.#tables.get(row.table);
-    if (rows === undefined) this.#tables.set(row.table, (rows = new Map()));
+    if (rows === undefined) {
+      rows = new Map<string, StateRow>();
+      this.#tables.set(row.table, rows);
+    }
     const before = rows.size;
     rows.set(row.key, row);
     this.size += rows.size - before;

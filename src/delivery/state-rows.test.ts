@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { StateRow as StoredRow, StateStore } from "../ports/state-store.ts";
-import { type StateRow, StateRows } from "./state-rows.ts";
+import type { StateRow } from "./state-row.ts";
+import { StateRows } from "./state-rows.ts";
 
 const scope = { channel: "orders", group: "billing" };
 

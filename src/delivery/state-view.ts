@@ -7,7 +7,8 @@ import type { StandardResult, StandardSchema } from "../contracts/standard-schem
 import { toValidationIssues, validate } from "../contracts/validation.ts";
 import { ClosedError, SpillwayError, ValidationError } from "../errors/spillway-error.ts";
 import { assertStateKey, encodeStateValue } from "./state-values.ts";
-import { rowName, type StateRow, type StateRows } from "./state-rows.ts";
+import type { StateRow } from "./state-row.ts";
+import { rowName, type StateRows } from "./state-rows.ts";
 
 /** A row as one handler call has seen and changed it. */
 export interface RowTouch {

@@ -6,7 +6,7 @@ import type { StateVersion } from "../ports/state-store.ts";
 import type { Random } from "../kernel/random.ts";
 import { acknowledged } from "./key-lines.ts";
 import { OutgoingPacker } from "./outgoing-packer.ts";
-import type { RowWriter, StateRow } from "./state-rows.ts";
+import type { RowChange, RowWriter } from "./state-row.ts";
 import type { RowTouch } from "./state-view.ts";
 import type { WindowBatch } from "./window.ts";
 
@@ -16,14 +16,6 @@ export interface SettledBatch {
   readonly positions: number[];
   /** Undefined: all of them are acknowledged. */
   outcomes: Outcome[] | undefined;
-}
-
-/** What one unit does to one row. */
-export interface RowChange {
-  readonly unit: UnitBuilder;
-  readonly row: StateRow;
-  readonly expected: StateVersion | undefined;
-  value: string | null | undefined;
 }
 
 /** What will become durable together. */
