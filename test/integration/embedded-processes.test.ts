@@ -58,6 +58,20 @@ test("what a killed process acknowledged is not delivered again", async (t) => {
   assert.deepEqual(await second.ask("take", "one", 10), messages.slice(10));
 });
 
+test("what a process left that was killed alone is the next one's as it opens", async (t) => {
+  const { directory, members } = await processes(t, 1, { leaseMs: longLeaseMs });
+  const [first] = members as [MemberProcess];
+  await first.ask("consume", "one", "group");
+  await first.ask("publish", "one", messages);
+  await first.ask("take", "one", 10);
+  await first.signal("SIGKILL");
+  const second = await MemberProcess.start(t);
+  await second.ask("open", { directory, leaseMs: longLeaseMs });
+  await second.ask("consume", "one", "group");
+  assert.deepEqual(await second.ask("take", "one", 20), messages);
+  assert.equal(await second.ask("ack", "one"), "committed");
+});
+
 test("a closed process frees its leases at once", async (t) => {
   const [first, second] = await pair(t, { leaseMs: longLeaseMs });
   await heldByFirst(first, second);

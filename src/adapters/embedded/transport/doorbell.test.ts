@@ -95,7 +95,9 @@ test("sockets that were left behind are removed, those in use are kept", async (
   await leaveSocket(left);
   writeFileSync(join(folder, "notes.txt"), "not a socket");
   assert.equal(bellsIn(folder).length, 2);
-  await removeStale(bellsIn(folder));
+  const removed = await removeStale(bellsIn(folder));
+  assert.equal(removed.length, 1);
+  assert.equal(removed.includes(bell.path), false);
   assert.deepEqual(bellsIn(folder), [bell.path]);
 });
 

@@ -144,17 +144,20 @@ export class Doorbell {
   }
 }
 
-/** Removes the sockets among `paths` on which nobody listens any more. */
-export async function removeStale(paths: readonly string[]): Promise<void> {
-  await Promise.all(paths.map(removeIfStale));
+/** Removes the sockets among `paths` on which nobody listens any more; which those were. */
+export async function removeStale(paths: readonly string[]): Promise<string[]> {
+  const stale = await Promise.all(paths.map(removeIfStale));
+  return paths.filter((_, index) => stale[index]);
 }
 
-function removeIfStale(path: string): Promise<void> {
+function removeIfStale(path: string): Promise<boolean> {
   return new Promise((resolve) => {
+    let isStale = false;
     const socket = connect(path, () => socket.destroy());
     socket.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "ECONNREFUSED") rmSync(path, { force: true });
+      isStale = error.code === "ECONNREFUSED";
+      if (isStale) rmSync(path, { force: true });
     });
-    socket.on("close", () => resolve());
+    socket.on("close", () => resolve(isStale));
   });
 }

@@ -78,7 +78,7 @@ class WriterThread {
   async #begin(options: EngineOptions): Promise<void> {
     this.#startCheckpoints(options);
     try {
-      await removeStale(bellsIn(bellFolder(options.directory)));
+      this.#takeForDead(await removeStale(bellsIn(bellFolder(options.directory))));
       this.#doorbell = await Doorbell.listen(this.#bell, {
         onRing: () => this.#look(),
         onWaiting: () => this.#core?.somebodyWaits(),
@@ -87,6 +87,15 @@ class WriterThread {
     } catch {
       // Without a doorbell (a file system that has no sockets) the slow poll does its work.
     }
+  }
+
+  /** Processes that were killed: what they had is free at once, not after their lease. */
+  #takeForDead(bells: readonly string[]): void {
+    if (bells.length === 0) return;
+    // The first look learns of the processes there are, the second takes over.
+    this.#core?.poll();
+    for (const bell of bells) this.#core?.peerGone(bell);
+    this.#core?.poll();
   }
 
   #stopCheckpoints(): void {
