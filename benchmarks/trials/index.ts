@@ -1,0 +1,11 @@
+// The trials by name.
+import { commitLatencyTrial } from "./commit-latency.ts";
+import { restartTrial } from "./restart.ts";
+import { spaceTrial } from "./space.ts";
+import type { Trial } from "./trial.ts";
+
+export const trials: Readonly<Record<string, Trial>> = {
+  "commit-latency": commitLatencyTrial,
+  restart: restartTrial,
+  space: spaceTrial,
+};

@@ -1,0 +1,94 @@
+// Publishes at a steady rate until told to stop; started by publisher.ts. A publish counts from the
+// moment it was due, so that a stall of this process counts for everything that was due meanwhile.
+import { createBus, defineChannel } from "spillway";
+import { embedded } from "spillway/embedded";
+import { OrderPlaced } from "../order-contract.ts";
+import { makeOrder } from "../payloads.ts";
+import type {
+  FromPublisher,
+  PhaseFigures,
+  PublisherParameters,
+  ToPublisher,
+} from "./publisher-protocol.ts";
+import { traceChannelName } from "./trace-statements.ts";
+import { emptyHistogram, record } from "./trial.ts";
+
+const parameters = JSON.parse(process.argv[2] ?? "{}") as PublisherParameters;
+const { directory, bytes, messagesPerSecond, retentionBytes } = parameters;
+/** Publishes are issued so often; those of one turn share a due time. */
+const turnMs = 2;
+
+const orders = defineChannel("bench.orders", {
+  messages: [OrderPlaced],
+  retention: { bytes: retentionBytes },
+});
+const bus = await createBus({
+  name: "bench",
+  transport: embedded({ directory }),
+  channels: [orders],
+  // A stall has to show as latency, not as a refusal.
+  pendingMax: messagesPerSecond * 60,
+  pendingBytesMax: messagesPerSecond * 60 * bytes * 4,
+});
+
+const newPhase = (): PhaseFigures & { messages: number } => ({
+  messages: 0,
+  seconds: 0,
+  publish: emptyHistogram(),
+  commit: emptyHistogram(),
+  step: emptyHistogram(),
+  vacuum: emptyHistogram(),
+});
+let phase = newPhase();
+let phaseStartedAt = performance.now();
+
+const traced = new BroadcastChannel(traceChannelName);
+traced.addEventListener("message", ({ data }: MessageEvent): void => {
+  const [kind, allMs, vacuumMs] = data as [kind: string, allMs: number, vacuumMs: number];
+  record(kind === "step" ? phase.step : phase.commit, allMs);
+  if (kind === "step") record(phase.vacuum, vacuumMs);
+});
+
+const say = (message: FromPublisher): boolean | undefined => process.send?.(message);
+const startedAt = performance.now();
+let issued = 0;
+let stopping = false;
+
+function turn(): void {
+  if (stopping) return;
+  const now = performance.now();
+  const due = Math.floor(((now - startedAt) * messagesPerSecond) / 1_000);
+  while (issued < due) {
+    // Of messages that were due one after the other while this process stood still, each counts.
+    const dueAt = startedAt + (issued * 1_000) / messagesPerSecond;
+    const current = phase;
+    const published = bus.publish(OrderPlaced, makeOrder(issued++, bytes));
+    published.then(
+      () => {
+        current.messages++;
+        record(current.publish, performance.now() - dueAt);
+      },
+      (error: unknown) => {
+        console.error("publisher:", error);
+        process.exitCode = 1;
+      },
+    );
+  }
+  setTimeout(turn, turnMs);
+}
+
+process.on("message", (message: ToPublisher) => {
+  if (message.kind === "stop") stopping = true;
+  const now = performance.now();
+  const ended = phase;
+  phase = newPhase();
+  const seconds = (now - phaseStartedAt) / 1_000;
+  phaseStartedAt = now;
+  say({ kind: "figures", figures: { ...ended, seconds } });
+  if (!stopping) return;
+  traced.close();
+  void bus.close().then(() => process.disconnect?.());
+});
+
+turn();
+say({ kind: "ready" });

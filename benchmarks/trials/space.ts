@@ -1,0 +1,104 @@
+// Space: most of a directory becomes obsolete while publishing goes on; how long until the disk has
+// it back, and what publishers notice of it.
+import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { measureFsync, scratch } from "../measure.ts";
+import { Publisher, runProcess } from "./publisher.ts";
+import type { FillParameters } from "./fill-process.ts";
+import { percentilesOf, type Trial, type TrialReport } from "./trial.ts";
+
+const gibibyte = 1_073_741_824;
+/** What a directory of one GiB has to be below in the end, after 90 % of it became obsolete. */
+const sizeShareMax = 200 / 1_024;
+const secondsMax = 60;
+const obsoleteShare = 0.9;
+const moderateRate = 1_000;
+const messageBytes = { fill: 2_000, publish: 200 } as const;
+/** Bytes that a message of the fill takes in the file, measured. */
+const storedBytes = 2_070;
+/** Give up waiting after this, times the allowed time of one GiB for each GiB. */
+const patience = 20;
+
+export const spaceTrial: Trial = {
+  description: "90 % of a directory becomes obsolete while 1,000 messages a second are published",
+  async run({ gibibytes, seconds, progress }): Promise<TrialReport> {
+    const directory = mkdtempSync(join(scratch(), "spillway-space-"));
+    try {
+      const fsync = measureFsync();
+      progress(`filling ${gibibytes} GiB`);
+      const messages = Math.ceil((gibibytes * gibibyte) / storedBytes);
+      const fill: FillParameters = { directory, bytes: messageBytes.fill, messages };
+      await runProcess("fill-process", fill);
+      const before = sizeOf(directory);
+      const publisher = await Publisher.start({
+        directory,
+        bytes: messageBytes.publish,
+        messagesPerSecond: moderateRate,
+        retentionBytes: Math.round(before * (1 - obsoleteShare)),
+      });
+      const target = before * sizeShareMax;
+      const startedAt = performance.now();
+      const elapsed = (): number => (performance.now() - startedAt) / 1_000;
+      while (sizeOf(directory) > target && elapsed() < secondsMax * patience * gibibytes) {
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        progress(
+          `${Math.round(sizeOf(directory) / 1_048_576)} MiB after ${elapsed().toFixed(1)} s`,
+        );
+      }
+      const took = elapsed();
+      const during = await publisher.phase();
+      progress("the same publisher with nothing to give back");
+      await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
+      const after = await publisher.stop();
+      return report(before, sizeOf(directory), took, { during, after, fsync, gibibytes });
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  },
+};
+
+type Phase = Awaited<ReturnType<Publisher["phase"]>>;
+
+function report(
+  before: number,
+  left: number,
+  seconds: number,
+  found: {
+    readonly during: Phase;
+    readonly after: Phase;
+    readonly fsync: { readonly p50Ms: number; readonly p99Ms: number };
+    readonly gibibytes: number;
+  },
+): TrialReport {
+  const { during, after, fsync, gibibytes } = found;
+  return {
+    figures: {
+      beforeMiB: Math.round(before / 1_048_576),
+      afterMiB: Math.round(left / 1_048_576),
+      seconds: Number(seconds.toFixed(1)),
+      steps: during.step.count,
+      ...percentilesOf("step", during.step),
+      ...percentilesOf("vacuum", during.vacuum),
+      ...percentilesOf("publish", during.publish),
+      ...percentilesOf("publishAfterwards", after.publish),
+      fsyncP50Ms: Number(fsync.p50Ms.toFixed(3)),
+      fsyncP99Ms: Number(fsync.p99Ms.toFixed(3)),
+    },
+    bounds: [
+      { name: "MiB left of each GiB", value: left / 1_048_576 / gibibytes, max: 200 },
+      { name: "seconds", value: seconds, max: secondsMax * gibibytes },
+      { name: "longest publish (ms)", value: during.publish.maxMs, max: 100 },
+    ],
+    distributions: [
+      { name: "publishes while space is given back", histogram: during.publish },
+      { name: "publishes afterwards", histogram: after.publish },
+      { name: "steps of giving back", histogram: during.step },
+    ],
+  };
+}
+
+function sizeOf(directory: string): number {
+  return readdirSync(directory).reduce((sum, name) => {
+    return sum + (statSync(join(directory, name), { throwIfNoEntry: false })?.size ?? 0);
+  }, 0);
+}
