@@ -83,11 +83,11 @@ export interface DeliveryLimits {
   /** Most messages asked of the transport at once. */
   readonly fetchMessagesMax: number;
   /** Fetched and uncommitted messages at which no more are fetched. */
-  readonly windowMessagesMax: number;
+  readonly windowMessagesMax: 8_000,
   /** Bytes of fetched batches at which no more are fetched. */
   readonly windowBytesMax: number;
   /** Most messages settled by one unit. */
-  readonly unitMessagesMax: number;
+  readonly unitMessagesMax: 2_000,
   /** To what conflicts shrink the one above. */
   readonly unitMessagesMin: number;
   /** Units under way at once. */
@@ -113,9 +113,9 @@ export interface DeliveryLimits {
 /** The bounds of every subscription. */
 export const deliveryLimits: DeliveryLimits = {
   fetchMessagesMax: 1_000,
-  windowMessagesMax: 4_000,
+  windowMessagesMax: 8_000,
   windowBytesMax: 8_388_608,
-  unitMessagesMax: 1_000,
+  unitMessagesMax: 2_000,
   unitMessagesMin: 16,
   unitsMax: 2,
   parkedPerKeyMax: 1_000,
