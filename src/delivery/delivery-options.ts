@@ -83,11 +83,11 @@ export interface DeliveryLimits {
   /** Most messages asked of the transport at once. */
   readonly fetchMessagesMax: number;
   /** Fetched and uncommitted messages at which no more are fetched. */
-  readonly windowMessagesMax: 8_000,
+  readonly windowMessagesMax: number;
   /** Bytes of fetched batches at which no more are fetched. */
   readonly windowBytesMax: number;
   /** Most messages settled by one unit. */
-  readonly unitMessagesMax: 2_000,
+  readonly unitMessagesMax: number;
   /** To what conflicts shrink the one above. */
   readonly unitMessagesMin: number;
   /** Units under way at once. */
