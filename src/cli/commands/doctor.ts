@@ -3,6 +3,7 @@
 import { errorCodes } from "../../errors/error-codes.ts";
 import { SpillwayError } from "../../errors/spillway-error.ts";
 import { type Command, type CommandCall, exitCodes } from "../command.ts";
+import { checkGaps, checkSoundness } from "../doctor/damage-checks.ts";
 import { type Finding, renderFinding } from "../doctor/finding.ts";
 import {
   checkDirectory,
@@ -55,6 +56,9 @@ async function* examine(call: CommandCall): AsyncGenerator<Finding> {
   yield checkWriteAheadLog(directory);
   yield checkHolders(directory);
   yield await checkReaders(directory, call.io.clock);
+  // So too: what opening finds and what the tail says, before anything is written.
+  yield checkSoundness(directory, call.io.clock);
+  yield checkGaps(directory, call.io.clock);
   yield* await examineJournal(call);
 }
 

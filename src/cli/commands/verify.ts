@@ -2,23 +2,31 @@
 // its report; the work is verifyJournal().
 import { type Command, type CommandCall, exitCodes } from "../command.ts";
 import { InspectionProgress } from "../inspection/inspection-progress.ts";
-import { verifyLines } from "../inspection/verify-text.ts";
+import { lossLines, verifyLines } from "../inspection/verify-text.ts";
 import { assertJournal, directoryFlag, directoryOf } from "../journal-access.ts";
 
 /** The command. */
 export const verifyCommand: Command = {
   name: "verify",
   summary: "look for damage in a journal, while it is used",
-  usage: "[--directory DIRECTORY]",
+  usage: "[--directory DIRECTORY] [--accept-loss]",
   description: [
     "Checks every batch and row against its checksum, that no offset is missing, that cursors lie",
     "within their logs, and SQLite's own structure. Services may go on: it works in short steps,",
     "in a process of its own, and changes nothing. Exit code 1 where something is damaged or it",
-    "was stopped before its end.",
+    "was stopped before its end. With --accept-loss a journal that lost its end goes on without",
+    "it: the lost offsets become gaps, which readers are told of; try `spillway repair` first.",
   ],
-  flags: { directory: directoryFlag },
+  flags: {
+    directory: directoryFlag,
+    "accept-loss": { type: "boolean", summary: "go on without what is missing at the end" },
+  },
   positionalsMax: 0,
-  examples: ["spillway verify --directory ./data", "spillway verify --json"],
+  examples: [
+    "spillway verify --directory ./data",
+    "spillway verify --json",
+    "spillway verify --accept-loss",
+  ],
   run: verify,
 };
 
@@ -27,7 +35,8 @@ async function verify(call: CommandCall): Promise<number> {
   const directory = directoryOf(call);
   assertJournal(directory);
   // Loaded here, so that a command's help needs no journal at all.
-  const { verifyJournal } = await import("../../adapters/embedded/index.ts");
+  const { acceptLoss, verifyJournal } = await import("../../adapters/embedded/index.ts");
+  const loss = call.flags["accept-loss"] === true ? await acceptLoss(directory) : undefined;
   const progress = new InspectionProgress(io, json);
   let report: Awaited<ReturnType<typeof verifyJournal>>;
   try {
@@ -38,7 +47,11 @@ async function verify(call: CommandCall): Promise<number> {
   } finally {
     progress.close();
   }
-  const text = json ? JSON.stringify(report) : verifyLines(report, io.stdout.style).join("\n");
-  io.stdout.write(`${text}\n`);
+  if (json) io.stdout.write(`${JSON.stringify({ ...report, acceptedLoss: loss })}\n`);
+  else {
+    const { style } = io.stdout;
+    const accepted = loss === undefined ? [] : lossLines(loss, style);
+    io.stdout.write(`${[...accepted, ...verifyLines(report, style)].join("\n")}\n`);
+  }
   return report.sound && report.complete ? exitCodes.success : exitCodes.failure;
 }

@@ -1,5 +1,9 @@
 // A verification's report as text for people.
-import type { InspectionFinding, VerifyReport } from "../../adapters/embedded/index.ts";
+import type {
+  AcceptedLoss,
+  InspectionFinding,
+  VerifyReport,
+} from "../../adapters/embedded/index.ts";
 import { printable, type Style } from "../terminal/ansi.ts";
 import { formatBytes, formatCount, formatDuration } from "../terminal/number-format.ts";
 
@@ -13,6 +17,23 @@ export function verifyLines(report: VerifyReport, style: Style): string[] {
     `${formatCount(messages)} messages in ${formatCount(batches)} batches ` +
     `(${formatBytes(bytes)}) and ${formatCount(rows)} rows, in ${formatDuration(elapsedMs)}`;
   return [...findingLines(report.findings, style), `${verdict(report, style)}: ${looked}`];
+}
+
+/** What was accepted, before the report. */
+export function lossLines(loss: AcceptedLoss, style: Style): string[] {
+  if (!loss.accepted) return ["nothing is missing at the end: nothing was changed"];
+  const { commits, ranges, walCopy } = loss;
+  const lost = style.yellow("accepted as lost");
+  const lines = ranges.map(({ channel, priority, fromOffset, toOffset }) => {
+    const offsets = `offsets ${fromOffset} to ${toOffset - 1}`;
+    return `${lost}  channel '${printable(channel)}' (${priority}), ${offsets}`;
+  });
+  if (commits !== undefined) {
+    const range = `${formatCount(commits.from)} to ${formatCount(commits.to)}`;
+    lines.push(`${lost}  commits ${range}`);
+  }
+  if (walCopy !== undefined) lines.push(style.dim(`the write-ahead log was kept as ${walCopy}`));
+  return lines;
 }
 
 function verdict({ sound, complete }: VerifyReport, style: Style): string {

@@ -3,13 +3,15 @@
 // damaged is a finding, not a failure.
 import { SpillwayError } from "../../../errors/spillway-error.ts";
 import type { ErrorCode } from "../../../errors/error-codes.ts";
-import { type Connection, openConnection } from "../journal/connection.ts";
+import { type Connection, journalFormat, openConnection } from "../journal/connection.ts";
 import { isNotADatabase } from "../journal/sqlite-errors.ts";
+import { readTail } from "../journal/tail-file.ts";
 import { serveTask, type TaskContext } from "../task/task-process.ts";
 import { FindingList } from "./finding.ts";
 import { inspectConnection, type InspectionResult } from "./inspect-connection.ts";
 import { Snapshot, textOf } from "./snapshot.ts";
 import { checkStructure } from "./structure-check.ts";
+import { checkTail } from "./tail-check.ts";
 import type { VerifyProgress, VerifyReport } from "./verify-report.ts";
 
 /** What is asked of this process. */
@@ -31,8 +33,12 @@ async function verify(directory: string, context: TaskContext): Promise<VerifyRe
   const options = { clock, durability: "fsync", busyTimeoutMs: 5_000 } as const;
   let connection: Connection | undefined;
   try {
+    // The tail first: what the database says afterwards can only be later.
+    const reading = readTail(directory);
     connection = openConnection(directory, "inspector", options);
+    assertFormat(directory, connection);
     meta = readMeta(connection);
+    checkTail(reading, connection, findings, options);
     result = await inspect(directory, connection, findings, context);
   } catch (error) {
     if (!isDamage(error)) throw error;
@@ -49,6 +55,17 @@ async function verify(directory: string, context: TaskContext): Promise<VerifyRe
     findings: findings.findings,
     counts: findings.counts,
   };
+}
+
+/** An older journal has other tables. */
+function assertFormat(directory: string, connection: Connection): void {
+  const format = new Snapshot(connection).first<{ user_version: number }>("PRAGMA user_version");
+  if (format === undefined || format.user_version >= journalFormat) return;
+  throw new SpillwayError(
+    "JOURNAL_FORMAT",
+    `the journal in ${directory} has format ${format.user_version}: the next service that opens ` +
+      `it brings it to format ${journalFormat}; verify it then`,
+  );
 }
 
 /** Whether a failure to open says something about the file, and not about who may open it. */
