@@ -80,6 +80,15 @@ export default {
       { path: "^src/", pathNot: "^src/adapters/embedded/journal/" },
       { path: "^(node:)?sqlite$" },
     ),
+    rule(
+      // Its processes hold no connection: closing a database read by path drops SQLite's locks.
+      "raw-pages-only-in-repair",
+      {
+        path: "^src/",
+        pathNot: [test, "^src/adapters/embedded/inspection/(salvage/|repair-process\\.ts$)"],
+      },
+      { path: "^src/adapters/embedded/inspection/salvage/" },
+    ),
     ...Object.entries(vendors).map(([folder, names]) =>
       rule(
         `vendor:${folder}`,

@@ -38,6 +38,13 @@ const readingAllowed: Readonly<Record<string, readonly string[]>> = {
   "src/adapters/embedded/journal/sync-directory.ts": ["closeSync", "fsyncSync", "openSync"],
   // In a process of its own, before it opens any connection.
   "src/adapters/embedded/loss/accept-process.ts": ["copyFileSync"],
+  // Only in the process of a repair, which holds no connection to what it reads.
+  "src/adapters/embedded/inspection/salvage/raw-file.ts": [
+    "closeSync",
+    "fstatSync",
+    "openSync",
+    "readSync",
+  ],
   // The file `tail`, which is not SQLite's.
   "src/adapters/embedded/journal/tail-file.ts": [
     "closeSync",

@@ -35,6 +35,11 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import("./commands/verify.ts")).verifyCommand,
   },
   {
+    name: "repair",
+    summary: "build a new journal from a damaged one",
+    load: async () => (await import("./commands/repair.ts")).repairCommand,
+  },
+  {
     name: "backup",
     summary: "copy a journal while it is used; again into the same place: only what is new",
     load: async () => (await import("./commands/backup.ts")).backupCommand,

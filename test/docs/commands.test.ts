@@ -23,6 +23,7 @@ const commands = new Set([
   "sagas",
   "trace",
   "verify",
+  "repair",
   "bench",
   "doctor",
   "explain",

@@ -9,6 +9,19 @@ export const pageBytes = 16_384;
 export const walHeaderBytes = 32;
 export const frameHeaderBytes = 24;
 
+/** A place in a file of the journal: "db" or "wal", from and to in bytes. */
+export interface Place {
+  readonly file: "db" | "wal";
+  readonly from: number;
+  readonly to: number;
+}
+
+/** The bytes of a frame's page in the write-ahead log. */
+export function framePlace(frame: number): Place {
+  const from = walHeaderBytes + frame * (pageBytes + frameHeaderBytes);
+  return { file: "wal", from, to: from + pageBytes + frameHeaderBytes };
+}
+
 /** Changes one bit of a file. */
 export function flipBit(path: string, byte: number, bit: number): void {
   edit(path, byte, 1, (bytes) => {

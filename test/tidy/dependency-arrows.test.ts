@@ -39,6 +39,7 @@ const planted: readonly (readonly [file: string, imported: string, rule: string]
   ["src/adapters/kafka/nats.ts", "@nats-io/jetstream", "vendor:adapters/nats"],
   ["src/message/parse.ts", "left-pad", "no-runtime-dependency"],
   ["src/adapters/embedded/transport/read.ts", "node:sqlite", "sqlite-only-in-journal"],
+  ["src/adapters/embedded/inspection/verify.ts", "./salvage/leaf.ts", "raw-pages-only-in-repair"],
   ["src/flow/limit.ts", "./limit.test.ts", "no-import-of-tests"],
   ["src/stuff/thing.ts", "../kernel/leaf.ts", "known-folder"],
   ["src/flow/missing.ts", "./absent.ts", "no-unresolved"],
@@ -51,6 +52,7 @@ const allowed: readonly (readonly [file: string, imported: string])[] = [
   ["src/delivery/allowed.ts", "../contracts/leaf.ts"],
   ["src/adapters/nats/allowed.ts", "@nats-io/jetstream"],
   ["src/adapters/embedded/journal/open.ts", "node:sqlite"],
+  ["src/adapters/embedded/inspection/repair-process.ts", "./salvage/leaf.ts"],
   ["src/testing/allowed.ts", "../adapters/memory/leaf.ts"],
   ["src/bus/allowed.test.ts", "../adapters/memory/leaf.ts"],
   ["src/cli/allowed.ts", "../demo/leaf.ts"],
@@ -75,6 +77,7 @@ function plant(): void {
   for (const folder of ["processes", "adapters/memory", "adapters/embedded", "cli", "demo"]) {
     write(`src/${folder}/leaf.ts`, "export const leaf = 1;");
   }
+  write("src/adapters/embedded/inspection/salvage/leaf.ts", "export const leaf = 1;");
   write("src/flow/limit.test.ts", "export const leaf = 1;");
   for (const [file, imported] of [...planted, ...allowed]) {
     write(file, `import { leaf } from "${imported}";\nexport const value = leaf;\n`);

@@ -10,6 +10,16 @@ export type { BackupDamage, BackupSnapshot, LogRange } from "./backup/manifest.t
 export { restoreJournal, type RestoreOptions } from "./backup/restore-journal.ts";
 export type { BackupProgress, BackupReport } from "./backup/take-backup.ts";
 export type { FindingKind, InspectionFinding } from "./inspection/finding.ts";
+export { repairJournal, type RepairOptions } from "./inspection/repair-journal.ts";
+export type {
+  RepairedLog,
+  RepairGap,
+  RepairNote,
+  RepairNoteKind,
+  RepairProgress,
+  RepairReport,
+  RepairStep,
+} from "./inspection/repair-report.ts";
 export { verifyJournal, type VerifyOptions } from "./inspection/verify-journal.ts";
 export type { VerifyProgress, VerifyReport, VerifyStep } from "./inspection/verify-report.ts";
 export { acceptLoss } from "./loss/accept-loss.ts";

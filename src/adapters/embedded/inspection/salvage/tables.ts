@@ -1,0 +1,189 @@
+// The tables of a damaged database: where each one's b-tree starts, which pages it has, and the
+// rows on them. Pages are found twice, from the root down and by the pointer map, so that one
+// broken page hides none of the others. Always true: a row is what a page says, unchecked; a table
+// with pages or cells that could not be read says so.
+import type { Connection } from "../../journal/connection.ts";
+import { type BtreePage, readBtreePage } from "./btree-page.ts";
+import { PageOwners } from "./page-owners.ts";
+import { type PageStore, type PageView, readPayload } from "./page-store.ts";
+import { type Column, readRecord } from "./sqlite-record.ts";
+
+/** A row by column; a column whose value is unknown is missing. */
+export type SalvagedRow = Readonly<Record<string, Column>>;
+
+/** What could not be read of a table. */
+export interface TableProblems {
+  /** Pages that are none of a b-tree any more. */
+  readonly lostPages: readonly number[];
+  /** Pages whose account of their bytes is wrong: rows may be missing from them. */
+  readonly doubtfulPages: readonly number[];
+  /** Rows that stand on a page and are no rows. */
+  readonly unreadableRows: number;
+}
+
+/** A table, or an index, of the journal's schema. */
+export interface KnownTable {
+  readonly name: string;
+  readonly columns: readonly string[];
+  /** Where a new journal has it; a hint for a database whose own schema is unreadable. */
+  readonly newRoot: number;
+}
+
+/** Largest row of a small table: a value of state, a delayed message. */
+const rowBytesMax = 268_435_456;
+const columnsMax = 32;
+/** The tables of a journal and their indexes, in the order of their creation. */
+const knownSql =
+  "SELECT name, type, tbl_name, rootpage FROM sqlite_schema WHERE rootpage > 0 ORDER BY rootpage";
+
+/** What a journal of today's format has, as read from a new one. */
+export function knownTables(connection: Connection): KnownTable[] {
+  const rows = connection.prepare(knownSql).all();
+  return rows.map((row) => {
+    const name = String(row["name"]);
+    const pragma = row["type"] === "table" ? "table_info" : "index_xinfo";
+    const columns = connection.prepare(`PRAGMA ${pragma}("${name}")`).all();
+    return {
+      name,
+      columns: columns.map((column) => String(column["name"] ?? "rowid")),
+      newRoot: Number(row["rootpage"]),
+    };
+  });
+}
+
+/** See the head of this file. */
+export class Tables {
+  readonly owners: PageOwners;
+  readonly #view: PageView;
+  readonly #store: PageStore;
+  readonly #known: ReadonlyMap<string, KnownTable>;
+  readonly #roots: ReadonlyMap<string, number>;
+  readonly #trees: Map<number, number[]>;
+  readonly #problems = new Map<string, TableProblems>();
+
+  constructor(store: PageStore, view: PageView, known: readonly KnownTable[]) {
+    this.#store = store;
+    this.#view = view;
+    this.#known = new Map(known.map((table) => [table.name, table]));
+    this.owners = new PageOwners(view);
+    this.#trees = this.owners.treePages();
+    this.#roots = this.#findRoots(known);
+  }
+
+  /** What could not be read of a table; after its rows were. */
+  problemsOf(table: string): TableProblems {
+    const none = { lostPages: [], doubtfulPages: [], unreadableRows: 0 };
+    return this.#problems.get(table) ?? none;
+  }
+
+  /** Whether everything of a table was read; after its rows were. */
+  isComplete(table: string): boolean {
+    const { lostPages, doubtfulPages, unreadableRows } = this.problemsOf(table);
+    return lostPages.length === 0 && doubtfulPages.length === 0 && unreadableRows === 0;
+  }
+
+  /** The table or index that a page belongs to. */
+  nameOf(page: number): string | undefined {
+    const root = this.owners.rootOf(page);
+    for (const [name, at] of this.#roots) if (at === root) return name;
+    return undefined;
+  }
+
+  /** The rows of a table, or the entries of an index. */
+  *rows(table: string): Generator<SalvagedRow> {
+    const lostPages: number[] = [];
+    const doubtfulPages: number[] = [];
+    let unreadableRows = 0;
+    for (const number of this.#pages(table)) {
+      const page = this.#read(number);
+      if (page === undefined) lostPages.push(number);
+      else if (!page.exact) doubtfulPages.push(number);
+      for (const row of this.#rowsOn(table, page)) {
+        if (row === undefined) unreadableRows++;
+        else yield row;
+      }
+    }
+    this.#problems.set(table, { lostPages, doubtfulPages, unreadableRows });
+  }
+
+  /** Rows of every version of every page of a small table, newest first, damaged ones too. */
+  *rowsOfAllVersions(table: string): Generator<SalvagedRow> {
+    for (const number of this.#pages(table)) {
+      for (const bytes of this.#store.versions(number)) {
+        for (const row of this.#rowsOn(table, readBtreePage(bytes))) {
+          if (row !== undefined) yield row;
+        }
+      }
+    }
+  }
+
+  *#rowsOn(table: string, page: BtreePage | undefined): Generator<SalvagedRow | undefined> {
+    const known = this.#known.get(table);
+    if (page === undefined || known === undefined) return;
+    if (page.kind === "table" && !page.leaf) return;
+    for (const cell of page.cells) {
+      const payload = readPayload(this.#view, cell, rowBytesMax);
+      const record = payload === undefined ? undefined : readRecord(payload, columnsMax);
+      if (record === undefined) {
+        yield undefined;
+        continue;
+      }
+      // The number of a row stands beside it, and NULL in its place.
+      if (page.kind === "table" && record[0] === null) record[0] = cell.rowid;
+      yield Object.fromEntries(record.map((value, index) => [known.columns[index], value]));
+    }
+  }
+
+  #read(number: number): BtreePage | undefined {
+    const bytes = this.#view.page(number);
+    return bytes === undefined ? undefined : readBtreePage(bytes, number === 1);
+  }
+
+  /** The pages of a table, each once: those that the root leads to, and those of the map. */
+  #pages(table: string): Set<number> {
+    const root = this.#roots.get(table);
+    const pages = new Set<number>();
+    if (root === undefined) return pages;
+    const waiting = [root];
+    for (let number = waiting.pop(); number !== undefined; number = waiting.pop()) {
+      if (pages.has(number) || number > this.#view.pages) continue;
+      // A broken pointer may lead into another table.
+      if ((this.owners.rootOf(number) ?? root) !== root) continue;
+      pages.add(number);
+      waiting.push(...(this.#read(number)?.children ?? []));
+    }
+    for (const number of this.#trees.get(root) ?? []) pages.add(number);
+    return pages;
+  }
+
+  /** Roots by the schema on page 1; where that is unreadable, by the order of creation. */
+  #findRoots(known: readonly KnownTable[]): Map<string, number> {
+    const roots = new Map<string, number>();
+    for (const number of this.#schemaPages()) {
+      for (const cell of this.#read(number)?.cells ?? []) {
+        const payload = readPayload(this.#view, cell, rowBytesMax);
+        const [, name, , root] = (payload && readRecord(payload, columnsMax)) ?? [];
+        if (typeof name !== "string" || typeof root !== "number") continue;
+        if (this.#known.has(name) && this.#isRoot(root)) roots.set(name, root);
+      }
+    }
+    if (known.every(({ name }) => roots.has(name))) return roots;
+    const taken = new Set(roots.values());
+    for (const { name, newRoot } of known) {
+      if (!roots.has(name) && !taken.has(newRoot) && this.#isRoot(newRoot)) {
+        roots.set(name, newRoot);
+      }
+    }
+    return roots;
+  }
+
+  #schemaPages(): number[] {
+    const first = this.#read(1);
+    return [1, ...(first?.children ?? [])];
+  }
+
+  #isRoot(page: number): boolean {
+    const entry = this.owners.entry(page);
+    return entry === undefined ? page > 2 && page <= this.#view.pages : entry.use === "root";
+  }
+}
