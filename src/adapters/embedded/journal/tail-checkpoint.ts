@@ -54,16 +54,18 @@ export class CheckpointTail {
     });
   }
 
-  /** After a checkpoint that copied everything it found. */
-  complete(): void {
+  /** After a checkpoint that copied everything it found; `isSynced`: and the database was synced. */
+  complete(isSynced: boolean): void {
     const [file, before] = [this.#file, this.#before];
     if (file === undefined || before === undefined) return;
-    attempt(() => this.#write(file, before));
+    attempt(() => this.#write(file, before, isSynced));
   }
 
-  #write(file: TailFile, { commit, logs }: Before): void {
+  #write(file: TailFile, { commit, logs }: Before, isSynced: boolean): void {
+    // What was copied is in the write-ahead log too, which a checkpoint syncs before it copies.
     if (logs !== undefined) file.write(logs.slot.seal(commit), commit);
-    file.writeCopied(this.#incarnation, commit);
+    // A power cut may take back what the database was not synced with.
+    if (isSynced) file.writeCopied(this.#incarnation, commit);
     const nowMs = this.#clock.monotonicMs();
     if (nowMs - this.#syncedAtMs < syncIntervalMs) return;
     this.#syncedAtMs = nowMs;

@@ -12,6 +12,8 @@ const intervalMs = 10;
 /** Between two tries while a reader keeps the log from being copied; doubled up to the second. */
 const stuckMs = { first: 20, most: 1_000 } as const;
 
+type Statement = ReturnType<Connection["prepare"]>;
+
 function run({ directory, durability, busyTimeoutMs, shared }: CheckpointData): void {
   const options = { clock: systemClock, durability, busyTimeoutMs };
   const connection = openConnection(directory, "checkpoint", options);
@@ -35,7 +37,7 @@ function copyUntilStopped(connection: Connection, tail: CheckpointTail, shared: 
     tail.before();
     const row = checkpoint.get();
     if (row?.["busy"] === 0 && row["log"] === row["checkpointed"]) {
-      tail.complete();
+      tail.complete(isSynced(checkpoint, row["log"]));
       waitMs = stuckMs.first;
       Atomics.wait(shared, words.stop, 0, intervalMs);
       // Wakes on the next commit, and on stop, which counts as one.
@@ -45,6 +47,14 @@ function copyUntilStopped(connection: Connection, tail: CheckpointTail, shared: 
       waitMs = Math.min(waitMs * 2, stuckMs.most);
     }
   }
+}
+
+/**
+ * SQLite syncs the database after a checkpoint only if nobody has committed meanwhile, and says the
+ * same either way. Where the log still ends where it was copied to, nobody has.
+ */
+function isSynced(checkpoint: Statement, copiedTo: unknown): boolean {
+  return checkpoint.get()?.["log"] === copiedTo;
 }
 
 const data = workerData as CheckpointData;
