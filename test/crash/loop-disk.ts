@@ -9,7 +9,8 @@ import { setTimeout as pause } from "node:timers/promises";
 
 const freezeMs = 20_000;
 
-function run(command: string, ...words: readonly string[]): string {
+/** Runs a command to its end; what it printed, or an error that says why it failed. */
+export function run(command: string, ...words: readonly string[]): string {
   const result = spawnSync(command, words, { encoding: "utf8" });
   if (result.status === 0) return result.stdout.trim();
   const why = result.error?.message ?? result.stderr.trim();
@@ -17,7 +18,7 @@ function run(command: string, ...words: readonly string[]): string {
 }
 
 /** The command line that runs `words` where mounts are seen by nobody else and end with it. */
-function inOwnNamespace(words: readonly string[]): readonly [string, readonly string[]] {
+export function inOwnNamespace(words: readonly string[]): readonly [string, readonly string[]] {
   return ["unshare", ["--mount", "--propagation", "private", "--", ...words]];
 }
 
@@ -72,13 +73,24 @@ export class LoopDisk {
     this.point = point;
   }
 
-  /** A new, empty file system, mounted at `<folder>/<name>`. */
+  /** A new, empty file system in `<folder>/<name>.img`, mounted at `<folder>/<name>`. */
   static create(folder: string, name: string, mebibytes: number): LoopDisk {
-    const disk = new LoopDisk(join(folder, `${name}.img`), join(folder, name));
-    run("truncate", "-s", `${mebibytes}M`, disk.image);
+    run("truncate", "-s", `${mebibytes}M`, join(folder, `${name}.img`));
+    return LoopDisk.format(folder, name);
+  }
+
+  /** The same in a file that is there already. */
+  static format(folder: string, name: string): LoopDisk {
     // Nothing is left to be initialised in the background, where it would hide in the figures.
-    const atOnce = "lazy_itable_init=0,lazy_journal_init=0";
-    run("mkfs.ext4", "-q", "-F", "-J", "size=4", "-E", atOnce, disk.image);
+    const atOnce = "nodiscard,lazy_itable_init=0,lazy_journal_init=0";
+    const image = join(folder, `${name}.img`);
+    run("mkfs.ext4", "-q", "-F", "-J", "size=4", "-E", atOnce, image);
+    return LoopDisk.mount(folder, name);
+  }
+
+  /** The file system in `<folder>/<name>.img`, mounted at `<folder>/<name>`. */
+  static mount(folder: string, name: string): LoopDisk {
+    const disk = new LoopDisk(join(folder, `${name}.img`), join(folder, name));
     disk.#mount();
     return disk;
   }
@@ -89,12 +101,10 @@ export class LoopDisk {
    * copy, which would then mix two moments.
    */
   cut(folder: string, name: string): LoopDisk | undefined {
-    const copy = new LoopDisk(join(folder, `${name}.img`), join(folder, name));
     const before = this.#writes();
-    run("cp", "--sparse=auto", this.image, copy.image);
+    run("cp", "--sparse=auto", this.image, join(folder, `${name}.img`));
     if (before.inFlight !== 0 || this.#writes().done !== before.done) return undefined;
-    copy.#mount();
-    return copy;
+    return LoopDisk.mount(folder, name);
   }
 
   /** Forces everything to the disk; only for what is to be there before a test begins. */
@@ -104,8 +114,13 @@ export class LoopDisk {
 
   /** Unmounts and removes the image; every process that works there must have ended. */
   remove(): void {
-    run("umount", this.point);
+    this.unmount();
     rmSync(this.image);
+  }
+
+  /** Unmounts and leaves the image. */
+  unmount(): void {
+    run("umount", this.point);
     rmSync(this.point, { recursive: true });
   }
 

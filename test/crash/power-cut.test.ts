@@ -10,6 +10,7 @@ import { fileURLToPath } from "node:url";
 import { isLongRun, recordEvidence } from "../evidence.ts";
 import { runInOwnNamespace, whyNoLoopDisk } from "./loop-disk.ts";
 import type { CutReport, PowerPlan } from "./power-rig.ts";
+import { whyNoVolatileDisk } from "./volatile-disk.ts";
 
 const cuts = Number(process.env["SPILLWAY_POWER_CUTS"] ?? (isLongRun ? 500 : 20));
 const cutsPerDisk = 5;
@@ -17,13 +18,32 @@ const seed = Number(process.env["SPILLWAY_SEED"] ?? process.hrtime.bigint() % 1_
 const folder = mkdtempSync(join(tmpdir(), "spillway-power-"));
 process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
 const skip = whyNoLoopDisk(folder) ?? false;
+const noVolatileDisk = whyNoVolatileDisk(folder);
 
 const rig = fileURLToPath(new URL("./power-rig.ts", import.meta.url));
 
 test(`${cuts} power cuts, seed ${seed}`, { skip, timeout: cuts * 60_000 }, async (context) => {
-  const counts = { cuts: 0, acknowledgedAtCut: 0, unansweredAtCut: 0, handledAtCut: 0, retried: 0 };
+  const counts = {
+    cuts: 0,
+    acknowledgedAtCut: 0,
+    unansweredAtCut: 0,
+    handledAtCut: 0,
+    retried: 0,
+    cutsWithUnflushedWrites: 0,
+    unflushedWrites: 0,
+    unflushedWritesKept: 0,
+  };
+  if (noVolatileDisk !== undefined) {
+    context.diagnostic(`without disks that lose what was not flushed: ${noVolatileDisk}`);
+  }
   const violations: string[] = [];
-  const plan: PowerPlan = { folder, seed, cuts, cutsPerDisk };
+  const plan: PowerPlan = {
+    folder,
+    seed,
+    cuts,
+    cutsPerDisk,
+    volatile: noVolatileDisk === undefined,
+  };
   await runInOwnNamespace(rig, plan, (message) => {
     const report = message as CutReport;
     counts.cuts++;
@@ -31,6 +51,9 @@ test(`${cuts} power cuts, seed ${seed}`, { skip, timeout: cuts * 60_000 }, async
     counts.unansweredAtCut += report.triedAtCut - report.acknowledgedAtCut;
     counts.handledAtCut += report.handledAtCut;
     counts.retried += report.retried;
+    counts.cutsWithUnflushedWrites += report.unflushed > 0 ? 1 : 0;
+    counts.unflushedWrites += report.unflushed;
+    counts.unflushedWritesKept += report.kept;
     violations.push(...report.violations);
     context.diagnostic(`cut ${counts.cuts}: ${JSON.stringify(report).slice(0, 2_000)}`);
   });

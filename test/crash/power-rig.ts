@@ -1,6 +1,7 @@
 // Cuts the power again and again: several processes work on a journal on a disk of its own; at a
-// random moment all of them are stopped, the disk is copied as it is without what only the page
-// cache holds, and the copy is checked by a process that starts there, while the others go on.
+// random moment the disk is copied as it is, without what only the page cache holds, and the copy is
+// checked by a process that starts there, while the others go on. Two kinds of disk take turns: one
+// that keeps all that was written to it, and one whose cache loses some of it (volatile-disk.ts).
 // Runs in a process of its own, inside its own mount namespace; reports each cut to its parent.
 import { type ChildProcess, fork } from "node:child_process";
 import {
@@ -22,6 +23,7 @@ import type { Random } from "../../src/kernel/random.ts";
 import type { CheckResult } from "./crash-check.ts";
 import { acknowledgedIds, consumerNames, linesOf, notesOf, publisherNames } from "./crash-cycle.ts";
 import { freeze, LoopDisk, standsStill, thaw } from "./loop-disk.ts";
+import { VolatileDisk } from "./volatile-disk.ts";
 
 /** What to do; given as JSON on the command line. */
 export interface PowerPlan {
@@ -30,6 +32,8 @@ export interface PowerPlan {
   readonly cuts: number;
   /** After so many cuts everything starts anew on an empty disk. */
   readonly cutsPerDisk: number;
+  /** Whether every other disk has a volatile cache. */
+  readonly volatile: boolean;
 }
 
 /** What one cut came to. */
@@ -41,6 +45,9 @@ export interface CutReport extends CheckResult {
   readonly triedAtCut: number;
   readonly handledAtCut: number;
   readonly retried: number;
+  /** Writes that the disk had in its cache, and how many of them the cut left; of a volatile one. */
+  readonly unflushed: number;
+  readonly kept: number;
 }
 
 /** What the process that checks a cut disk reports. */
@@ -49,7 +56,7 @@ export type CheckedCut = CheckResult & { readonly retried: number };
 const diskMebibytes = 192;
 const checkMs = 90_000;
 /** Between two publishes of one of the 200 callers in each publisher. */
-const publishPauseMs = 300;
+const publishPauseMs = 600;
 const cutAttemptsMax = 50;
 const cutRetryMs = 20;
 const markerText = "written";
@@ -60,20 +67,28 @@ interface Member {
 }
 
 class PoweredDisk {
-  readonly disk: LoopDisk;
+  readonly disk: LoopDisk | VolatileDisk;
   readonly notes: string;
   readonly #folder: string;
   readonly #random: Random;
   readonly #members = new Map<string, Member>();
   #cuts = 0;
 
-  constructor(folder: string, random: Random) {
+  private constructor(folder: string, disk: LoopDisk | VolatileDisk, random: Random) {
     this.#folder = folder;
     this.#random = random;
     this.notes = join(folder, "notes");
-    mkdirSync(this.notes, { recursive: true });
-    this.disk = LoopDisk.create(folder, "disk", diskMebibytes);
+    mkdirSync(this.notes);
+    this.disk = disk;
     for (const name of [...publisherNames, ...consumerNames]) this.#launch(name);
+  }
+
+  static async create(folder: string, volatile: boolean, random: Random): Promise<PoweredDisk> {
+    mkdirSync(folder, { recursive: true });
+    const disk = volatile
+      ? await VolatileDisk.create(folder, "disk", diskMebibytes)
+      : LoopDisk.create(folder, "disk", diskMebibytes);
+    return new PoweredDisk(folder, disk, random);
   }
 
   get #journal(): string {
@@ -107,8 +122,7 @@ class PoweredDisk {
     const pids = [...this.#members.values()].map(({ process }) => process.pid ?? 0);
     const died = [...this.#members.values()].filter(({ process }) => process.exitCode !== null);
     if (died.length > 0) throw new Error(`${died.map((each) => each.name).join()} ended early`);
-    const copy = await this.#cutAtOneMoment(pids, name, notes);
-    thaw(pids);
+    const { copy, unflushed, kept } = await this.#copyDisk(pids, name, notes);
     if (this.#random.uint32() % 4 === 0) await this.#killOne();
     const site = { notes };
     const atCut = {
@@ -116,6 +130,8 @@ class PoweredDisk {
       acknowledgedAtCut: acknowledgedIds(site).size,
       triedAtCut: linesWith(site, publisherNames, "try "),
       handledAtCut: linesWith(site, consumerNames, ""),
+      unflushed,
+      kept,
     };
     assertShowsLoss(copy, marker);
     const checked = await check(join(copy.point, "journal"), notes);
@@ -124,18 +140,40 @@ class PoweredDisk {
     return { ...atCut, ...checked };
   }
 
+  async #copyDisk(
+    pids: readonly number[],
+    name: string,
+    notes: string,
+  ): Promise<{ readonly copy: LoopDisk; readonly unflushed: number; readonly kept: number }> {
+    if (this.disk instanceof LoopDisk) {
+      const copy = await this.#copyAtRest(this.disk, pids, name, notes);
+      thaw(pids);
+      return { copy, unflushed: 0, kept: 0 };
+    }
+    const when = { seed: this.#random.uint32(), afterRequests: this.#random.uint32() % 16 };
+    const { unflushed, kept } = await this.disk.cut(this.#folder, name, when);
+    cpSync(this.notes, notes, { recursive: true });
+    this.disk.resume();
+    return { copy: LoopDisk.mount(this.#folder, name), unflushed, kept };
+  }
+
   /** Notes and disk of one moment; again where the machine or somebody else stirred meanwhile. */
-  async #cutAtOneMoment(pids: readonly number[], name: string, notes: string): Promise<LoopDisk> {
+  async #copyAtRest(
+    disk: LoopDisk,
+    pids: readonly number[],
+    name: string,
+    notes: string,
+  ): Promise<LoopDisk> {
     for (let attempt = 1; attempt <= cutAttemptsMax; attempt++) {
       await freeze(pids);
       rmSync(notes, { recursive: true, force: true });
       cpSync(this.notes, notes, { recursive: true });
-      const copy = this.disk.cut(this.#folder, name);
+      const copy = disk.cut(this.#folder, name);
       if (copy !== undefined && pids.every(standsStill)) return copy;
       copy?.remove();
       await pause(cutRetryMs);
     }
-    throw new Error(`${this.disk.image} never comes to rest`);
+    throw new Error(`${disk.image} never comes to rest`);
   }
 
   async #journalMade(): Promise<void> {
@@ -168,7 +206,7 @@ class PoweredDisk {
 
   async remove(): Promise<void> {
     await Promise.all([...this.#members.values()].map((member) => end(member.process)));
-    this.disk.remove();
+    await this.disk.remove();
   }
 }
 
@@ -221,7 +259,8 @@ async function run(plan: PowerPlan): Promise<void> {
     if (cut % plan.cutsPerDisk === 0) {
       await disk?.remove();
       const folder = join(plan.folder, `run-${cut}`);
-      disk = new PoweredDisk(folder, random);
+      const volatile = plan.volatile && (cut / plan.cutsPerDisk) % 2 === 1;
+      disk = await PoweredDisk.create(folder, volatile, random);
     }
     const report = await disk?.cut();
     if (report === undefined) continue;
