@@ -1,7 +1,7 @@
 // Cuts the power again and again: several processes work on a journal on a disk of its own; at a
-// random moment the disk is copied as it is, without what only the page cache holds, and the copy is
-// checked by a process that starts there, while the others go on. Two kinds of disk take turns: one
-// that keeps all that was written to it, and one whose cache loses some of it (volatile-disk.ts).
+// random moment the disk is copied as it is, without what only the page cache holds, and the copy
+// is checked by a process that starts there, while the others go on. Two kinds of disk take turns:
+// one that keeps all that was written to it, and one whose cache loses some (volatile-disk.ts).
 // Runs in a process of its own, inside its own mount namespace; reports each cut to its parent.
 import { type ChildProcess, fork } from "node:child_process";
 import {
@@ -45,7 +45,7 @@ export interface CutReport extends CheckResult {
   readonly triedAtCut: number;
   readonly handledAtCut: number;
   readonly retried: number;
-  /** Writes that the disk had in its cache, and how many of them the cut left; of a volatile one. */
+  /** Writes that a volatile disk had in its cache, and how many of them the cut left. */
   readonly unflushed: number;
   readonly kept: number;
 }

@@ -21,7 +21,7 @@ function problemOf(blocks: readonly Block[]): string | undefined {
   try {
     const folder = join(parent, "folder");
     mkdirSync(folder);
-    const program = `${join(root, "src/cli/main.ts")}`;
+    const program = join(root, "src/cli/main.ts");
     const flags = "--conditions=spillway:source --disable-warning=ExperimentalWarning";
     const shim = `#!/bin/sh\nexec "${process.execPath}" ${flags} "${program}" "$@"\n`;
     writeFileSync(join(parent, "spillway"), shim, { mode: 0o755 });

@@ -54,7 +54,7 @@ export class CheckpointTail {
     });
   }
 
-  /** After a checkpoint that copied everything it found; `isSynced`: and the database was synced. */
+  /** After a checkpoint that copied everything it found; `isSynced`: and synced the database. */
   complete(isSynced: boolean): void {
     const [file, before] = [this.#file, this.#before];
     if (file === undefined || before === undefined) return;
