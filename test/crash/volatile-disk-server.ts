@@ -1,8 +1,8 @@
 // A disk with a volatile write cache, as a file served to the kernel's FUSE: everything written to
 // it is seen, in order, and so is every flush. A power cut may lose any of what was written since
-// the last flush, whole writes or single sectors, in any order. From a cut on the disk answers nobody
-// until it is told to go on: whatever is observed meanwhile had been made durable before. Knows
-// nothing of file systems. Runs in a process of its own, inside a mount namespace:
+// the last flush, whole writes or single sectors, in any order. From a cut on the disk answers
+// nobody until it is told to go on: whatever is observed meanwhile had been made durable before.
+// Knows nothing of file systems. Runs in a process of its own, inside a mount namespace:
 // `volatile-disk-server.ts <file> <bytes>`; its parent sends the requests.
 import { spawnSync } from "node:child_process";
 import { closeSync, ftruncateSync, openSync, read, writeFileSync, writeSync } from "node:fs";
