@@ -24,6 +24,8 @@ const commands = new Set([
   "trace",
   "verify",
   "repair",
+  "backup",
+  "restore",
   "bench",
   "doctor",
   "explain",
