@@ -1,6 +1,6 @@
 // Backup and restore of journals that are being worked on by other processes at full speed.
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { type Bus, createBus } from "spillway";
@@ -173,7 +173,10 @@ test("the commands: reports, JSON, and Ctrl-C that leaves a backup to go on with
   const banks = await Banks.start(t, source as string, { count: 1 });
   const words = ["backup", "-d", source as string, "--to", backup as string];
   const running = startCli(words);
-  setTimeout(() => running.child.kill("SIGINT"), 600);
+  while (!existsSync(join(backup as string, "journal.db"))) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  running.child.kill("SIGINT");
   const stopped = await running.ended;
   if (stopped.code === 1) assert.match(stopped.stderr, /^stopped: run the same command again/);
   else assert.equal(stopped.code, 0, stopped.stderr);
