@@ -17,6 +17,7 @@ export type FindingKind =
   | "structure"
   | "tail-ahead"
   | "tail-unreadable"
+  | "cursor-ahead"
   | "gap"
   | "unchecked";
 
@@ -52,11 +53,17 @@ const remedies = {
   "tail-ahead":
     "repair may still find what is missing; to go on without it: spillway verify --accept-loss",
   "tail-unreadable": "none needed: the next process that opens the journal writes a new one",
+  "cursor-ahead": "nothing where the group was made to start there; else it misses messages",
   gap: "nothing: readers are told of it; what was lost must come from its source again",
   unchecked: "run it again in a quieter hour, or with the services stopped",
 } as const satisfies Record<FindingKind, string>;
 
-const notes: ReadonlySet<FindingKind> = new Set(["tail-unreadable", "gap", "unchecked"]);
+const notes: ReadonlySet<FindingKind> = new Set([
+  "tail-unreadable",
+  "cursor-ahead",
+  "gap",
+  "unchecked",
+]);
 
 /** A finding with its severity and remedy filled in. */
 export function findingOf(

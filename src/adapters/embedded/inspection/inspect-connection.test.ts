@@ -11,6 +11,7 @@ import { systemClock } from "../../../kernel/clock.ts";
 import { type Connection, openConnection } from "../journal/connection.ts";
 import { batchCrc } from "../journal/format.ts";
 import { cursorCrc, logCrc, openCrc, stateCrc } from "../journal/row-checksums.ts";
+import { checkCursors } from "./cursor-check.ts";
 import { type FindingKind, FindingList, findingsMax } from "./finding.ts";
 import { inspectConnection } from "./inspect-connection.ts";
 import { rowChecks } from "./row-checks.ts";
@@ -178,18 +179,6 @@ const rowCases: readonly Case[] = [
 
 const referenceCases: readonly Case[] = [
   {
-    name: "a cursor behind its log's end",
-    plant(connection) {
-      const { grp, log, range } = one(connection, "SELECT * FROM cursor LIMIT 1");
-      const place = [Number(grp), Number(log), Number(range)] as const;
-      connection
-        .prepare("UPDATE cursor SET position = 999, crc = ? WHERE (grp, log, range) = (?, ?, ?)")
-        .run(cursorCrc(...place, 999), ...place);
-    },
-    kind: "row-inconsistent",
-    message: /cursor .* stands at 999, the log ends at/,
-  },
-  {
     name: "an open list of a batch that is not there",
     plant(connection) {
       const row = one(connection, "SELECT * FROM open LIMIT 1");
@@ -292,6 +281,21 @@ describe("inspection by SQL", () => {
       ["note", "orders", 40, 80],
     );
     assert.equal(findings.counts["batch-missing"], undefined);
+  });
+
+  test("a group may wait behind its log's end: that is noted, and no damage", async () => {
+    const findings = await inspected("a group ahead", (connection) => {
+      const { grp, log, range } = one(connection, "SELECT * FROM cursor LIMIT 1");
+      const place = [Number(grp), Number(log), Number(range)] as const;
+      connection
+        .prepare("UPDATE cursor SET position = 999, crc = ? WHERE (grp, log, range) = (?, ?, ?)")
+        .run(cursorCrc(...place, 999), ...place);
+      const noted = new FindingList();
+      checkCursors(connection, noted, options);
+      assert.deepEqual([noted.damage, noted.counts], [0, { "cursor-ahead": 1 }]);
+      assert.match(noted.findings[0]?.message ?? "", /waits at offset 999, the log ends at/);
+    });
+    assert.equal(findings.damage, 0);
   });
 
   test("it stops between two slices when asked to, and says so", async () => {

@@ -7,6 +7,7 @@ import { type Connection, journalFormat, openConnection } from "../journal/conne
 import { isNotADatabase } from "../journal/sqlite-errors.ts";
 import { readTail } from "../journal/tail-file.ts";
 import { serveTask, type TaskContext } from "../task/task-process.ts";
+import { checkCursors } from "./cursor-check.ts";
 import { FindingList } from "./finding.ts";
 import { inspectConnection, type InspectionResult } from "./inspect-connection.ts";
 import { Snapshot, textOf } from "./snapshot.ts";
@@ -40,6 +41,7 @@ async function verify(directory: string, context: TaskContext): Promise<VerifyRe
     meta = readMeta(connection);
     checkTail(reading, connection, findings, options);
     result = await inspect(directory, connection, findings, context);
+    if (result.complete) checkCursors(connection, findings, options);
   } catch (error) {
     if (!isDamage(error)) throw error;
     findings.add("structure", `the database cannot be opened (${textOf(error)})`);

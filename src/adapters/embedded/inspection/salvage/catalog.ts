@@ -24,6 +24,8 @@ export class SalvagedCatalog {
   readonly channels = new Map<number, ChannelValue>();
   readonly logs = new Map<number, LogValue>();
   readonly groups = new Map<number, GroupValue>();
+  /** Logs whose row had to be put together: where they ended must be found out. */
+  readonly madeLogs = new Set<number>();
   readonly #tables: Tables;
   readonly #tail: Tail | undefined;
   readonly #notes: RepairNotes;
@@ -50,6 +52,7 @@ export class SalvagedCatalog {
     const place = this.#placeOfLog(id);
     const made = { id, ...place, start: 0, end: 0, appendedAtMs: 0, lastCrc: 0 };
     this.logs.set(id, made);
+    this.madeLogs.add(id);
     this.#ensureChannel(place.channel, id);
     this.#notes.add("channel", `log ${id} of channel ${this.nameOf(id)}: its row was put together`);
     return made;

@@ -43,7 +43,10 @@ export class CursorRebuild {
 
   /** Tells how far each log had come by what was settled of it. */
   reach(logs: LogRebuild): void {
-    for (const { log, position } of this.#cursors.values()) logs.reached(log, position);
+    for (const { log, position } of this.#cursors.values()) {
+      // A group may wait behind the end: where the end is known, a cursor proves nothing.
+      if (this.#catalog.madeLogs.has(log)) logs.reached(log, position);
+    }
     for (const { log, base, entries } of this.#open) {
       for (const { offset } of decodeOpen(base, entries)) logs.reached(log, offset + 1);
     }
