@@ -1,7 +1,7 @@
 // Commands: requests in the imperative, each with one receiver and a closed set of replies.
 import { SpillwayError } from "../errors/spillway-error.ts";
-import type { Contract } from "./contract.ts";
-import { contractOf, type EventOptions } from "./event.ts";
+import type { AnyContract, Contract } from "./contract.ts";
+import { contractOf, type EventOptions, outgoing } from "./event.ts";
 import {
   type DeepReadonly,
   type InputOf,
@@ -40,6 +40,15 @@ export interface CommandContract<
 > extends Contract<"command", Type, Version, Schema> {
   readonly replySchemas: Replies;
   readonly replies: ReplyMakers<Type, Replies>;
+}
+
+/**
+ * Any command, whatever its data and replies. An interface of its own, so that commands are
+ * compared with it member by member and not by type argument.
+ */
+export interface AnyCommand extends AnyContract {
+  readonly kind: "command";
+  readonly replySchemas: ReplySchemas;
 }
 
 /** Every reply a command can give, as a union. */
@@ -99,13 +108,32 @@ export function defineCommand<
     throw new SpillwayError("INVALID_ARGUMENT", `command '${type}': reply '${name}' ${fault}`);
   }
   const makers = Object.fromEntries(
-    names.map((name) => [name, (data: unknown) => ({ command: type, type: name, data })]),
+    names.map((name) => [name, (data: unknown) => new CommandReply(type, name, data)]),
   );
-  return Object.freeze({
+  const command: CommandContract<Type, Version, Schema, Replies> = {
     ...contractOf("command", type, options),
+    message: (data, messageOptions) => outgoing(command, data, messageOptions),
     replySchemas: Object.freeze({ ...options.replies }),
     replies: Object.freeze(makers) as unknown as ReplyMakers<Type, Replies>,
-  });
+  };
+  return Object.freeze(command);
+}
+
+class CommandReply implements Reply<string, string, unknown> {
+  readonly command: string;
+  readonly type: string;
+  readonly data: unknown;
+
+  constructor(command: string, type: string, data: unknown) {
+    this.command = command;
+    this.type = type;
+    this.data = data;
+  }
+}
+
+/** Whether a value is a reply made by a command (and not a look-alike). */
+export function isReply(value: unknown): value is Reply<string, string, unknown> {
+  return value instanceof CommandReply;
 }
 
 function replyFaultOf(name: string, schema: unknown): string | undefined {

@@ -109,12 +109,16 @@ describe("commands", () => {
   test("a command makes its replies", () => {
     const Reserve = defineCommand("com.acme.stock.reserve", { data, replies });
     assert.equal(Reserve.kind, "command");
-    assert.deepEqual(Reserve.replies.reserved({ until: "x" }), {
-      command: "com.acme.stock.reserve",
-      type: "reserved",
-      data: { until: "x" },
-    });
+    assert.deepEqual(
+      { ...Reserve.replies.reserved({ until: "x" }) },
+      {
+        command: "com.acme.stock.reserve",
+        type: "reserved",
+        data: { until: "x" },
+      },
+    );
     assert.deepEqual(Object.keys(Reserve.replySchemas), ["reserved", "outOfStock"]);
+    assert.equal(Reserve.message({ sku: "a" } as never).contract, Reserve);
     for (const part of [Reserve, Reserve.replies, Reserve.replySchemas]) {
       assert.ok(Object.isFrozen(part));
     }

@@ -75,6 +75,20 @@ export function contractOf<
   options: EventOptions<Version, Schema>,
 ): Contract<Kind, Type, Version, Schema> {
   assertName(kind, type);
+  return uncheckedContractOf(kind, type, options);
+}
+
+/** The same for a type that follows from another contract's, and so from no grammar of its own. */
+export function uncheckedContractOf<
+  Kind extends "event" | "command",
+  Type extends string,
+  Version extends number,
+  Schema extends StandardSchema,
+>(
+  kind: Kind,
+  type: Type,
+  options: EventOptions<Version, Schema>,
+): Contract<Kind, Type, Version, Schema> {
   const version = options.version ?? (1 as Version);
   if (!Number.isInteger(version) || version < 1 || version > 65_535) {
     throw new SpillwayError(
@@ -138,7 +152,8 @@ class ContractMessage<Of extends AnyContract> implements OutgoingMessage<Of> {
   }
 }
 
-function outgoing<Of extends AnyContract>(
+/** A message of a contract; shared by events and commands. */
+export function outgoing<Of extends AnyContract>(
   contract: Of,
   data: unknown,
   options: MessageOptions | undefined,
