@@ -8,6 +8,7 @@ import type { Codec } from "../message/codec.ts";
 import type { StateStore } from "../ports/state-store.ts";
 import type { Consumer } from "../ports/transport.ts";
 import type { ChannelCounters, GroupCounters } from "../telemetry/counters.ts";
+import type { Answers } from "./answers.ts";
 import type { ConsumeMiddleware, StateSchemas } from "./handler-context.ts";
 import type { OutgoingEncoder } from "./outgoing-encoder.ts";
 
@@ -53,6 +54,8 @@ export interface DeliveryOptions {
   readonly state: StateSchemas;
   /** Outermost first. */
   readonly middleware: readonly ConsumeMiddleware[];
+  /** How senders are answered; undefined: they are not. */
+  readonly answers?: Answers | undefined;
   /** Bounds; only tests change them. */
   readonly limits?: Partial<DeliveryLimits>;
 }

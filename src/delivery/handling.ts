@@ -7,10 +7,10 @@ import type { DeliveryParts } from "./delivery-parts.ts";
 import type { Dispatcher } from "./dispatcher.ts";
 import { type Failure, failureOf } from "./failure.ts";
 import type { ConsumeMiddleware, Handler } from "./handler-context.ts";
-import { callThrough, messagesOf } from "./handler-result.ts";
+import { gather } from "./gather.ts";
+import { callThrough } from "./handler-result.ts";
 import { HandlerRun, type RunScope } from "./handler-run.ts";
 import type { OpenMessage } from "./key-lines.ts";
-import type { EncodedMessage } from "./outgoing-encoder.ts";
 import { Outcomes } from "./outcomes.ts";
 import type { Ended, Prepared, Runner } from "./runners.ts";
 import type { Settler } from "./settler.ts";
@@ -27,6 +27,7 @@ export class Handling {
   readonly #scope: RunScope;
   readonly #dispatcher: Dispatcher;
   readonly #claimsFirst: boolean;
+  readonly #answersNobody: boolean;
   #isClosed = false;
 
   constructor(parts: DeliveryParts, settler: Settler, decoder: Decoder, handler: Handler) {
@@ -39,6 +40,7 @@ export class Handling {
     this.#middleware = options.middleware;
     this.#dispatcher = parts.dispatcher;
     this.#claimsFirst = options.delivery === "at-most-once";
+    this.#answersNobody = options.answers === undefined;
     this.#scope = {
       group: options.group,
       clock: environment.clock,
@@ -192,12 +194,12 @@ export class Handling {
   /** See RunnerHost. */
   finish(run: HandlerRun, ended: Ended, reruns: number): boolean | Promise<boolean> {
     if (ended.kind === "threw") return this.#conclude(run, failureOf(ended.error), reruns);
-    if (ended.result === undefined && run.pending === undefined) {
+    if (ended.result === undefined && run.pending === undefined && this.#answersNobody) {
       return this.#conclude(run, undefined, reruns);
     }
     let gathered: void | Promise<void>;
     try {
-      gathered = this.#gather(run, ended.result);
+      gathered = gather(run, ended.result, this.#scope.encoder, this.#parts.options.answers);
     } catch (error) {
       return this.#conclude(run, failureOf(error), reruns);
     }
@@ -206,31 +208,6 @@ export class Handling {
       () => this.#conclude(run, undefined, reruns),
       (error: unknown) => this.#conclude(run, failureOf(error), reruns),
     );
-  }
-
-  /** Encodes what was returned, and waits for what the handler did not wait for. */
-  #gather(run: HandlerRun, result: unknown): void | Promise<void> {
-    const { encoder } = this.#scope;
-    const messages = result === undefined ? [] : messagesOf(result, run.message.type);
-    // Before any of them is encoded: a list of a million must not cost what it weighs.
-    run.assertRoomFor(messages.length);
-    const encoded = messages.map((each) =>
-      encoder.encode(each.contract, each.data, each.options, run.message),
-    );
-    if (run.pending !== undefined || encoded.some((each) => each instanceof Promise)) {
-      return this.#gatherLater(run, encoded);
-    }
-    for (const each of encoded) run.add(each as EncodedMessage);
-  }
-
-  async #gatherLater(
-    run: HandlerRun,
-    encoded: readonly (EncodedMessage | Promise<EncodedMessage>)[],
-  ): Promise<void> {
-    const all = Promise.all(encoded.map(async (each) => each));
-    all.catch(() => undefined);
-    for (let index = 0; index < (run.pending?.length ?? 0); index++) await run.pending?.[index];
-    for (const each of await all) run.add(each);
   }
 
   #conclude(run: HandlerRun, failure: Failure | undefined, reruns: number): boolean {

@@ -7,6 +7,7 @@ import {
   type RetryDiagnostics,
   type SetAsideDiagnostics,
 } from "../telemetry/channels.ts";
+import type { Ending } from "./answers.ts";
 import type { InvalidMessage } from "./decode.ts";
 import type { DeliveryParts } from "./delivery-parts.ts";
 import { type Failure, retryAfterMs } from "./failure.ts";
@@ -94,6 +95,7 @@ export class Outcomes {
   /** The message's time has passed. */
   expire({ batch, position, open }: Subject): void {
     this.#settler.tally.expired++;
+    this.#tell(batch, position, { kind: "expired" });
     this.#settler.ack(batch, position, open);
   }
 
@@ -112,6 +114,7 @@ export class Outcomes {
     const attributes = deadLetterAttributes(stored, record, this.#context(), verdict);
     this.#settler.unit.outgoing.addCopy(this.#deadLetters, stored, record, attributes);
     this.#settler.tally.deadLettered++;
+    this.#tell(batch, position, { kind: "failed", ...verdict });
     this.#settler.ack(batch, position, open);
     if (diagnostics.deadLetter.hasSubscribers) {
       diagnostics.deadLetter.publish(this.#setAside(batch, record, verdict.reason, verdict.error));
@@ -125,10 +128,19 @@ export class Outcomes {
     const attributes = invalidAttributes(stored, record, this.#context(), invalid);
     this.#settler.unit.outgoing.addCopy(this.#invalid, stored, record, attributes);
     this.#settler.tally.invalid++;
+    const { code, reason } = invalid;
+    this.#tell(batch, position, { kind: "failed", code, reason, attempts: 0 });
     this.#settler.ack(batch, position, open);
     if (diagnostics.invalid.hasSubscribers) {
       diagnostics.invalid.publish(this.#setAside(batch, record, invalid.reason, invalid.error));
     }
+  }
+
+  /** Tells the sender, where it wants to know, in the unit that settles the message. */
+  #tell(batch: WindowBatch, position: number, ending: Ending): void {
+    const { answers } = this.#parts.options;
+    const notice = answers?.notice(batch.stored, batch.recordAt(position), ending);
+    if (notice !== undefined) this.#settler.unit.outgoing.add(notice);
   }
 
   /** Log, offset and, where order is by key, the key of a message. */

@@ -68,6 +68,7 @@ test("the schema's input is stored, the key is taken from its output", () => {
     attributes: undefined,
     id: undefined,
     dueAtMs: undefined,
+    isOptional: false,
   });
   assert.equal(encode(Placed, { id: "8", cents: "1" }).template, encoded.template);
 });

@@ -22,6 +22,8 @@ export interface Route {
   readonly channel: string;
   /** The channel's priority of a keyed message. */
   readonly priorityOf: ((key: string) => Priority) | undefined;
+  /** Whether what goes there may be dropped where the channel does not exist. */
+  readonly isOptional?: boolean;
 }
 
 /** What a message passes on to those that its handling causes. */
@@ -46,6 +48,8 @@ export interface EncodedMessage {
   readonly id: string | undefined;
   /** When it becomes visible, wall ms; undefined: at once. */
   readonly dueAtMs: number | undefined;
+  /** See OutgoingBatch. */
+  readonly isOptional?: boolean;
 }
 
 /** What an encoder is made of. */
@@ -71,7 +75,8 @@ export class OutgoingEncoder {
   }
 
   /**
-   * Encodes one message; a promise only where the contract's validator is asynchronous.
+   * Encodes one message; a promise only where the contract's validator is asynchronous. `route`
+   * says where it goes, instead of the contract.
    * Throws (or rejects with) ValidationError, INVALID_ARGUMENT, INVALID_NAME,
    * PRIORITY_BREAKS_ORDER, CODEC_FAILED, MESSAGE_TOO_LARGE and what routeOf() throws.
    */
@@ -80,13 +85,14 @@ export class OutgoingEncoder {
     data: unknown,
     options: MessageOptions | undefined,
     cause: MessageCause | undefined,
+    route?: Route,
   ): EncodedMessage | Promise<EncodedMessage> {
     if (options !== undefined) assertMessageOptions(contract, options);
     const result = validate(contract.schema, data);
     if (result instanceof Promise) {
-      return result.then((settled) => this.#encode(contract, data, options, cause, settled));
+      return result.then((settled) => this.#encode(contract, data, options, cause, settled, route));
     }
-    return this.#encode(contract, data, options, cause, result);
+    return this.#encode(contract, data, options, cause, result, route);
   }
 
   #encode(
@@ -95,6 +101,7 @@ export class OutgoingEncoder {
     options: MessageOptions | undefined,
     cause: MessageCause | undefined,
     result: StandardResult<unknown>,
+    given: Route | undefined,
   ): EncodedMessage {
     if (result.issues !== undefined) {
       throw new ValidationError(
@@ -103,7 +110,7 @@ export class OutgoingEncoder {
         { details: { type: contract.type, version: contract.version } },
       );
     }
-    const route = this.#options.routeOf(contract);
+    const route = given ?? this.#options.routeOf(contract);
     const payload = this.#payloadOf(contract, data);
     const key = options?.key ?? keyOf(contract, result.value);
     const wallMs = this.#options.clock.wallMs();
@@ -119,6 +126,7 @@ export class OutgoingEncoder {
       attributes: hasAttributes ? this.#attributesOf(options, cause, wallMs) : undefined,
       id: options?.id,
       dueAtMs: delayMs > 0 ? wallMs + delayMs : undefined,
+      isOptional: route.isOptional === true,
     };
   }
 

@@ -1,6 +1,6 @@
 // Packs the outgoing messages of one commit unit into batches: one row of batches per channel,
-// priority and kind (at once or delayed), a new one when the last is full. Knows no limits of
-// units. Always true: messages of one row keep the order in which they were added.
+// priority and kind (at once, delayed, optional), a new one when the last is full. Knows no limits
+// of units. Always true: messages of one row keep the order in which they were added.
 import type { Random } from "../kernel/random.ts";
 import type { MessageAttributes, Priority } from "../message/envelope.ts";
 import { OutgoingBatch } from "../message/outgoing-batch.ts";
@@ -30,7 +30,8 @@ export class OutgoingPacker {
   add(message: EncodedMessage): void {
     const { channel, priority, dueAtMs, payload, key, attributes } = message;
     const bytes = payload.length + (key?.length ?? 0);
-    const filling = this.#roomFor(channel, priority, dueAtMs !== undefined, bytes);
+    const isDelayed = dueAtMs !== undefined;
+    const filling = this.#roomFor(channel, priority, isDelayed, bytes, message.isOptional);
     filling.batch.add(message.template, payload, message.wallMs, key, attributes, message.id);
     if (dueAtMs !== undefined) filling.dueAtMs?.push(dueAtMs);
     this.#count(bytes);
@@ -68,12 +69,18 @@ export class OutgoingPacker {
     this.bytes += bytes;
   }
 
-  #roomFor(channel: string, priority: Priority, isDelayed: boolean, bytes: number): Filling {
-    const kind = `${priority}${isDelayed ? " delayed " : " "}${channel}`;
+  #roomFor(
+    channel: string,
+    priority: Priority,
+    isDelayed: boolean,
+    bytes: number,
+    isOptional = false,
+  ): Filling {
+    const kind = `${priority}${isDelayed ? " delayed " : " "}${isOptional ? "? " : ""}${channel}`;
     const last = this.#filling.get(kind);
     if (last?.batch.hasRoom(bytes) === true) return last;
     const dueAtMs: number[] | undefined = isDelayed ? [] : undefined;
-    const batch = new OutgoingBatch(channel, priority, this.#random, dueAtMs);
+    const batch = new OutgoingBatch(channel, priority, this.#random, dueAtMs, isOptional);
     const filling: Filling = { batch, dueAtMs };
     this.#filling.set(kind, filling);
     this.batches.push(batch);

@@ -78,6 +78,10 @@ function countPublished(
   { count, bytes }: OutgoingBatch,
   result: AppendResult | undefined,
 ): void {
+  if (result?.isDropped === true) {
+    counters.rejected += count;
+    return;
+  }
   let stored = count;
   for (const exception of result?.exceptions?.values() ?? []) {
     stored--;

@@ -36,17 +36,29 @@ export class OutgoingBatch implements MessageColumns {
   readonly dueAtMs: readonly number[] | undefined;
   /** Size of payloads and keys so far; a character of text counts as one byte. */
   bytes = 0;
+  /**
+   * Whether all of it is dropped, and its unit stands, where the channel does not exist. The result
+   * of such an append has the offset −1 and `isDropped`.
+   */
+  readonly isOptional: boolean;
   /** Whether any message was copied as it was stored: its data may be anything. */
   hasCopies = false;
   #count = 0;
   #given: Set<number> | undefined;
   readonly #random: Random;
 
-  constructor(channel: string, priority: Priority, random: Random, dueAtMs?: readonly number[]) {
+  constructor(
+    channel: string,
+    priority: Priority,
+    random: Random,
+    dueAtMs?: readonly number[],
+    isOptional = false,
+  ) {
     this.channel = channel;
     this.priority = priority;
     this.#random = random;
     this.dueAtMs = dueAtMs;
+    this.isOptional = isOptional;
   }
 
   get count(): number {

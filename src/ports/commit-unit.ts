@@ -55,7 +55,10 @@ export interface CommitUnit {
   readonly settlements: readonly BatchSettlement[];
   /** How many of them were settled without a handler, because their time had passed; default 0. */
   readonly expired?: number;
-  /** Outgoing messages: returned by handlers, dead letters, invalid messages. */
+  /**
+   * Outgoing messages: returned by handlers, answers, dead letters, invalid messages. Of these,
+   * optional batches may go to a channel that does not exist: they are dropped.
+   */
   readonly publishes: readonly OutgoingBatch[];
   readonly state: readonly StateChange[];
 }

@@ -15,6 +15,8 @@ export interface AppendResult {
    * refusal. All others have consecutive offsets from firstOffset, in order of index.
    */
   readonly exceptions?: ReadonlyMap<number, { readonly offset: number } | SpillwayError>;
+  /** Nothing was stored: the batch is optional, and its channel does not exist. */
+  readonly isDropped?: boolean;
 }
 
 /** Stored messages: columns plus where they stand. */

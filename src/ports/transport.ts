@@ -41,15 +41,11 @@ export interface ChannelDeclaration {
   readonly compression: "none" | "zstd";
 }
 
-/**
- * Where a new group, or a reader, starts. An offset counts in the normal priority's log. Whoever
- * keeps an offset elsewhere keeps the transport's `incarnation` with it and gives both: offsets of
- * another history are refused with INCARNATION_CHANGED.
- */
+/** Where a new group, or a reader, starts. An offset counts in the normal priority's log. */
 export type StartPosition =
   | "earliest"
   | "latest"
-  | { readonly offset: number; readonly incarnation?: string }
+  | { readonly offset: number }
   | { readonly timeMs: number };
 
 /** Options of a group's consumer. */
@@ -151,11 +147,6 @@ export interface Transport {
   readonly capabilities: Capabilities;
   /** The store that shares this transport's writer (atomicUnit), if it has one. */
   readonly state: StateStore | undefined;
-  /**
-   * Which history of its messages this is, once it is open: a restored backup has another one, and
-   * offsets mean something only together with it. Undefined where the transport cannot tell.
-   */
-  readonly incarnation: string | undefined;
   /** Connects; rejects with a clear error. Called once, before anything else. */
   open(environment: TransportEnvironment): Promise<void>;
   /** Creates the channel or checks it against the existing one (CHANNEL_CONFLICT). Idempotent. */
@@ -168,6 +159,8 @@ export interface Transport {
   append(batches: readonly OutgoingBatch[]): Promise<readonly AppendResult[]>;
   /** Joins a group (creates it when new). */
   consume(options: ConsumerOptions): Promise<Consumer>;
+  /** Names of the channel's groups, in order; cheap enough to be asked often. */
+  groups(channel: string): Promise<readonly string[]>;
   /**
    * Reads without a group: batches from a position up to the end at the time of the call, or on and
    * on with `follow`. Holds nothing open between batches.

@@ -3,12 +3,10 @@
 // append are atomic without further ado; nothing outlives close().
 import { ClosedError, SpillwayError, UnsupportedError } from "../../errors/spillway-error.ts";
 import type { CancelTimer } from "../../kernel/clock.ts";
-import { newId } from "../../kernel/id.ts";
 import type { Priority } from "../../message/envelope.ts";
 import type { OutgoingBatch } from "../../message/outgoing-batch.ts";
 import type { Capabilities } from "../../ports/capabilities.ts";
 import type { CommitResult, CommitUnit } from "../../ports/commit-unit.ts";
-import { assertIncarnation } from "../../ports/incarnation.ts";
 import type {
   AppendResult,
   ChannelDeclaration,
@@ -61,7 +59,6 @@ export class MemoryTransport implements Transport {
   readonly #channels = new Map<string, MemoryChannel>();
   readonly #closing = new AbortController();
   #environment: TransportEnvironment | undefined;
-  #incarnation: string | undefined;
   #cancelTimer: CancelTimer = () => undefined;
   #version = 0;
 
@@ -78,11 +75,6 @@ export class MemoryTransport implements Transport {
       );
     }
     this.#environment = environment;
-    this.#incarnation = newId(environment.clock, environment.random);
-  }
-
-  get incarnation(): string | undefined {
-    return this.#incarnation;
   }
 
   async declare(channel: ChannelDeclaration): Promise<void> {
@@ -110,7 +102,7 @@ export class MemoryTransport implements Transport {
 
   async append(batches: readonly OutgoingBatch[]): Promise<readonly AppendResult[]> {
     this.#opened();
-    const channels = batches.map((batch) => this.#channel(batch.channel));
+    const channels = batches.map((batch) => this.#channelFor(batch));
     const adding = batches.reduce((sum, batch) => sum + batch.bytes, 0);
     let bytes = adding;
     for (const channel of this.#channels.values()) bytes += channel.bytes;
@@ -124,8 +116,17 @@ export class MemoryTransport implements Transport {
     return this.#store(batches, channels);
   }
 
-  #store(batches: readonly OutgoingBatch[], channels: readonly MemoryChannel[]): AppendResult[] {
-    const results = batches.map((batch, at) => (channels[at] as MemoryChannel).append(batch));
+  /** The channel of a batch; undefined: the batch is dropped. */
+  #channelFor({ channel, isOptional }: OutgoingBatch): MemoryChannel | undefined {
+    return isOptional ? this.#channels.get(channel) : this.#channel(channel);
+  }
+
+  #store(
+    batches: readonly OutgoingBatch[],
+    channels: readonly (MemoryChannel | undefined)[],
+  ): AppendResult[] {
+    const dropped = { firstOffset: -1, isDropped: true };
+    const results = batches.map((batch, at) => channels[at]?.append(batch) ?? dropped);
     if (batches.some((batch) => batch.dueAtMs !== undefined)) this.#armTimer();
     return results;
   }
@@ -149,7 +150,6 @@ export class MemoryTransport implements Transport {
   async consume(options: ConsumerOptions): Promise<Consumer> {
     this.#opened();
     const channel = this.#channel(options.channel);
-    assertIncarnation(options.from, this.#incarnation);
     const group = channel.groups.get(options.group) ?? new MemoryGroup(channel, options);
     const consumer = new MemoryConsumer(channel, group, (from, unit) => this.#apply(from, unit));
     group.join(consumer, options.types);
@@ -162,7 +162,7 @@ export class MemoryTransport implements Transport {
     this.#opened();
     const { channel, group } = consumer;
     const scope = { channel: channel.declaration.name, group: group.name };
-    const channels = unit.publishes.map((batch) => this.#channel(batch.channel));
+    const channels = unit.publishes.map((batch) => this.#channelFor(batch));
     if (!group.mayBeSettled(consumer, unit.settlements)) return { kind: "fenced" };
     for (const change of unit.state) {
       if (this.state.isCurrent(scope, change, consumer)) continue;
@@ -176,6 +176,11 @@ export class MemoryTransport implements Transport {
     return { kind: "committed", appended: this.#store(unit.publishes, channels), version };
   }
 
+  async groups(channel: string): Promise<readonly string[]> {
+    this.#opened();
+    return [...this.#channel(channel).groups.keys()].sort();
+  }
+
   read(
     channel: string,
     options: {
@@ -187,7 +192,6 @@ export class MemoryTransport implements Transport {
   ): AsyncIterable<StoredBatch> {
     this.#opened();
     const found = this.#channel(channel);
-    assertIncarnation(options.from, this.#incarnation);
     const log = found.logs[options.priority ?? "normal"];
     const start = log.offsetOf(options.from);
     const end = options.follow === true ? Infinity : log.endOffset;

@@ -8,6 +8,7 @@ import { lifecycleCases } from "./lifecycle-cases.ts";
 import { memberCases } from "./member-cases.ts";
 import { processCases } from "./process-cases.ts";
 import { readCases } from "./read-cases.ts";
+import { requestCases } from "./request-cases.ts";
 import { retentionCases } from "./retention-cases.ts";
 import { settlementCases } from "./settlement-cases.ts";
 import { stateCases } from "./state-cases.ts";
@@ -24,6 +25,7 @@ export const transportContract: readonly ContractCase[] = [
   ...unitCases,
   ...stateCases,
   ...readCases,
+  ...requestCases,
   ...retentionCases,
   ...lifecycleCases,
   ...processCases,

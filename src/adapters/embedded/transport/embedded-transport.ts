@@ -6,7 +6,6 @@ import { ClosedError, SpillwayError } from "../../../errors/spillway-error.ts";
 import type { CancelTimer } from "../../../kernel/clock.ts";
 import type { OutgoingBatch } from "../../../message/outgoing-batch.ts";
 import type { Capabilities } from "../../../ports/capabilities.ts";
-import { assertIncarnation } from "../../../ports/incarnation.ts";
 import type { StateStore } from "../../../ports/state-store.ts";
 import type {
   AppendResult,
@@ -81,7 +80,6 @@ export class EmbeddedTransport implements Transport {
   readonly #members = new Members();
   #parts: Parts | undefined;
   #opened = false;
-  #incarnation: string | undefined;
   #closing: Promise<void> | undefined;
   #cancelProgress: CancelTimer | undefined;
 
@@ -113,8 +111,7 @@ export class EmbeddedTransport implements Transport {
     engine.onStopped = (cause) => this.#failed(cause);
     try {
       const options = engineOptionsOf(this.#options);
-      const { isDamaged, incarnation } = await engine.request("open", { options });
-      this.#incarnation = incarnation;
+      const { isDamaged } = await engine.request("open", { options });
       const reader = openReader({ ...this.#options, clock: environment.clock, isDamaged });
       this.#parts = {
         environment,
@@ -129,10 +126,6 @@ export class EmbeddedTransport implements Transport {
       throw error;
     }
     this.#showProgress();
-  }
-
-  get incarnation(): string | undefined {
-    return this.#incarnation;
   }
 
   /** Tells the writer regularly that the event loop turns. */
@@ -193,7 +186,6 @@ export class EmbeddedTransport implements Transport {
     const { channel, group, from, types } = options;
     const { environment, engine, reader, feeds, groupCommit } = this.#open();
     this.#assertChannel(channel);
-    assertIncarnation(from, this.#incarnation);
     return this.#members.join(
       () => engine.request("join", { channel, group, from, types }),
       {
@@ -203,9 +195,16 @@ export class EmbeddedTransport implements Transport {
         reader,
         feed: feeds.of(channel),
         assertChannel: (name) => this.#assertChannel(name),
+        hasChannel: (name) => reader.channelId(name) !== undefined,
       },
       { channel, group },
     );
+  }
+
+  async groups(channel: string): Promise<readonly string[]> {
+    const { reader } = this.#open();
+    this.#assertChannel(channel);
+    return reader.groupNames(channel);
   }
 
   async *read(
@@ -214,7 +213,6 @@ export class EmbeddedTransport implements Transport {
   ): AsyncGenerator<StoredBatch> {
     const { environment, reader, feeds } = this.#open();
     this.#assertChannel(channel);
-    assertIncarnation(options.from, this.#incarnation);
     yield* readLog({
       clock: environment.clock,
       reader,

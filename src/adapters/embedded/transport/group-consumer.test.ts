@@ -55,6 +55,7 @@ function consumerOf() {
         },
       } as unknown as BatchReader,
       feed,
+      hasChannel: (channel) => channel === "known",
       assertChannel: (channel) => {
         if (channel !== "known") throw new SpillwayError("UNKNOWN_CHANNEL", channel);
       },

@@ -46,6 +46,7 @@ export class BatchReader {
   readonly #last = new Map<number, { readonly end: number; readonly crc: number }>();
   readonly #selectChannel: Statement;
   readonly #selectNames: Statement;
+  readonly #selectGroups: Statement;
   readonly #selectLog: Statement;
   readonly #selectBaseAt: Statement;
   readonly #selectBaseAfter: Statement;
@@ -57,6 +58,9 @@ export class BatchReader {
     this.#cache = cache;
     this.#selectChannel = connection.prepare("SELECT id FROM channel WHERE name = ?");
     this.#selectNames = connection.prepare("SELECT name FROM channel ORDER BY name LIMIT ?");
+    this.#selectGroups = connection.prepare(
+      "SELECT name FROM grp WHERE channel = ? AND ended_at = 0 ORDER BY name",
+    );
     this.#selectLog = connection.prepare(
       "SELECT id, start, end FROM log WHERE channel = ? AND lane = ?",
     );
@@ -88,6 +92,13 @@ export class BatchReader {
   /** Names of channels, in order, at most `namesMax`. */
   channelNames(namesMax: number): string[] {
     return this.#selectNames.all(namesMax).map((row) => String(row["name"]));
+  }
+
+  /** Names of a channel's groups, in order. */
+  groupNames(channel: string): string[] {
+    const id = this.channelId(channel);
+    if (id === undefined) return [];
+    return this.#selectGroups.all(id).map((row) => String(row["name"]));
   }
 
   /** The log of a channel and priority; undefined before its first message. */
