@@ -14,8 +14,8 @@ const layers = [
   "recovery",
   "flow",
   "scheduling",
-  "bus",
   "requests",
+  "bus",
   "processes",
 ];
 const seam = ["kernel", "errors", "telemetry", "message", "ports"];

@@ -3,6 +3,7 @@ export type { Bus, BusHealth } from "./bus/bus.ts";
 export type { BusOptions, ShutdownSignal } from "./bus/bus-options.ts";
 export type { BusStats, ChannelStatistics, GroupStatistics } from "./bus/bus-stats.ts";
 export type { AnyChannel } from "./bus/channel-registry.ts";
+export type { CommandHandler, HandleOptions, HandleResult } from "./bus/command-handler.ts";
 export type { StateReadOptions, StateTableView, StateView } from "./bus/committed-state.ts";
 export { createBus } from "./bus/create-bus.ts";
 export type { ContextOf, HandlerOf, HandlerResult } from "./bus/subscription-handler.ts";
@@ -37,6 +38,7 @@ export {
   defineChannel,
 } from "./contracts/channel.ts";
 export {
+  type AnyCommand,
   type CommandContract,
   type CommandOptions,
   defineCommand,
@@ -98,4 +100,16 @@ export { type Codec, jsonCodec } from "./message/codec.ts";
 export type { Envelope, MessageAttributes, MessageTemplate, Priority } from "./message/envelope.ts";
 export type { Capabilities, Capability, Support } from "./ports/capabilities.ts";
 export type { LogStats, StartPosition, Transport } from "./ports/transport.ts";
-export type { LogDiagnostics } from "./telemetry/channels.ts";
+export type {
+  DataOf,
+  ExpiredOutcome,
+  FailedOutcome,
+  OutcomeOf,
+  ReplyOutcomeOf,
+  TimeoutOutcome,
+  UnhandledOutcome,
+} from "./requests/outcome.ts";
+export type { ReplyOptions, ReplyStrategy } from "./requests/reply-address.ts";
+export type { RequestStats } from "./requests/request-counters.ts";
+export type { RequestOptions } from "./requests/request-options.ts";
+export type { LogDiagnostics, ReplyDiagnostics } from "./telemetry/channels.ts";

@@ -7,6 +7,7 @@ import {
   type EncodedMessage,
   type MessageCause,
   OutgoingEncoder,
+  type Route,
 } from "../delivery/outgoing-encoder.ts";
 import { assertMessageSupported } from "./capability-checks.ts";
 import type { BusSettings } from "./bus-options.ts";
@@ -33,13 +34,16 @@ export class BusEncoder extends OutgoingEncoder {
     data: unknown,
     options: MessageOptions | undefined,
     cause: MessageCause | undefined,
+    route?: Route,
   ): EncodedMessage | Promise<EncodedMessage> {
-    if (this.#middleware.length === 0) return this.#encode(contract, data, options, cause);
+    if (this.#middleware.length === 0) return this.#encode(contract, data, options, cause, route);
     const message = passThrough(this.#middleware, contract.message(data, options));
     if (message instanceof Promise) {
-      return message.then((each) => this.#encode(each.contract, each.data, each.options, cause));
+      return message.then((each) =>
+        this.#encode(each.contract, each.data, each.options, cause, route),
+      );
     }
-    return this.#encode(message.contract, message.data, message.options, cause);
+    return this.#encode(message.contract, message.data, message.options, cause, route);
   }
 
   #encode(
@@ -47,9 +51,11 @@ export class BusEncoder extends OutgoingEncoder {
     data: unknown,
     options: MessageOptions | undefined,
     cause: MessageCause | undefined,
+    route?: Route,
   ): EncodedMessage | Promise<EncodedMessage> {
     const { transport } = this.#settings;
     if (options !== undefined) assertMessageSupported(transport, contract.type, options);
+    if (route !== undefined) return super.encode(contract, data, options, cause, route);
     const entry = this.#registry.channelOf(contract);
     if (entry.isDeclared) return super.encode(contract, data, options, cause);
     return entry.declare().then(() => super.encode(contract, data, options, cause));

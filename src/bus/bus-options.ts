@@ -6,6 +6,7 @@ import { type Clock, systemClock } from "../kernel/clock.ts";
 import { type Random, systemRandom } from "../kernel/random.ts";
 import { type Codec, jsonCodec } from "../message/codec.ts";
 import type { Transport } from "../ports/transport.ts";
+import { type ReplyOptions, replyStrategyOf } from "../requests/reply-address.ts";
 import type { AnyChannel } from "./channel-registry.ts";
 import type { Middleware } from "./middleware.ts";
 
@@ -35,6 +36,10 @@ export interface BusOptions {
   readonly pendingMax?: number;
   /** Most bytes they may hold. Default 16 MiB; then BackPressureError. */
   readonly pendingBytesMax?: number;
+  /** Most requests that may wait for their outcome. Default 10,000; then BackPressureError. */
+  readonly pendingRequestsMax?: number;
+  /** How answers to this bus's requests find it. Default: one channel a service. */
+  readonly replies?: ReplyOptions;
   /** How long to gather publishes into one append. Default 0: those of the same turn. */
   readonly batchDelayMs?: number;
   /** How long close() waits for work in flight. Default 10 s; the rest is redelivered. */
@@ -60,6 +65,7 @@ export const busDefaults = {
   messageBytesMax: 1_048_576,
   pendingMax: 10_000,
   pendingBytesMax: 16_777_216,
+  pendingRequestsMax: 10_000,
   batchDelayMs: 0,
   drainTimeoutMs: 10_000,
   shutdownSignals: ["SIGTERM"],
@@ -91,6 +97,8 @@ export function settingsOf(options: BusOptions): BusSettings {
     messageBytesMax: options.messageBytesMax ?? busDefaults.messageBytesMax,
     pendingMax: options.pendingMax ?? busDefaults.pendingMax,
     pendingBytesMax: options.pendingBytesMax ?? busDefaults.pendingBytesMax,
+    pendingRequestsMax: options.pendingRequestsMax ?? busDefaults.pendingRequestsMax,
+    replies: { strategy: replyStrategyOf(options.replies) },
     batchDelayMs: options.batchDelayMs ?? busDefaults.batchDelayMs,
     drainTimeoutMs: options.drainTimeoutMs ?? busDefaults.drainTimeoutMs,
     shutdownSignals: options.shutdownSignals ?? busDefaults.shutdownSignals,
@@ -101,6 +109,7 @@ export function settingsOf(options: BusOptions): BusSettings {
   assertInteger("messageBytesMax", settings.messageBytesMax, 1, messageBytesLimit);
   assertInteger("pendingMax", settings.pendingMax, 1);
   assertInteger("pendingBytesMax", settings.pendingBytesMax, 1);
+  assertInteger("pendingRequestsMax", settings.pendingRequestsMax, 1);
   assertDuration("batchDelayMs", settings.batchDelayMs);
   assertDuration("drainTimeoutMs", settings.drainTimeoutMs);
   if (settings.source === "")

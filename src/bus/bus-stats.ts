@@ -3,12 +3,15 @@
 // else. Always true: rates use the injected clock's monotonic time.
 import type { Clock } from "../kernel/clock.ts";
 import type { ChannelStats, GroupStats, LogStats, Transport } from "../ports/transport.ts";
+import type { RequestStats } from "../requests/request-counters.ts";
 import type { ChannelCounters, GroupCounters } from "../telemetry/counters.ts";
 
 /** Everything a bus counts, at one moment. */
 export interface BusStats {
   /** Publishes that wait for their receipt, and the bytes they hold. */
   readonly pending: { readonly count: number; readonly bytes: number };
+  /** What this bus asked others, and what became of it. */
+  readonly requests: RequestStats;
   readonly channels: readonly ChannelStatistics[];
 }
 

@@ -1,21 +1,24 @@
 // The bus: wiring only. It connects the publisher, the registry, groups, streams and the transport,
 // and closes them in order. Always true: after close() nothing of it runs and nothing is accepted.
 import { AsyncLocalStorage } from "node:async_hooks";
+import type { AnyCommand } from "../contracts/command.ts";
 import type { AnyContract, MessageOf } from "../contracts/contract.ts";
 import { deadLetterChannelOf, invalidChannelOf } from "../contracts/names.ts";
 import type { HandlerScope } from "../delivery/delivery-options.ts";
 import type { Handler, StateSchemas } from "../delivery/handler-context.ts";
 import { ClosedError, SpillwayError } from "../errors/spillway-error.ts";
+import type { OutcomeOf } from "../requests/outcome.ts";
+import type { RequestOptions } from "../requests/request-options.ts";
 import type { Bus, BusHealth } from "./bus.ts";
+import { BusCommands } from "./bus-commands.ts";
 import { BusEncoder } from "./bus-encoder.ts";
 import type { BusSettings } from "./bus-options.ts";
-import { type BusStats, type GroupStatistics, StatsReader } from "./bus-stats.ts";
+import type { BusStats, StatsReader } from "./bus-stats.ts";
 import type { ChannelRegistry } from "./channel-registry.ts";
-import { stateViewOf } from "./committed-state.ts";
-import { joinGroup, type MemberEnvironment } from "./group-member.ts";
+import type { MemberEnvironment } from "./group-member.ts";
+import type { HandleOptions } from "./command-handler.ts";
 import { GroupRegistry } from "./group-registry.ts";
 import type { Delivery } from "./held-delivery.ts";
-import { MessageStream } from "./message-stream.ts";
 import type { PublishManyOptions, PublishOptions } from "./publish-options.ts";
 import { publishMany } from "./publish-many.ts";
 import { Publisher } from "./publisher.ts";
@@ -24,12 +27,9 @@ import type { ReadEnvelopesOptions, ReadOptions, StoredEnvelope } from "./read-m
 import { type Receipt, ReceiptWaiter } from "./receipt.ts";
 import { type Selectable, selectionOf } from "./selection.ts";
 import { drainOnSignals } from "./shutdown-signals.ts";
-import {
-  type MessagesOptions,
-  type SubscribeOptions,
-  subscribeSettingsOf,
-} from "./subscribe-options.ts";
-import { drainError, Subscription } from "./subscription.ts";
+import type { MessagesOptions, SubscribeOptions } from "./subscribe-options.ts";
+import { drainError, type Subscription } from "./subscription.ts";
+import { Subscriptions } from "./subscriptions.ts";
 
 /** The one implementation of Bus. */
 export class RunningBus implements Bus {
@@ -37,13 +37,11 @@ export class RunningBus implements Bus {
   readonly #settings: BusSettings;
   readonly #registry: ChannelRegistry;
   readonly #publisher: Publisher;
-  readonly #member: MemberEnvironment;
   readonly #reader: BusReader;
   readonly #stats: StatsReader;
   readonly #insideHandler = new AsyncLocalStorage<HandlerScope>();
-  readonly #groups = new GroupRegistry();
-  readonly #subscriptions = new Set<Subscription<StateSchemas>>();
-  readonly #streams = new Set<MessageStream>();
+  readonly #subscriptions: Subscriptions;
+  readonly #commands: BusCommands;
   /** "draining": only handlers that still run may publish. */
   #phase: "open" | "draining" | "closed" = "open";
   #closing: Promise<void> | undefined;
@@ -57,9 +55,9 @@ export class RunningBus implements Bus {
     const encoder = new BusEncoder(settings, registry);
     const countersOf = (channel: string) => registry.countersOf(channel);
     this.#publisher = new Publisher({ ...settings, encoder, countersOf });
-    this.#member = {
+    const member: MemberEnvironment = {
       settings,
-      groups: this.#groups,
+      groups: new GroupRegistry(),
       encoder,
       countersOf,
       insideHandler: this.#insideHandler,
@@ -67,13 +65,18 @@ export class RunningBus implements Bus {
       middleware: settings.use.flatMap((each) => (each.kind === "consume" ? each.run : [])),
       isClosing: () => this.#phase !== "open",
     };
+    this.#subscriptions = new Subscriptions(member, registry);
+    this.#commands = new BusCommands({
+      settings,
+      registry,
+      publisher: this.#publisher,
+      subscriptions: this.#subscriptions,
+      encoder,
+      insideHandler: this.#insideHandler,
+    });
     this.#reader = new BusReader(settings, registry);
-    this.#stats = this.#statsReader();
+    this.#stats = this.#subscriptions.statsReader();
     this.#forgetSignals = drainOnSignals(settings.shutdownSignals, () => this.close());
-  }
-
-  get incarnation(): string | undefined {
-    return this.#settings.transport.incarnation;
   }
 
   publish(contract: AnyContract, data: unknown, options?: PublishOptions): Promise<Receipt> {
@@ -98,16 +101,52 @@ export class RunningBus implements Bus {
     return publishMany(this.#publisher, name, contract, data, options);
   }
 
-  #assertMayPublish(contract: AnyContract, options: PublishManyOptions | undefined): void {
+  send(command: AnyCommand, data: unknown, options?: PublishOptions): Promise<Receipt> {
+    try {
+      this.#assertMayPublish(command, options, "command");
+      return this.#commands.send(command, data, options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async handle(
+    command: AnyCommand,
+    optionsOrHandler: HandleOptions | Handler,
+    last?: Handler,
+  ): Promise<Subscription<StateSchemas>> {
+    const [options, handler] = handlerOf("handle", optionsOrHandler, last);
+    this.#assertOpen("handle");
+    return this.#commands.handle(command, options, handler);
+  }
+
+  async request<const Command extends AnyCommand>(
+    command: Command,
+    data: unknown,
+    options?: RequestOptions,
+  ): Promise<OutcomeOf<Command>> {
+    if (this.#phase !== "open" && this.#insideHandler.getStore() === undefined) {
+      this.#assertOpen("request");
+    }
+    // What a reply decodes to is what its types say: its schema validated it.
+    return this.#commands.request(command, data, options) as Promise<OutcomeOf<Command>>;
+  }
+
+  #assertMayPublish(
+    contract: AnyContract,
+    options: PublishManyOptions | undefined,
+    kind: "event" | "command" = "event",
+  ): void {
     const scope = this.#insideHandler.getStore();
     if (this.#phase !== "open" && (this.#phase === "closed" || scope === undefined)) {
       throw new ClosedError(`'${contract?.type}' was not published: bus '${this.name}' is closed`);
     }
-    if (contract?.kind !== "event") {
-      throw new SpillwayError(
-        "INVALID_ARGUMENT",
-        `publish takes the contract of an event, made by defineEvent(), not ${describe(contract)}`,
-      );
+    if (contract?.kind !== kind) {
+      const wanted =
+        kind === "event"
+          ? "publish takes the contract of an event, made by defineEvent()"
+          : "send takes a command, made by defineCommand()";
+      throw new SpillwayError("INVALID_ARGUMENT", `${wanted}, not ${describe(contract)}`);
     }
     if (scope === undefined || options?.detached === true) return;
     throw new SpillwayError(
@@ -124,36 +163,9 @@ export class RunningBus implements Bus {
     optionsOrHandler: SubscribeOptions | Handler,
     last?: Handler,
   ): Promise<Subscription<StateSchemas>> {
-    const isShort = typeof optionsOrHandler === "function";
-    const handler = isShort ? optionsOrHandler : last;
-    const options: SubscribeOptions = isShort ? {} : optionsOrHandler;
-    if (typeof handler !== "function") {
-      throw new SpillwayError(
-        "INVALID_ARGUMENT",
-        "subscribe needs a handler function as its last argument",
-      );
-    }
+    const [options, handler] = handlerOf("subscribe", optionsOrHandler, last);
     this.#assertOpen("subscribe");
-    const { transport, clock, drainTimeoutMs } = this.#settings;
-    const selection = selectionOf(this.#registry, selectable);
-    const settings = subscribeSettingsOf(transport, selection, options, this.name);
-    const { signal } = options;
-    const member = await joinGroup(this.#member, selection, settings, handler, { signal });
-    const { channel, group } = settings;
-    const subscription = new Subscription<StateSchemas>({
-      channel,
-      group,
-      failure: member.failure,
-      state: stateViewOf(transport.state, { channel, group }, settings.state),
-      clock,
-      drainTimeoutMs,
-      signal,
-      stats: this.#groupStats(channel, group),
-      drain: (deadlineMs) =>
-        member.drain(deadlineMs).finally(() => this.#subscriptions.delete(subscription)),
-    });
-    this.#subscriptions.add(subscription);
-    return subscription;
+    return this.#subscriptions.subscribe(selectionOf(this.#registry, selectable), options, handler);
   }
 
   messages<const Selected extends Selectable>(
@@ -165,24 +177,9 @@ export class RunningBus implements Bus {
     return { [Symbol.asyncIterator]: open } as AsyncIterable<Delivery<MessageOf<Selected>>>;
   }
 
-  #stream(selectable: Selectable, options: MessagesOptions): MessageStream {
+  #stream(selectable: Selectable, options: MessagesOptions): AsyncIterator<Delivery> {
     this.#assertOpen("messages");
-    const { transport, clock, drainTimeoutMs } = this.#settings;
-    const selection = selectionOf(this.#registry, selectable);
-    const unlimited = { ...options, timeoutMs: Number.POSITIVE_INFINITY };
-    const settings = subscribeSettingsOf(transport, selection, unlimited, this.name);
-    const { signal } = options;
-    const stream = new MessageStream({
-      clock,
-      drainTimeoutMs,
-      signal,
-      isClaimed: settings.delivery === "at-most-once",
-      start: (handler, observer) =>
-        joinGroup(this.#member, selection, settings, handler, { signal, observer }),
-      onClosed: () => this.#streams.delete(stream),
-    });
-    this.#streams.add(stream);
-    return stream;
+    return this.#subscriptions.stream(selectionOf(this.#registry, selectable), options);
   }
 
   read<const Selected extends Selectable>(
@@ -214,7 +211,7 @@ export class RunningBus implements Bus {
       return { status: "failed", reasons: [`bus '${this.name}' is ${this.#phase}`] };
     }
     const { status, reasons } = this.#settings.transport.health();
-    const troubles = [...this.#member.members].flatMap((member) => member.troubles);
+    const { troubles } = this.#subscriptions;
     const full = this.#publisher.budget.isFull
       ? ["publishes are refused: too many of them wait"]
       : [];
@@ -226,7 +223,8 @@ export class RunningBus implements Bus {
   async stats(): Promise<BusStats> {
     this.#assertOpen("stats");
     const { count, bytes } = this.#publisher.budget;
-    return { pending: { count, bytes }, channels: await this.#stats.read() };
+    const { requestStats: requests } = this.#commands;
+    return { pending: { count, bytes }, requests, channels: await this.#stats.read() };
   }
 
   close(options: { readonly timeoutMs?: number } = {}): Promise<void> {
@@ -238,8 +236,8 @@ export class RunningBus implements Bus {
     const { clock, transport } = this.#settings;
     const deadlineMs = clock.monotonicMs() + timeoutMs;
     this.#phase = "draining";
-    const readers = [...this.#subscriptions, ...this.#streams];
-    const drains = await Promise.allSettled(readers.map((reader) => reader.drain(deadlineMs)));
+    const drains = await this.#subscriptions.drain(deadlineMs);
+    const areAnswered = await this.#commands.drain(deadlineMs);
     this.#phase = "closed";
     const isStored = await this.#publisher.drain(deadlineMs);
     try {
@@ -248,7 +246,8 @@ export class RunningBus implements Bus {
       this.#forgetSignals();
     }
     for (const drain of drains) if (drain.status === "rejected") throw drain.reason;
-    const inTime = isStored && drains.every((drain) => drain.status === "fulfilled" && drain.value);
+    const isDone = isStored && areAnswered;
+    const inTime = isDone && drains.every((drain) => drain.status === "fulfilled" && drain.value);
     if (!inTime) throw drainError(`bus '${this.name}'`, timeoutMs);
   }
 
@@ -260,26 +259,21 @@ export class RunningBus implements Bus {
     if (this.#phase === "open") return;
     throw new ClosedError(`${call}: bus '${this.name}' is closed`);
   }
+}
 
-  #statsReader(): StatsReader {
-    const { transport, clock } = this.#settings;
-    return new StatsReader(transport, clock, {
-      channelCounters: (channel) => this.#registry.countersOf(channel),
-      groupCounters: (channel, group) => this.#groups.countersOf(channel, group),
-    });
-  }
-
-  /** The numbers of one group; with rates of its own. */
-  #groupStats(channel: string, group: string): () => Promise<GroupStatistics> {
-    const reader = this.#statsReader();
-    return async () => {
-      const channels = await reader.read();
-      const stats = channels.find((each) => each.channel === channel);
-      const found = stats?.groups.find((each) => each.group === group);
-      if (found !== undefined) return found;
-      throw new ClosedError(`group '${group}' of '${channel}' does not exist any more`);
-    };
-  }
+/** Options and handler of a call that may be made without options. */
+function handlerOf<Options extends object>(
+  call: string,
+  optionsOrHandler: Options | Handler,
+  last: Handler | undefined,
+): [Options, Handler] {
+  const isShort = typeof optionsOrHandler === "function";
+  const handler = isShort ? optionsOrHandler : last;
+  if (typeof handler === "function") return [isShort ? ({} as Options) : optionsOrHandler, handler];
+  throw new SpillwayError(
+    "INVALID_ARGUMENT",
+    `${call} needs a handler function as its last argument`,
+  );
 }
 
 function describe(value: unknown): string {

@@ -148,14 +148,20 @@ export const errorCodes = {
   HANDLER_RESULT_INVALID: row(
     false,
     "definite",
-    "A handler returned something that is not a message, a list of messages or nothing.",
-    "Return what `Contract.message(…)` gives, a list of those, or nothing.",
+    "A handler returned something that is not a message, or no reply that its command declares.",
+    "Return what `Contract.message(…)` gives, a list of those, or nothing; of a command its reply.",
   ),
   PUBLISH_INSIDE_HANDLER: row(
     false,
     "definite",
     "`bus.publish` was called inside a handler, where it would escape the commit unit.",
     "Return the message, use `context.publish`, or pass `{ detached: true }` if escaping is meant.",
+  ),
+  REQUEST_INSIDE_HANDLER: row(
+    false,
+    "definite",
+    "`bus.request` was called inside a handler without an id, so that a repeat would ask anew.",
+    "Give an id derived from `context.idempotencyKey`: a repeated handler asks the same question.",
   ),
   STATE_CONFLICT: row(
     true,

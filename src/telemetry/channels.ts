@@ -84,6 +84,17 @@ export interface LogDiagnostics {
   readonly correlationId: string;
 }
 
+/** An answer came that nobody waited for. On `spillway:reply`. */
+export interface ReplyDiagnostics {
+  /** "late": its request had timed out or was given up. "duplicate": it had been answered. */
+  readonly kind: "late" | "duplicate";
+  /** The reply channel. */
+  readonly channel: string;
+  readonly type: string;
+  readonly id: string;
+  readonly requestId: string;
+}
+
 /** The channels, by what they tell. Their names are fixed. */
 export const diagnostics = {
   publish: channel("spillway:publish"),
@@ -95,4 +106,5 @@ export const diagnostics = {
   lease: channel("spillway:lease"),
   group: channel("spillway:group"),
   log: channel("spillway:log"),
+  reply: channel("spillway:reply"),
 } as const;

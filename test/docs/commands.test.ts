@@ -24,8 +24,6 @@ const commands = new Set([
   "trace",
   "verify",
   "repair",
-  "backup",
-  "restore",
   "bench",
   "doctor",
   "explain",

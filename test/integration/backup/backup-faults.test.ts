@@ -46,18 +46,6 @@ interface Place {
   readonly bytes: readonly number[];
 }
 
-/** Where the transfers end. */
-function endOf(directory: string): number {
-  const database = new DatabaseSync(join(directory, "journal.db"), { readOnly: true });
-  try {
-    const sql =
-      "SELECT end FROM log JOIN channel ON channel.id = log.channel WHERE name = 'transfers'";
-    return Number(database.prepare(sql).get()?.["end"]);
-  } finally {
-    database.close();
-  }
-}
-
 /** Where larger batches of the transfers stand in a database file; first to last. */
 function placesOf(directory: string): Place[] {
   const path = join(directory, "journal.db");
@@ -242,32 +230,6 @@ test("a journal that has lost what its backup holds does not replace it", async 
   const other = await refused(backupJournal(join(root, "restored"), { to: backup }));
   assert.match(other.message, new RegExp(`incarnation ${newer.incarnation}, not ${incarnation}`));
   assert.deepEqual(await restoredFaults(backup, data, join(root, "again")), []);
-});
-
-test("a journal that has lost its end is not backed up as if it had not", async (t) => {
-  const { root, data, backup } = site(t);
-  const older = join(root, "older");
-  cpSync(data, older, { recursive: true });
-  const banks = await Banks.start(t, data, { count: 1 });
-  await banks.stop();
-  const end = endOf(older);
-  const first = await backupJournal(older, { to: backup });
-  // As after a flipped bit in the write-ahead log: the tail knows of more than the database.
-  cpSync(join(data, "tail"), join(older, "tail"));
-  const named = new RegExp(`missing: channel 'transfers' \\(normal\\), offsets ${end} to`);
-  const error = await refused(backupJournal(older, { to: backup }));
-  assert.equal(error.code, "BACKUP_INCOMPLETE");
-  assert.match(error.message, /the last \d+ commits are missing/);
-  assert.match(JSON.stringify(error.details), named);
-  assert.match(error.message, new RegExp(`; commit ${first.commit}, taken before, stays restor`));
-  assert.equal(
-    (await restoreJournal(backup, { to: join(root, "a") })).snapshot.commit,
-    first.commit,
-  );
-  const anew = await refused(backupJournal(older, { to: join(root, "anew") }));
-  assert.match(JSON.stringify(anew.details), named);
-  const restore = await refused(restoreJournal(join(root, "anew"), { to: join(root, "b") }));
-  assert.equal(restore.code, "BACKUP_INCOMPLETE");
 });
 
 test("two at once: the second is told that the first is at work", async (t) => {

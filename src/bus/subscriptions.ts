@@ -1,0 +1,109 @@
+// What a bus reads in groups: subscriptions, streams, their counters and committed state. Knows
+// nothing of publishing. Always true: whoever was handed out is drained with the bus.
+import type { Answers } from "../delivery/answers.ts";
+import type { Handler, StateSchemas } from "../delivery/handler-context.ts";
+import { ClosedError } from "../errors/spillway-error.ts";
+import { type GroupStatistics, StatsReader } from "./bus-stats.ts";
+import type { ChannelRegistry } from "./channel-registry.ts";
+import { stateViewOf } from "./committed-state.ts";
+import { joinGroup, type MemberEnvironment } from "./group-member.ts";
+import { MessageStream } from "./message-stream.ts";
+import type { Selection } from "./selection.ts";
+import {
+  type MessagesOptions,
+  type SubscribeOptions,
+  subscribeSettingsOf,
+} from "./subscribe-options.ts";
+import { Subscription } from "./subscription.ts";
+
+/** The groups that one bus takes part in. */
+export class Subscriptions {
+  readonly #member: MemberEnvironment;
+  readonly #registry: ChannelRegistry;
+  readonly #subscriptions = new Set<Subscription<StateSchemas>>();
+  readonly #streams = new Set<MessageStream>();
+
+  constructor(member: MemberEnvironment, registry: ChannelRegistry) {
+    this.#member = member;
+    this.#registry = registry;
+  }
+
+  /** What keeps members from their work, for people; empty when all is well. */
+  get troubles(): readonly string[] {
+    return [...this.#member.members].flatMap((member) => member.troubles);
+  }
+
+  /** Joins a group with a handler; `answers`: those who sent the messages are answered. */
+  async subscribe(
+    selection: Selection,
+    options: SubscribeOptions,
+    handler: Handler,
+    answers?: Answers,
+  ): Promise<Subscription<StateSchemas>> {
+    const { transport, clock, drainTimeoutMs, name } = this.#member.settings;
+    const settings = { ...subscribeSettingsOf(transport, selection, options, name), answers };
+    const { signal } = options;
+    const member = await joinGroup(this.#member, selection, settings, handler, { signal });
+    const { channel, group } = settings;
+    const subscription = new Subscription<StateSchemas>({
+      channel,
+      group,
+      failure: member.failure,
+      state: stateViewOf(transport.state, { channel, group }, settings.state),
+      clock,
+      drainTimeoutMs,
+      signal,
+      stats: this.#groupStats(channel, group),
+      drain: (deadlineMs) =>
+        member.drain(deadlineMs).finally(() => this.#subscriptions.delete(subscription)),
+    });
+    this.#subscriptions.add(subscription);
+    return subscription;
+  }
+
+  /** Joins a group, for a loop that takes messages one by one. */
+  stream(selection: Selection, options: MessagesOptions): MessageStream {
+    const { transport, clock, drainTimeoutMs, name } = this.#member.settings;
+    const unlimited = { ...options, timeoutMs: Number.POSITIVE_INFINITY };
+    const settings = subscribeSettingsOf(transport, selection, unlimited, name);
+    const { signal } = options;
+    const stream = new MessageStream({
+      clock,
+      drainTimeoutMs,
+      signal,
+      isClaimed: settings.delivery === "at-most-once",
+      start: (handler, observer) =>
+        joinGroup(this.#member, selection, settings, handler, { signal, observer }),
+      onClosed: () => this.#streams.delete(stream),
+    });
+    this.#streams.add(stream);
+    return stream;
+  }
+
+  /** Closes everybody by a point of monotonic time; see Subscription.drain(). */
+  drain(deadlineMs: number): Promise<PromiseSettledResult<boolean>[]> {
+    const readers = [...this.#subscriptions, ...this.#streams];
+    return Promise.allSettled(readers.map((reader) => reader.drain(deadlineMs)));
+  }
+
+  /** A reader of all numbers, with rates of its own. */
+  statsReader(): StatsReader {
+    const { settings, groups } = this.#member;
+    return new StatsReader(settings.transport, settings.clock, {
+      channelCounters: (channel) => this.#registry.countersOf(channel),
+      groupCounters: (channel, group) => groups.countersOf(channel, group),
+    });
+  }
+
+  /** The numbers of one group; with rates of its own. */
+  #groupStats(channel: string, group: string): () => Promise<GroupStatistics> {
+    const reader = this.statsReader();
+    return async () => {
+      const channels = await reader.read();
+      const stats = channels.find((each) => each.channel === channel);
+      const found = stats?.groups.find((each) => each.group === group);
+      if (found !== undefined) return found;
+      throw new ClosedError(`group '${group}' of '${channel}' does not exist any more`);
+    };
+  }
+}

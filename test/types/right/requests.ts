@@ -1,0 +1,57 @@
+// Commands as a service sends, handles and requests them; no type is written by hand.
+import { defineCommand } from "spillway";
+import { z } from "zod";
+import { bus } from "./bus.ts";
+import { InvoiceIssued, ReleaseStock, ReserveStock } from "./contracts.ts";
+
+export const PackParcel = defineCommand("com.acme.parcel.pack", {
+  data: z.object({ orderId: z.string() }),
+  replies: {},
+});
+const tables = { stock: z.int() };
+
+await bus.send(ReserveStock, { sku: "a", count: 1 }, { replyTo: "billing.answers" });
+await bus.send(PackParcel, { orderId: "7" });
+
+await bus.handle(ReserveStock, (message) =>
+  message.data.count > 3
+    ? ReserveStock.replies.outOfStock({ left: 3 })
+    : ReserveStock.replies.reserved({ until: "2030-01-31T12:00:00Z" }),
+);
+await bus.handle(ReserveStock, { concurrency: 8 }, async (message) => {
+  const reply = ReserveStock.replies.reserved({ until: "2030-01-31T12:00:00Z" });
+  return [reply, InvoiceIssued.message({ orderId: message.data.sku, cents: 1 }), undefined];
+});
+const handled = await bus.handle(
+  ReleaseStock,
+  { group: "stock", delivery: "effectively-once", state: tables },
+  async (message, context) => {
+    const left = (await context.state.stock.get(message.data.sku)) ?? 0;
+    await context.state.stock.set(message.data.sku, left + 1);
+    return ReleaseStock.replies.released({});
+  },
+);
+console.log((await handled.state.stock.get("a"))?.toFixed());
+await bus.handle(PackParcel, async () => undefined);
+await bus.handle(PackParcel, (message) => [
+  InvoiceIssued.message({ orderId: message.data.orderId, cents: 1 }),
+]);
+
+const outcome = await bus.request(ReserveStock, { sku: "a", count: 1 }, { timeoutMs: 5_000 });
+switch (outcome.type) {
+  case "reserved":
+    console.log(outcome.data.until.length);
+    break;
+  case "outOfStock":
+    console.log(outcome.data.left.toFixed());
+    break;
+  case "failed":
+    console.log(outcome.code, outcome.reason, outcome.attempts.toFixed());
+    break;
+  case "timeout":
+  case "expired":
+  case "unhandled":
+    break;
+  default:
+    outcome satisfies never;
+}
