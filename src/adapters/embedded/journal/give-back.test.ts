@@ -136,7 +136,7 @@ describe("steps of giving back", () => {
     assert.equal(steps.at(-1), 200);
   });
 
-  test("steps take a quarter of the time, a tenth beside publishers, none while they flood", () => {
+  test("steps take a quarter of the time, a tenth beside publishers, 4 % while busy", () => {
     const share = (work: (sinceMs: number) => number, forMs: number): number => {
       const before = steps.length;
       const startedAtMs = clock.monotonicMs();
@@ -156,10 +156,9 @@ describe("steps of giving back", () => {
     assert.ok(idle > 0.15 && idle <= 0.3, `${idle}`);
     const shared = share((sinceMs) => sinceMs * 0.2, 1_000);
     assert.ok(shared > 0.05 && shared <= 0.13, `${shared}`);
-    const before = steps.length;
-    share((sinceMs) => sinceMs * 0.9, 1_000);
-    assert.ok(steps.length - before <= 1, "one step may have been on its way");
-    assert.ok(share(() => 0, 1_000) > 0.15, "it goes on when there is room");
+    const flooded = share((sinceMs) => sinceMs * 0.9, 2_000);
+    assert.ok(flooded > 0.01 && flooded <= 0.06, `${flooded}`);
+    assert.ok(share(() => 0, 1_000) > 0.15, "more again when there is room");
   });
 
   test("while a reader keeps the log from being copied, the log does not grow by it", () => {

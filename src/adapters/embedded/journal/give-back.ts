@@ -2,7 +2,7 @@
 // into free ones and cuts it, a few pages a transaction. Retention leaves free pages that appends
 // use again; only where far more are free than that, the file is made smaller. Always true: a step
 // is sized by what the last one took, so that no commit waits long for it; steps take a small share
-// of the time, smaller while publishers work, and none while they are busy or the log is too long.
+// of the time, the smaller the busier publishers are, and none while the log is too long.
 import { statSync } from "node:fs";
 import type { Clock } from "../../../kernel/clock.ts";
 import { walPath } from "./directory.ts";
@@ -18,13 +18,17 @@ export const freePagesMin = 256;
 const stepMsTarget = 2;
 /** Pages of a first step, and of any: 4 MiB of the write-ahead log if all have to be moved. */
 const pagesAtOnce = { first: 32, max: 256 } as const;
-/** Share of the time that steps take: with nobody else at work, and beside publishers. */
-const timeShare = { idle: 0.25, shared: 0.1 } as const;
+/**
+ * Share of the time that steps take: with nobody else at work, beside publishers, and when they are
+ * at work most of the time. Not none at all: on a slow disk a few commits a second are that, and
+ * space would never come back.
+ */
+const timeShare = { idle: 0.25, shared: 0.1, busy: 0.04 } as const;
 /** Above this share of the time, requests count as work beside which steps are fewer. */
 const sharedFrom = 0.02;
-/** Above this share nothing is given back. */
+/** Above this share publishers are busy. */
 const busyFrom = 0.5;
-/** How often the counts are looked at while there is nothing to give back, or no room to do it. */
+/** How often the counts are looked at while there is nothing to give back, or the log is long. */
 const lookMs = { calm: 1_000, held: 50 } as const;
 /** What a commit of another process counts for, whose duration nobody here knows. */
 const foreignCommitMs = 1;
@@ -83,10 +87,11 @@ export class GiveBack {
     if (!this.#shouldGive() || !this.#processes.isEldest()) return;
     const busyShare = this.#busyShare();
     this.#dueAtMs = startedAtMs + lookMs.held;
-    if (busyShare > busyFrom || this.#isLogLong()) return;
+    if (this.#isLogLong()) return;
     const workMs = this.#writer.transaction("giving pages back", () => this.#vacuum());
     const nowMs = this.#clock.monotonicMs();
-    const share = busyShare > sharedFrom ? timeShare.shared : timeShare.idle;
+    const { idle, shared, busy } = timeShare;
+    const share = busyShare > busyFrom ? busy : busyShare > sharedFrom ? shared : idle;
     this.#dueAtMs = nowMs + Math.max(1, (nowMs - startedAtMs) * (1 / share - 1));
     const fitting = Math.floor((this.#pages * stepMsTarget) / Math.max(workMs, 0.01));
     this.#pages = Math.max(1, Math.min(fitting, this.#pages * 2, pagesAtOnce.max));
