@@ -6,7 +6,7 @@ import type { CommandEntry } from "./command.ts";
 export const commandTable: readonly CommandEntry[] = [
   {
     name: "demo",
-    summary: "watch real events flow through services that fail and recover",
+    summary: "watch a shop on its busiest day, next to the same shop on HTTP calls",
     load: async () => (await import("./commands/demo.ts")).demoCommand,
   },
   {

@@ -18,7 +18,7 @@ export function programHelp(entries: readonly CommandEntry[], style: Style): str
     "  --help, -h  print this help, or that of a command",
     "  --version   print the version",
     "",
-    "Try it: spillway demo webhooks",
+    "Try it: spillway demo",
     "Exit codes: 0 success, 1 failure, 2 wrong usage",
   ]);
 }

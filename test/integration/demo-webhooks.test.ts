@@ -91,5 +91,4 @@ test("an unknown demo is wrong usage", async () => {
   const { code, stderr } = await runCli(["demo", "webhoks"]);
   assert.equal(code, 2);
   assert.match(stderr, /there is no demo 'webhoks': did you mean 'webhooks'\?/);
-  assert.equal((await runCli(["demo"])).code, 2);
 });

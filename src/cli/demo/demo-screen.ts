@@ -1,39 +1,49 @@
-// How the running demo is shown: a view that is drawn in place on a terminal, plain lines now and
-// then where output is piped, nothing with --json. It owns the view and the list of events.
-import type { DemoEvent } from "../../demo/webhooks/demo-options.ts";
-import type { DemoView } from "../../demo/webhooks/webhooks-demo.ts";
+// How a running demo is shown: a view that is drawn in place on a terminal, plain lines now and
+// then where output is piped, nothing with --json. It owns the view and the list of events; what a
+// frame looks like is each demo's own business.
+import type { DemoEvent } from "../../demo/stage/demo-event.ts";
 import type { CommandIo } from "../command.ts";
+import type { Style } from "../terminal/ansi.ts";
 import { LiveView } from "../terminal/live-view.ts";
-import { eventsShown, renderDemo, renderEvent, renderPlain, type TimedEvent } from "./demo-view.ts";
+import { eventsShown, renderEvent, type TimedEvent } from "./event-lines.ts";
 
 /** Time between two plain lines. */
 const plainLineMs = 2_000;
 /** Columns of a plain line. */
 const plainColumns = 100;
 
-/** Where the demo appears while it runs. */
+/** Where a demo appears while it runs. */
 export interface DemoScreen {
   update(): void;
   tell(event: DemoEvent): void;
   close(): void;
 }
 
-/** The screen that suits the output. */
-export function demoScreen(io: CommandIo, json: boolean, view: () => DemoView): DemoScreen {
-  if (json) return { update: () => undefined, tell: () => undefined, close: () => undefined };
-  return io.stdout.isTerminal ? terminalScreen(io, view) : plainScreen(io, view);
+/** What a demo looks like. */
+export interface DemoPicture {
+  elapsedMs(): number;
+  /** A whole frame. */
+  frame(events: readonly TimedEvent[], columns: number, style: Style): readonly string[];
+  /** The numbers as one line. */
+  line(): string;
 }
 
-function terminalScreen(io: CommandIo, view: () => DemoView): DemoScreen {
+/** The screen that suits the output. */
+export function demoScreen(io: CommandIo, json: boolean, picture: DemoPicture): DemoScreen {
+  if (json) return { update: () => undefined, tell: () => undefined, close: () => undefined };
+  return io.stdout.isTerminal ? terminalScreen(io, picture) : plainScreen(io, picture);
+}
+
+function terminalScreen(io: CommandIo, picture: DemoPicture): DemoScreen {
   const events: TimedEvent[] = [];
   const { stdout, clock } = io;
   const live = new LiveView(stdout, clock, (columns) => {
-    return renderDemo(view(), events, columns, stdout.style);
+    return picture.frame(events, columns, stdout.style);
   });
   return {
     update: () => live.refresh(),
     tell(event) {
-      events.push({ ...event, atMs: view().elapsedMs });
+      events.push({ ...event, atMs: picture.elapsedMs() });
       if (events.length > eventsShown) events.shift();
       live.refresh();
     },
@@ -41,17 +51,17 @@ function terminalScreen(io: CommandIo, view: () => DemoView): DemoScreen {
   };
 }
 
-function plainScreen(io: CommandIo, view: () => DemoView): DemoScreen {
+function plainScreen(io: CommandIo, picture: DemoPicture): DemoScreen {
   const { stdout, clock } = io;
   let nextMs = clock.monotonicMs();
   return {
     update() {
       if (clock.monotonicMs() < nextMs) return;
       nextMs = clock.monotonicMs() + plainLineMs;
-      stdout.write(`${renderPlain(view())}\n`);
+      stdout.write(`${picture.line()}\n`);
     },
     tell(event) {
-      const timed = { ...event, atMs: view().elapsedMs };
+      const timed = { ...event, atMs: picture.elapsedMs() };
       stdout.write(`${renderEvent(timed, plainColumns, stdout.style)}\n`);
     },
     close: () => undefined,

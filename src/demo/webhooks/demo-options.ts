@@ -2,8 +2,9 @@
 // can. Values only.
 import type { Clock } from "../../kernel/clock.ts";
 import type { Random } from "../../kernel/random.ts";
+import type { DemoEvent } from "../stage/demo-event.ts";
+import type { ForkProcess } from "../stage/process-pool.ts";
 import type { NotifierRetry } from "./services.ts";
-import type { ForkWorker } from "./worker-pool.ts";
 
 /** Most times that the recorded deliveries are replayed: the ledger holds every id in memory. */
 export const loopsMax = 1_000;
@@ -47,12 +48,6 @@ export function watchedRate(deliveries: number): number {
   return Math.max(1, deliveries / (watchedMs / 1_000));
 }
 
-/** Something worth telling while the demo runs. */
-export interface DemoEvent {
-  readonly mood: "neutral" | "good" | "bad";
-  readonly text: string;
-}
-
 /** Everything that a run needs. */
 export interface DemoOptions {
   readonly directory: string;
@@ -63,7 +58,7 @@ export interface DemoOptions {
   readonly crash: boolean;
   readonly seed: number;
   readonly pace: DemoPace;
-  readonly fork: ForkWorker;
+  readonly fork: ForkProcess;
   readonly clock: Clock;
   readonly random: Random;
   /** Fires when the receiver shall stop; what was received is settled nevertheless. */

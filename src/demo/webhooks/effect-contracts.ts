@@ -2,7 +2,7 @@
 // They are kept long, because the ledger of a later run in the same directory reads them again.
 import { defineChannel } from "../../contracts/channel.ts";
 import { defineEvent } from "../../contracts/event.ts";
-import { object, payloadSchema, text, wholeNumber } from "./payload-schema.ts";
+import { object, payloadSchema, text, wholeNumber } from "../stage/payload-schema.ts";
 
 const keptDays = 3_650;
 

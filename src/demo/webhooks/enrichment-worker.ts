@@ -7,8 +7,8 @@ import { embedded } from "../../adapters/embedded/index.ts";
 import type { Bus } from "../../bus/bus.ts";
 import { createBus } from "../../bus/create-bus.ts";
 import { SpillwayError } from "../../errors/spillway-error.ts";
-import { type Clock, delay } from "../../kernel/clock.ts";
-import type { Random } from "../../kernel/random.ts";
+import { delay } from "../../kernel/clock.ts";
+import type { ProcessHost } from "../stage/process-host.ts";
 import { DeliveryEnriched, enriched } from "./effect-contracts.ts";
 import { deliveryChannelNames, deliveryChannels } from "./github-contracts.ts";
 import type { WorkerOrder, WorkerReport } from "./worker-protocol.ts";
@@ -20,13 +20,7 @@ const reportAfterMs = 20;
 const reportCallsMax = 64;
 
 /** What a worker process is given by its composition root. */
-export interface WorkerHost {
-  readonly clock: Clock;
-  readonly random: Random;
-  send(report: WorkerReport): void;
-  /** Calls `take` for each order; resolves when the main process has gone. */
-  orders(take: (order: WorkerOrder) => void): Promise<void>;
-}
+export type WorkerHost = ProcessHost<WorkerOrder, WorkerReport>;
 
 type StartOrder = Extract<WorkerOrder, { kind: "start" }>;
 

@@ -9,7 +9,14 @@ import {
   deliveryChannels,
   subjectOf,
 } from "./github-contracts.ts";
-import { listOf, object, optional, payloadSchema, text, wholeNumber } from "./payload-schema.ts";
+import {
+  listOf,
+  object,
+  optional,
+  payloadSchema,
+  text,
+  wholeNumber,
+} from "../stage/payload-schema.ts";
 import { readRecordedDeliveries } from "./recorded-deliveries.ts";
 
 test("the bundled file holds exactly what the script collects: 329 deliveries", () => {

@@ -13,7 +13,7 @@ import {
   payloadSchema,
   text,
   wholeNumber,
-} from "./payload-schema.ts";
+} from "../stage/payload-schema.ts";
 
 const person = object({ login: text });
 const repository = object({ full_name: text, private: flag });

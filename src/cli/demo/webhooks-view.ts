@@ -1,14 +1,12 @@
 // The live view of `spillway demo webhooks`: a few tables of numbers and the last things that
 // happened, as lines of text. Pure; who draws them, and when, is decided elsewhere.
-import type { DemoEvent } from "../../demo/webhooks/demo-options.ts";
 import type { DemoPhase, DemoView } from "../../demo/webhooks/webhooks-demo.ts";
-import { clip, type Style } from "../terminal/ansi.ts";
+import type { Style } from "../terminal/ansi.ts";
 import { formatCount, formatDuration, formatRate } from "../terminal/number-format.ts";
 import { renderBar } from "../terminal/progress-bar.ts";
 import { renderTable } from "../terminal/table.ts";
+import { renderEvents, renderTime, type TimedEvent } from "./event-lines.ts";
 
-/** Things that happened which the view shows. */
-export const eventsShown = 6;
 /** Columns below which the bar is left out. */
 const columnsForBar = 70;
 const barWidth = 28;
@@ -19,11 +17,6 @@ const phases: Readonly<Record<DemoPhase, string>> = {
   draining: "settling",
   ledger: "comparing records",
 };
-
-/** Something that happened, and when. */
-export interface TimedEvent extends DemoEvent {
-  readonly atMs: number;
-}
 
 /** One frame. */
 export function renderDemo(
@@ -39,7 +32,7 @@ export function renderDemo(
     "",
     ...groupLines(view, style),
     "",
-    ...eventLines(events, columns, style),
+    ...renderEvents(events, columns, style),
   ];
 }
 
@@ -87,25 +80,9 @@ const groupColumns = [
   { title: "dead", align: "right", widthMin: 5 },
 ] as const;
 
-function eventLines(
-  events: readonly TimedEvent[],
-  columns: number,
-  style: Style,
-): readonly string[] {
-  const shown = events.slice(-eventsShown).map((event) => renderEvent(event, columns, style));
-  return [...shown, ...Array<string>(eventsShown - shown.length).fill("")];
-}
-
-/** Something that happened, as one line. */
-export function renderEvent(event: TimedEvent, columns: number, style: Style): string {
-  const paint = { neutral: (text: string) => text, good: style.green, bad: style.red }[event.mood];
-  const time = `${(event.atMs / 1_000).toFixed(1)} s`.padStart(7);
-  return `${style.dim(time)}  ${paint(clip(event.text, columns - 11))}`;
-}
-
 /** The numbers as one plain line, for output that is not a terminal. */
 export function renderPlain(view: DemoView): string {
-  const time = `${(view.elapsedMs / 1_000).toFixed(1)} s`.padStart(7);
+  const time = renderTime(view.elapsedMs);
   const groups = view.groups.map(({ group, depth, retries, deadLetters }) => {
     const extra = [
       ...(retries > 0 ? [`${retries} retries`] : []),
