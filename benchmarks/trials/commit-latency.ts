@@ -101,6 +101,8 @@ function report(
     ...percentilesOf("step", beside.step),
     messagesPerSecond: Math.round(beside.messages / beside.seconds),
     steps: beside.step.count,
+    walMiBMax: Number((beside.walBytesMax / 1_048_576).toFixed(1)),
+    degradedShare: Number((beside.degraded / Math.max(1, beside.looks)).toFixed(4)),
     verified: counts.verified,
     backups: counts.backups,
     fsyncP50Ms: Number(fsync.p50Ms.toFixed(3)),

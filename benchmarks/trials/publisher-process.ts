@@ -1,5 +1,7 @@
 // Publishes at a steady rate until told to stop; started by publisher.ts. A publish counts from the
 // moment it was due, so that a stall of this process counts for everything that was due meanwhile.
+import { statSync } from "node:fs";
+import { join } from "node:path";
 import { createBus, defineChannel } from "spillway";
 import { embedded } from "spillway/embedded";
 import { OrderPlaced } from "../order-contract.ts";
@@ -19,6 +21,8 @@ const { directory, bytes, messagesPerSecond, retentionBytes } = parameters;
 const turnMs = 2;
 /** One publish of so many is measured: each is stored in the order of the calls. */
 const sampledEvery = messagesPerSecond >= 10_000 ? 10 : 1;
+/** How often health and the write-ahead log are looked at. */
+const lookMs = 10;
 /** Further behind than this the machine cannot do it at all, and a figure would say nothing. */
 const behindSecondsMax = 5;
 
@@ -35,13 +39,18 @@ const bus = await createBus({
   pendingBytesMax: messagesPerSecond * (behindSecondsMax + 1) * bytes * 4,
 });
 
-const newPhase = (): PhaseFigures & { messages: number } => ({
+type Counting<Figures> = { -readonly [Name in keyof Figures]: Figures[Name] };
+
+const newPhase = (): Counting<PhaseFigures> => ({
   messages: 0,
   seconds: 0,
   publish: emptyHistogram(),
   commit: emptyHistogram(),
   step: emptyHistogram(),
   vacuum: emptyHistogram(),
+  walBytesMax: 0,
+  degraded: 0,
+  looks: 0,
 });
 let phase = newPhase();
 let phaseStartedAt = performance.now();
@@ -62,6 +71,16 @@ let stopping = false;
 function failed(reason: string): never {
   console.error(`publisher: ${reason}`);
   process.exit(1);
+}
+
+async function lookAtHealth(): Promise<void> {
+  if (stopping) return;
+  const { status, reasons } = await bus.health();
+  phase.looks++;
+  if (status !== "ok") phase.degraded++;
+  if (status !== "ok" && phase.degraded === 1) console.error(`publisher: ${reasons.join("; ")}`);
+  const wal = statSync(join(directory, "journal.db-wal"), { throwIfNoEntry: false });
+  phase.walBytesMax = Math.max(phase.walBytesMax, wal?.size ?? 0);
 }
 
 async function look(
@@ -109,5 +128,6 @@ process.on("message", (message: ToPublisher) => {
   void bus.close().then(() => process.disconnect?.());
 });
 
+setInterval(() => void lookAtHealth(), lookMs).unref();
 turn();
 say({ kind: "ready" });

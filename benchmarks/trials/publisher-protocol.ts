@@ -26,6 +26,11 @@ export interface PhaseFigures {
   /** Steps of giving space back, with their commits, and without. */
   readonly step: Histogram;
   readonly vacuum: Histogram;
+  /** Largest size of the write-ahead log that was seen. */
+  readonly walBytesMax: number;
+  /** How often health was not ok when it was looked at, of how many looks. */
+  readonly degraded: number;
+  readonly looks: number;
 }
 
 /** From the publisher: it publishes; the figures of the phase that ended. */
