@@ -99,6 +99,7 @@ export type { Random } from "./kernel/random.ts";
 export { type Codec, jsonCodec } from "./message/codec.ts";
 export type { Envelope, MessageAttributes, MessageTemplate, Priority } from "./message/envelope.ts";
 export type { Capabilities, Capability, Support } from "./ports/capabilities.ts";
+export type { Gap, GapReason } from "./ports/gap.ts";
 export type { LogStats, StartPosition, Transport } from "./ports/transport.ts";
 export type {
   DataOf,

@@ -48,6 +48,8 @@ export interface GroupStatistics {
   readonly expired: number;
   /** Messages that retention removed before the group settled them, since it was created. */
   readonly dropped: number;
+  /** Messages in gaps that the group passed: they were stored and are gone. */
+  readonly lost: number;
   /**
    * Without members: when retention stops waiting for the group, or did, in wall milliseconds;
    * undefined while it has members, and on transports whose groups never expire.
@@ -130,6 +132,7 @@ export class StatsReader {
       members: stats.members,
       expired: stats.expired,
       dropped: stats.dropped,
+      lost: stats.lost,
       expiresAtMs: stats.expiresAtMs,
       delivered: counters?.delivered ?? 0,
       acked,

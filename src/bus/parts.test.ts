@@ -115,7 +115,7 @@ test("statistics join the transport's numbers, this bus's and elapsed time", asy
     partitions: 4,
     logs: [{ priority: "normal", startOffset: 10, endOffset: 110, bytes: 5_000 }],
     delayed: 2,
-    groups: [{ ...counts, expired: 5, dropped: 6 }],
+    groups: [{ ...counts, expired: 5, dropped: 6, lost: 7 }],
   };
   const channelCounters = new ChannelCounters();
   const groupCounters = new GroupCounters();

@@ -7,6 +7,7 @@ import { Decoder, InvalidMessage } from "../delivery/decode.ts";
 import { SpillwayError } from "../errors/spillway-error.ts";
 import type { Codec } from "../message/codec.ts";
 import { type Envelope, envelopeAt, type Priority } from "../message/envelope.ts";
+import { type Gap, gapError, isGap } from "../ports/gap.ts";
 import type { StartPosition, StoredBatch, Transport } from "../ports/transport.ts";
 import type { Selection } from "./selection.ts";
 
@@ -42,6 +43,11 @@ export interface ReadEnvelopesOptions {
   readonly priority?: Priority;
   /** Ends the reading. */
   readonly signal?: AbortSignal;
+  /**
+   * Called where messages are gone; reading goes on behind them. Without this function reading
+   * ends there, with MESSAGES_GONE.
+   */
+  readonly onGap?: (gap: Gap) => void;
 }
 
 /** Options of bus.read(). */
@@ -104,6 +110,12 @@ async function* places(
   });
   if (isAborted(signal)) return;
   for await (const stored of batches) {
+    if (isGap(stored)) {
+      if (to !== undefined && "offset" in to && stored.firstOffset >= to.offset) return;
+      if (options.onGap === undefined) throw gapError(stored);
+      options.onGap(stored);
+      continue;
+    }
     for (let record = 0; record < stored.count; record++) {
       if (isBehind(stored, record, to)) return;
       yield { stored, record };

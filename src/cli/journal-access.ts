@@ -2,6 +2,7 @@
 // closed again, also after a failure.
 import { statSync } from "node:fs";
 import { databasePath } from "../adapters/embedded/journal/directory.ts";
+import { tailPath } from "../adapters/embedded/journal/tail-file.ts";
 import { SpillwayError } from "../errors/spillway-error.ts";
 import type { Transport } from "../ports/transport.ts";
 import type { CommandCall, Flag } from "./command.ts";
@@ -34,6 +35,8 @@ export function assertJournal(directory: string): void {
   // An empty database file would be made a journal by whoever opens it.
   const database = statSync(databasePath(directory), { throwIfNoEntry: false });
   if (database !== undefined && database.size > 0) return;
+  // There was one: whoever opens it says what is missing.
+  if (statSync(tailPath(directory), { throwIfNoEntry: false }) !== undefined) return;
   const what = stats.isDirectory() ? "it holds no journal" : "it is no directory";
   throw new SpillwayError(
     "JOURNAL_FORMAT",
@@ -55,6 +58,9 @@ export async function withJournal<Result>(
   const transport = embedded({ directory });
   await transport.open({ clock, random, name: "spillway-cli" });
   try {
+    const { status, reasons } = transport.health();
+    // What can still be read is read; whoever looks at it must know.
+    if (status === "failed") call.io.stderr.write(`spillway: ${reasons.join("\nspillway: ")}\n`);
     return await action(transport);
   } finally {
     await transport.close();

@@ -217,6 +217,12 @@ export const errorCodes = {
     "Something stored does not match its checksum, or the end of the journal is missing.",
     "Copy the directory and run `spillway verify`; reading goes on, and nothing is deleted.",
   ),
+  MESSAGES_GONE: row(
+    false,
+    "definite",
+    "A reader came to messages that were stored and are gone: lost, or damaged and set aside.",
+    "Pass `onGap` to read on behind them; get what was lost from where it came from.",
+  ),
   JOURNAL_STOPPED: row(
     true,
     "indefinite",

@@ -1,6 +1,8 @@
 // A gap: messages that were stored and are gone. Readers receive it in the place of the messages,
 // so that nothing is ever skipped in silence.
+import { SpillwayError } from "../errors/spillway-error.ts";
 import type { Priority } from "../message/envelope.ts";
+import type { StoredBatch } from "./delivery-batch.ts";
 
 /**
  * Why messages are gone. "lost": the end of the log was missing, and that was accepted.
@@ -22,6 +24,35 @@ export interface Gap {
 }
 
 /** Tells a gap from a batch. */
-export function isGap<Other extends object>(element: Other | Gap): element is Gap {
-  return "kind" in element && element.kind === "gap";
+export function isGap(element: StoredBatch | Gap): element is Gap {
+  return "kind" in element;
+}
+
+/** First offset behind a gap. */
+export function gapEnd({ firstOffset, count }: Gap): number {
+  return firstOffset + count;
+}
+
+/** What a reader is told who did not say what to do about gaps. */
+export function gapError(gap: Gap): SpillwayError {
+  const { channel, priority, firstOffset, count, reason } = gap;
+  const last = gapEnd(gap) - 1;
+  const offsets = count === 1 ? `offset ${firstOffset}` : `offsets ${firstOffset} to ${last}`;
+  const what = count === 1 ? "the message is" : `${count} messages are`;
+  return new SpillwayError(
+    "MESSAGES_GONE",
+    `channel '${channel}' (${priority}), ${offsets}: ${what} gone (${reason}): read on from ` +
+      `offset ${last + 1}, or pass onGap`,
+    { details: { channel, priority, firstOffset, count, reason } },
+  );
+}
+
+/** The batches of a log; throws MESSAGES_GONE at a gap. */
+export async function* withoutGaps(
+  elements: AsyncIterable<StoredBatch | Gap>,
+): AsyncGenerator<StoredBatch> {
+  for await (const element of elements) {
+    if (isGap(element)) throw gapError(element);
+    yield element;
+  }
 }

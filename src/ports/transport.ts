@@ -8,6 +8,7 @@ import type { OutgoingBatch } from "../message/outgoing-batch.ts";
 import type { Capabilities } from "./capabilities.ts";
 import type { CommitResult, CommitUnit } from "./commit-unit.ts";
 import type { AppendResult, DeliveryBatch, StoredBatch } from "./delivery-batch.ts";
+import type { Gap } from "./gap.ts";
 import type { StateStore } from "./state-store.ts";
 
 export type { AppendResult, DeliveryBatch, OpenEntry, StoredBatch } from "./delivery-batch.ts";
@@ -64,7 +65,8 @@ export interface Consumer {
    * Waits for the next deliveries: at most `messagesMax`, of one log, offsets ascending. Unsettled
    * messages of keys newly owned come before any later message of those keys. Resolves undefined
    * once the consumer is closed or `signal` aborts. One call at a time. Does not hold anything open
-   * while it waits, and bounds nothing itself: the caller decides how much it fetches.
+   * while it waits, and bounds nothing itself: the caller decides how much it fetches. A gap (see
+   * gap.ts) is passed: nothing is delivered for it, the group's `lost` counts it.
    */
   next(messagesMax: number, signal: AbortSignal): Promise<DeliveryBatch | undefined>;
   /** Whether this consumer still owns that record's key range; cheap, asked before each handler. */
@@ -116,6 +118,8 @@ export interface GroupStats {
   readonly expired: number;
   /** Messages that retention removed before the group settled them, since it was created. */
   readonly dropped: number;
+  /** Messages in gaps that the group passed: they were stored and are gone. */
+  readonly lost: number;
   /**
    * Without members: when retention stops waiting for the group, or did, wall ms; undefined while
    * it has members, and where groups never expire.
@@ -163,7 +167,8 @@ export interface Transport {
   groups(channel: string): Promise<readonly string[]>;
   /**
    * Reads without a group: batches from a position up to the end at the time of the call, or on and
-   * on with `follow`. Holds nothing open between batches.
+   * on with `follow`. Where messages are gone, a gap comes in their place, in order; offsets that
+   * retention removed are left out. Holds nothing open between batches.
    */
   read(
     channel: string,
@@ -173,7 +178,7 @@ export interface Transport {
       readonly follow?: boolean;
       readonly signal?: AbortSignal;
     },
-  ): AsyncIterable<StoredBatch>;
+  ): AsyncIterable<StoredBatch | Gap>;
   stats(): Promise<readonly ChannelStats[]>;
   health(): TransportHealth;
   /** Whether it is open and takes messages now, so that nobody needs to wait for ready(). */

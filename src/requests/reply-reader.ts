@@ -4,6 +4,7 @@
 import type { Codec } from "../message/codec.ts";
 import type { MessageAttributes } from "../message/envelope.ts";
 import type { StoredBatch } from "../ports/delivery-batch.ts";
+import { type Gap, isGap } from "../ports/gap.ts";
 import type { Transport } from "../ports/transport.ts";
 import { diagnostics, type ReplyDiagnostics } from "../telemetry/channels.ts";
 import { answeredByExtension } from "./answering.ts";
@@ -47,14 +48,15 @@ export class ReplyReader {
   }
 
   async #follow(
-    batches: AsyncIterator<StoredBatch>,
-    first: Promise<IteratorResult<StoredBatch>>,
+    batches: AsyncIterator<StoredBatch | Gap>,
+    first: Promise<IteratorResult<StoredBatch | Gap>>,
   ): Promise<void> {
     let error: unknown;
     try {
       let step = await first;
       while (step.done !== true) {
-        this.#receive(step.value);
+        // An answer that is gone is waited for until its deadline.
+        if (!isGap(step.value)) this.#receive(step.value);
         step = await batches.next();
       }
     } catch (cause) {
@@ -133,6 +135,7 @@ export async function findAnswer(
 ): Promise<FoundAnswer | undefined> {
   const batches = transport.read(address.declaration.name, { from: { timeMs: sinceMs } });
   for await (const stored of batches) {
+    if (isGap(stored)) continue;
     for (let record = 0; record < stored.count; record++) {
       const attributes = stored.attributesAt(record);
       if (attributes.causationId !== id) continue;

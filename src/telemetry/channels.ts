@@ -69,6 +69,17 @@ export interface GroupDiagnostics {
   readonly expiresAtMs: number;
 }
 
+/** A group passed messages that are gone. On `spillway:gap`; once for each member that does. */
+export interface GapDiagnostics {
+  readonly channel: string;
+  readonly group: string;
+  readonly priority: string;
+  readonly firstOffset: number;
+  readonly count: number;
+  /** "lost", "missing" or "unreadable"; see the type GapReason. */
+  readonly reason: string;
+}
+
 /** A handler said something through `context.log`. On `spillway:log`. */
 export interface LogDiagnostics {
   readonly level: "debug" | "info" | "warn" | "error";
@@ -104,6 +115,7 @@ export const diagnostics = {
   deadLetter: channel("spillway:dead-letter"),
   invalid: channel("spillway:invalid"),
   lease: channel("spillway:lease"),
+  gap: channel("spillway:gap"),
   group: channel("spillway:group"),
   log: channel("spillway:log"),
   reply: channel("spillway:reply"),

@@ -11,6 +11,7 @@ import {
   type MessageDraft,
   type Taken,
 } from "../../src/testing/contract-suites/contract-words.ts";
+import { withoutGaps } from "../../src/ports/gap.ts";
 
 /** Two channels, one of them with several ranges. */
 export const channels = { one: 1, four: 4 } as const;
@@ -283,7 +284,9 @@ export class Player {
 
   async #read(channel: ChannelName, from: number): Promise<unknown> {
     const messages: unknown[] = [];
-    for await (const batch of this.#run.transport.read(channel, { from: { offset: from } })) {
+    for await (const batch of withoutGaps(
+      this.#run.transport.read(channel, { from: { offset: from } }),
+    )) {
       for (let at = 0; at < batch.count; at++) {
         messages.push([batch.offsetAt(at), batch.payloadTextAt(at), batch.keyAt(at)]);
       }

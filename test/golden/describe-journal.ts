@@ -8,6 +8,7 @@ import { OutgoingBatch } from "../../src/message/outgoing-batch.ts";
 import type { OpenEntry, Transport } from "../../src/ports/transport.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
 import { delaysMs, given, givenIds, nextOf, writtenAtMs } from "./write-journal.ts";
+import { withoutGaps } from "../../src/ports/gap.ts";
 
 /** A stored message. */
 export interface DescribedMessage {
@@ -92,7 +93,9 @@ async function describeMessages(transport: Transport): Promise<Record<string, De
   for (const { channel } of await transport.stats()) {
     for (const priority of priorities) {
       const log: DescribedMessage[] = [];
-      for await (const stored of transport.read(channel, { from: "earliest", priority })) {
+      for await (const stored of withoutGaps(
+        transport.read(channel, { from: "earliest", priority }),
+      )) {
         for (let index = 0; index < stored.count; index++) {
           const envelope = envelopeAt(stored, index);
           const { payload } = envelope;
@@ -163,7 +166,7 @@ async function describeRepeats(
   const repeats: Record<string, number | null> = {};
   const { channel } = given;
   const wanted = new Set<string>(givenIds);
-  for await (const stored of transport.read(channel, { from: "earliest" })) {
+  for await (const stored of withoutGaps(transport.read(channel, { from: "earliest" }))) {
     for (let index = 0; index < stored.count; index++) {
       const id = stored.idAt(index);
       if (!wanted.delete(id)) continue;

@@ -250,7 +250,16 @@ export class MemoryGroup {
       for (const { reason } of entries.values()) if (reason !== "in-flight") open++;
     }
     const { name: group, expired, members } = this;
-    return { group, depth, open, lagMs, members: members.length, expired, dropped: this.#dropped };
+    return {
+      group,
+      depth,
+      open,
+      lagMs,
+      members: members.length,
+      expired,
+      dropped: this.#dropped,
+      lost: 0,
+    };
   }
 
   #isSettled(priority: Priority, offset: number): boolean {

@@ -14,7 +14,7 @@ export const groupsCommand: Command = {
     "Depth is what a group has not settled, open is the part of it that failed or waits behind a",
     "failed one, lag is the age of the oldest of it. Members are counted over all processes.",
     "Expired and dropped are messages that it never handled: their time had passed, or retention",
-    "removed them.",
+    "removed them. Lost are messages that damage took before the group came to them.",
   ],
   flags: {
     directory: directoryFlag,
@@ -57,6 +57,7 @@ const columns = [
   { title: "LAG", align: "right" },
   { title: "EXPIRED", align: "right" },
   { title: "DROPPED", align: "right" },
+  { title: "LOST", align: "right" },
 ] as const;
 
 function groupsOf(stats: ChannelStats): readonly ChannelGroup[] {
@@ -73,5 +74,6 @@ function rowOf(group: ChannelGroup): readonly string[] {
     group.depth === 0 ? "–" : formatDuration(group.lagMs),
     formatCount(group.expired),
     formatCount(group.dropped),
+    formatCount(group.lost),
   ];
 }

@@ -2,6 +2,7 @@
 // its lines; which batches are read in which order is in tail/.
 import { parseTime } from "../../kernel/timestamp.ts";
 import { priorities, type Priority } from "../../message/envelope.ts";
+import { isGap } from "../../ports/gap.ts";
 import type { StartPosition } from "../../ports/transport.ts";
 import { type Command, type CommandCall, exitCodes } from "../command.ts";
 import { assertChannel, directoryFlag, withJournal } from "../journal-access.ts";
@@ -17,6 +18,7 @@ export const tailCommand: Command = {
   description: [
     "Reads without a group, so it changes nothing for the services that read. With --json each",
     "line is one CloudEvent, as `spillway publish` reads it. Without --follow it ends at the end.",
+    'Where damage took messages a line says which; with --json it is an object {"gap": …}.',
   ],
   flags: {
     directory: directoryFlag,
@@ -73,8 +75,9 @@ async function tail(call: CommandCall): Promise<number> {
     });
     const signal = AbortSignal.any([io.signal, done.signal]);
     const follow = flags["follow"] === true;
-    await readLanes(transport, { channel, lanes, from, follow, signal }, async (batch) => {
-      const goOn = await printer.print(batch);
+    await readLanes(transport, { channel, lanes, from, follow, signal }, async (element) => {
+      if (isGap(element)) return printer.printGap(element);
+      const goOn = await printer.print(element);
       if (!goOn) done.abort();
     });
   });

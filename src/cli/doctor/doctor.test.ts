@@ -105,6 +105,7 @@ const group = (changes: Partial<GroupStats>): GroupStats => ({
   members: 1,
   expired: 0,
   dropped: 0,
+  lost: 0,
   ...changes,
 });
 

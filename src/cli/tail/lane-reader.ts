@@ -2,6 +2,7 @@
 // the time of storing, what comes later is given as it comes. Always true: it holds one batch of
 // each log, and no message is given twice or left out between the two phases.
 import type { Priority } from "../../message/envelope.ts";
+import { type Gap, gapEnd, isGap } from "../../ports/gap.ts";
 import type { StartPosition, StoredBatch, Transport } from "../../ports/transport.ts";
 
 /** What to read. */
@@ -15,8 +16,10 @@ export interface LaneReading {
   readonly signal: AbortSignal;
 }
 
-/** Takes one batch; the next one of its log is read only after it resolved. */
-export type BatchSink = (batch: StoredBatch) => Promise<void>;
+/** What is stored, or a gap where it is gone. */
+export type TailElement = StoredBatch | Gap;
+/** Takes one of them; the next one of its log is read only after it resolved. */
+export type TailSink = (element: TailElement) => Promise<void>;
 
 interface Lane {
   readonly priority: Priority;
@@ -28,7 +31,7 @@ interface Lane {
 export async function readLanes(
   transport: Transport,
   reading: LaneReading,
-  sink: BatchSink,
+  sink: TailSink,
 ): Promise<void> {
   const lanes = reading.lanes.map((priority): Lane => ({ priority, from: reading.from }));
   // Nothing that is stored already comes after "latest".
@@ -48,7 +51,7 @@ async function readStored(
   transport: Transport,
   reading: LaneReading,
   lanes: readonly Lane[],
-  sink: BatchSink,
+  sink: TailSink,
 ): Promise<void> {
   const readers = lanes.map((lane) => ({
     lane,
@@ -60,13 +63,22 @@ async function readStored(
   while (!reading.signal.aborted) {
     const [first] = heads
       .filter((reader) => reader.head !== undefined)
-      .sort((left, right) => (left.head?.appendedAtMs ?? 0) - (right.head?.appendedAtMs ?? 0));
+      .sort((left, right) => timeOf(left.head) - timeOf(right.head));
     if (first?.head === undefined) return;
-    const batch = first.head;
-    first.lane.from = { offset: batch.offsetAt(batch.count - 1) + 1 };
-    await sink(batch);
+    const element = first.head;
+    first.lane.from = { offset: endOf(element) };
+    await sink(element);
     first.head = await nextOf(first.batches);
   }
+}
+
+/** Nobody knows when messages that are gone were stored: a gap comes as soon as it is reached. */
+function timeOf(element: TailElement | undefined): number {
+  return element === undefined || isGap(element) ? 0 : element.appendedAtMs;
+}
+
+function endOf(element: TailElement): number {
+  return isGap(element) ? gapEnd(element) : element.offsetAt(element.count - 1) + 1;
 }
 
 function open(
@@ -74,12 +86,12 @@ function open(
   reading: LaneReading,
   lane: Lane,
   follow: boolean,
-): AsyncIterable<StoredBatch> {
+): AsyncIterable<TailElement> {
   const { channel, signal } = reading;
   return transport.read(channel, { from: lane.from, priority: lane.priority, follow, signal });
 }
 
-async function nextOf(batches: AsyncIterator<StoredBatch>): Promise<StoredBatch | undefined> {
+async function nextOf(batches: AsyncIterator<TailElement>): Promise<TailElement | undefined> {
   const next = await batches.next();
   return next.done === true ? undefined : next.value;
 }

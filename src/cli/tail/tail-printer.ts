@@ -4,6 +4,7 @@
 import { formatTime } from "../../kernel/timestamp.ts";
 import { toCloudEvent } from "../../message/cloud-events.ts";
 import { envelopeAt, isTextContent } from "../../message/envelope.ts";
+import { type Gap, gapEnd } from "../../ports/gap.ts";
 import type { StoredBatch } from "../../ports/transport.ts";
 import type { CommandOutput } from "../command.ts";
 import { clipStyled, printable } from "../terminal/ansi.ts";
@@ -20,7 +21,7 @@ export interface TailOptions {
 /** Lines are written together, about so many characters at once. */
 const writeCharacters = 65_536;
 
-/** Prints batches until the bound is reached. */
+/** Prints batches and gaps until the bound is reached. */
 export class TailPrinter {
   readonly #output: CommandOutput;
   readonly #options: TailOptions;
@@ -46,6 +47,26 @@ export class TailPrinter {
     }
     if (text !== "") await this.#write(text);
     return this.#printed < countMax;
+  }
+
+  /** Says where messages are gone; counts as no message. */
+  async printGap(gap: Gap): Promise<void> {
+    const { channel, priority, firstOffset, count, reason, notedAtMs } = gap;
+    const notedAt = formatTime(notedAtMs);
+    if (this.#options.json) {
+      const told = { channel, priority, firstOffset, count, reason, notedAt };
+      return this.#write(`${JSON.stringify({ gap: told })}\n`);
+    }
+    const { style, isTerminal, columns = 80 } = this.#output;
+    const last = gapEnd(gap) - 1;
+    const offsets = count === 1 ? `${firstOffset}` : `${firstOffset} to ${last}`;
+    const lane = priority === "normal" ? "" : ` ${priority}`;
+    const line = [
+      style.dim(notedAt),
+      `${style.bold(offsets)}${style.yellow(lane)}`,
+      style.red(`${count === 1 ? "1 message is" : `${count} messages are`} gone (${reason})`),
+    ].join("  ");
+    await this.#write(`${isTerminal ? clipStyled(line, columns) : line}\n`);
   }
 
   async #write(text: string): Promise<void> {

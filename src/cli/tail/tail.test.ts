@@ -11,6 +11,7 @@ import type { StartPosition, Transport } from "../../ports/transport.ts";
 import { VirtualClock } from "../../testing/virtual-clock.ts";
 import { readLanes } from "./lane-reader.ts";
 import { TailPrinter, type TailOptions } from "./tail-printer.ts";
+import { isGap } from "../../ports/gap.ts";
 
 const random = seededRandom(1);
 const everything: TailOptions = { json: false, type: undefined, key: undefined, countMax: 1_000 };
@@ -51,6 +52,7 @@ async function payloadsOf(
     transport,
     { channel: "in", lanes, from, follow: false, signal },
     async (batch) => {
+      if (isGap(batch)) assert.fail("a gap");
       for (let index = 0; index < batch.count; index++) payloads.push(batch.payloadTextAt(index));
     },
   );
@@ -80,6 +82,7 @@ test("following gives what is stored and then what comes, each message once", as
     transport,
     { channel: "in", lanes: priorities, from: "earliest", follow: true, signal: stop.signal },
     async (batch) => {
+      if (isGap(batch)) assert.fail("a gap");
       for (let index = 0; index < batch.count; index++) seen.push(batch.payloadTextAt(index));
       if (seen.length === 2) void add("high", "3").then(() => add("low", "4"));
       if (seen.length === 4) stop.abort();
@@ -104,7 +107,9 @@ async function printed(t: TestContext, options: Partial<TailOptions>): Promise<s
     follow: false,
     signal,
   } as const;
-  await readLanes(transport, reading, async (batch) => void (await printer.print(batch)));
+  await readLanes(transport, reading, async (batch) => {
+    if (!isGap(batch)) await printer.print(batch);
+  });
   return io.text().trimEnd().split("\n");
 }
 

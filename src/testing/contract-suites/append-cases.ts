@@ -6,6 +6,7 @@ import type { StoredBatch } from "../../ports/transport.ts";
 import type { ContractCase } from "./contract-case.ts";
 import type { ContractRun } from "./contract-run.ts";
 import { numbered } from "./contract-words.ts";
+import { withoutGaps } from "../../ports/gap.ts";
 
 /** What append() promises. */
 export const appendCases: readonly ContractCase[] = [
@@ -248,7 +249,7 @@ const ascending = (left: number, right: number): number => left - right;
 
 async function readAll(run: ContractRun, channel: string): Promise<[StoredBatch, number][]> {
   const messages: [StoredBatch, number][] = [];
-  for await (const batch of run.transport.read(channel, { from: "earliest" })) {
+  for await (const batch of withoutGaps(run.transport.read(channel, { from: "earliest" }))) {
     for (let index = 0; index < batch.count; index++) messages.push([batch, index]);
   }
   return messages;

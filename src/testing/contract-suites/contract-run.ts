@@ -29,6 +29,7 @@ import {
   type UnitDraft,
 } from "./contract-words.ts";
 import type { TransportUnderTest } from "./transport-under-test.ts";
+import { withoutGaps } from "../../ports/gap.ts";
 
 /** How long a run waits for what must happen. */
 export const awaitedMsMax = 10_000;
@@ -253,7 +254,9 @@ export class ContractRun {
   /** Every stored payload of a channel's log, oldest first. */
   async stored(channel: string, priority: Priority = "normal"): Promise<string[]> {
     const payloads: string[] = [];
-    for await (const batch of this.transport.read(channel, { from: "earliest", priority })) {
+    for await (const batch of withoutGaps(
+      this.transport.read(channel, { from: "earliest", priority }),
+    )) {
       for (let index = 0; index < batch.count; index++) payloads.push(batch.payloadTextAt(index));
     }
     return payloads;

@@ -27,6 +27,7 @@ import {
 import type { Handler } from "../../../src/delivery/handler-context.ts";
 import { OutgoingEncoder } from "../../../src/delivery/outgoing-encoder.ts";
 import { OutgoingPacker } from "../../../src/delivery/outgoing-packer.ts";
+import { withoutGaps } from "../../../src/ports/gap.ts";
 
 /** A keyed event; most tests need no other. */
 export const Placed = defineEvent("order.placed", {
@@ -177,7 +178,7 @@ export class World {
   /** Everything a channel holds. */
   async read(channel: string): Promise<Envelope[]> {
     const found: Envelope[] = [];
-    for await (const batch of this.transport.read(channel, { from: "earliest" })) {
+    for await (const batch of withoutGaps(this.transport.read(channel, { from: "earliest" }))) {
       for (let index = 0; index < batch.count; index++) found.push(envelopeAt(batch, index));
     }
     return found;

@@ -61,6 +61,14 @@ export class PendingRows implements WriterCache {
     else known.position = position;
   }
 
+  /** Where a cursor stands as of this moment in the transaction. */
+  position(group: number, log: number, range: number): number {
+    const pending = this.#cursors.get((group * logsMax + log) * rangesMax + range);
+    if (pending !== undefined) return pending.position;
+    const sql = "SELECT position FROM cursor WHERE grp = ? AND log = ? AND range = ?";
+    return this.#writer.one<{ position: number }>(sql, group, log, range)?.position ?? 0;
+  }
+
   /** Replaces the open list of a batch and range; null removes it. */
   setOpen(
     group: number,

@@ -13,7 +13,14 @@ import { encodeOpen } from "./format.ts";
 import { scannedBatchesMax } from "./stats.ts";
 
 /** What the statistics of a group with one member say beside its progress. */
-const fresh = { group: "billing", members: 1, expired: 0, dropped: 0, expiresAtMs: undefined };
+const fresh = {
+  group: "billing",
+  members: 1,
+  expired: 0,
+  dropped: 0,
+  lost: 0,
+  expiresAtMs: undefined,
+};
 
 describe("statistics and start positions", () => {
   let directory: string;

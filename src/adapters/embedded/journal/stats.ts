@@ -27,6 +27,7 @@ interface GroupRow extends GroupAge {
   members: number;
   expired: number;
   dropped: number;
+  lost: number;
 }
 
 /** See the head of this file. */
@@ -53,7 +54,7 @@ export class Stats {
     return this.#catalog.channels().map((channel) => {
       const heads = this.#catalog.heads(channel);
       const groups = this.#writer.all<GroupRow>(
-        "SELECT id, name, seen_at, warned_at, ended_at, expired, dropped, " +
+        "SELECT id, name, seen_at, warned_at, ended_at, expired, dropped, lost, " +
           "(SELECT count(*) FROM member WHERE member.grp = grp.id) AS members " +
           "FROM grp WHERE channel = ? ORDER BY name",
         channel.id,
@@ -93,11 +94,11 @@ export class Stats {
         oldestAtMs = Math.min(oldestAtMs, this.#storedAtMs(head, first.base) ?? wallMs);
       }
     }
-    const { name: group, members, expired, dropped } = row;
+    const { name: group, members, expired, dropped, lost } = row;
     const lagMs = Math.max(0, wallMs - oldestAtMs);
     const waits = members === 0 && channel.retention.unread !== "drop";
     const expiresAtMs = waits ? expiryOf(row, channel) : undefined;
-    return { group, depth, open, lagMs, members, expired, dropped, expiresAtMs };
+    return { group, depth, open, lagMs, members, expired, dropped, lost, expiresAtMs };
   }
 
   #unread(group: number, channel: Channel, head: LogHead): Unread {

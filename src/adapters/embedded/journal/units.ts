@@ -5,6 +5,7 @@ import { SpillwayError } from "../../../errors/spillway-error.ts";
 import type { Appender, PreparedAppend } from "./append.ts";
 import { type Catalog, laneOf } from "./catalog.ts";
 import type { EngineUnit, EngineUnitResult } from "./engine.ts";
+import { GapCounts } from "./gap-counts.ts";
 import type { LocalMember, Members } from "./members.ts";
 import type { PendingRows } from "./pending-rows.ts";
 import { StateCursor } from "./state-columns.ts";
@@ -24,6 +25,7 @@ export class Units {
   readonly #pending: PendingRows;
   readonly #members: Members;
   readonly #appender: Appender;
+  readonly #gaps: GapCounts;
 
   constructor(parts: {
     readonly writer: Writer;
@@ -37,6 +39,7 @@ export class Units {
     this.#pending = parts.pending;
     this.#members = parts.members;
     this.#appender = parts.appender;
+    this.#gaps = new GapCounts(parts.writer, parts.pending);
   }
 
   /** Applies units in order; "lost" notices of failed fences go out before it returns. */
@@ -141,6 +144,7 @@ export class Units {
     const channel = this.#catalog.channel(member.channelName);
     for (const { priority, range, position } of unit.cursors) {
       const log = this.#catalog.head(channel, laneOf(priority)).id;
+      this.#gaps.moving(member.group, log, range, position);
       this.#pending.moveCursor(member.group, log, range, position);
     }
     for (const { priority, range, base, entries } of unit.open) {

@@ -20,7 +20,7 @@ function fetcherOn(range: number, count: number) {
   const feed = new ChannelFeed();
   const reader = {
     log: () => log,
-    batchAt: (channel: string, priority: Priority, offset: number) => {
+    at: (channel: string, priority: Priority, offset: number) => {
       const kept = Math.max(offset, log.start);
       const base = kept - (kept % count);
       const slot = (range * slotCount) / partitions;

@@ -4,7 +4,8 @@
 import type { Clock } from "../../../kernel/clock.ts";
 import type { Priority } from "../../../message/envelope.ts";
 import type { DeliveryBatch } from "../../../ports/transport.ts";
-import { damaged } from "../journal/format.ts";
+import { type Gap, gapEnd, isGap } from "../../../ports/gap.ts";
+import { type BatchView, damaged } from "../journal/format.ts";
 import type { ChannelFeed } from "./channel-feed.ts";
 import type { LaneTracker } from "./lane-tracker.ts";
 import type { RangeTracker } from "./range-tracker.ts";
@@ -25,13 +26,21 @@ export class DeliveryFetcher {
   readonly #reader: BatchReader;
   readonly #feed: ChannelFeed;
   readonly #channel: string;
+  readonly #onGap: (gap: Gap) => void;
   #turn = 0;
 
-  constructor(tracker: RangeTracker, reader: BatchReader, feed: ChannelFeed, channel: string) {
+  constructor(
+    tracker: RangeTracker,
+    reader: BatchReader,
+    feed: ChannelFeed,
+    channel: string,
+    onGap: (gap: Gap) => void = () => undefined,
+  ) {
     this.#tracker = tracker;
     this.#reader = reader;
     this.#feed = feed;
     this.#channel = channel;
+    this.#onGap = onGap;
   }
 
   /** The next delivery; "more" where the event loop should have a turn before the next call. */
@@ -62,20 +71,31 @@ export class DeliveryFetcher {
     const { priority } = lane;
     const listed = lane.nextListed();
     if (listed !== undefined) {
-      const batch = this.#reader.batchAt(this.#channel, priority, listed);
+      const batch = this.#batchAt(priority, listed);
       if (batch?.base === listed) lane.loadListed(batch);
       else this.#forgetListed(lane, listed);
       return true;
     }
     const offset = lane.nextOffset();
     if (offset === undefined || offset >= (this.#feed.ends[lane.lane] as number)) return false;
-    const batch = this.#reader.batchAt(this.#channel, priority, offset);
-    if (batch === undefined) return false;
-    lane.scan(batch);
+    const found = this.#reader.at(this.#channel, priority, offset);
+    if (found === undefined) return false;
+    if (isGap(found)) this.#pass(lane, found);
+    else lane.scan(found);
     return true;
   }
 
-  /** Retention may remove open messages where the channel says so; anything else is damage. */
+  #pass(lane: LaneTracker, gap: Gap): void {
+    lane.fetchedUpTo(gapEnd(gap));
+    this.#onGap(gap);
+  }
+
+  #batchAt(priority: Priority, offset: number): BatchView | undefined {
+    const found = this.#reader.at(this.#channel, priority, offset);
+    return found === undefined || isGap(found) ? undefined : found;
+  }
+
+  /** Retention may remove open messages, repair may not find them; anything else is damage. */
   #forgetListed(lane: LaneTracker, offset: number): void {
     const { priority } = lane;
     if (!this.#removed(lane, offset)) {
@@ -89,7 +109,9 @@ export class DeliveryFetcher {
   }
 
   #removed(lane: LaneTracker, offset: number): boolean {
-    return offset < (this.#reader.log(this.#channel, lane.priority)?.start ?? 0);
+    if (offset < (this.#reader.log(this.#channel, lane.priority)?.start ?? 0)) return true;
+    const found = this.#reader.at(this.#channel, lane.priority, offset);
+    return found !== undefined && isGap(found) && found.firstOffset === offset;
   }
 
   /** Hands open messages out again; those that are settled or not owned are left out. */
@@ -104,7 +126,7 @@ export class DeliveryFetcher {
     let read = 0;
     for (let at = 0; at < ascending.length; ) {
       const offset = ascending[at] as number;
-      const batch = this.#reader.batchAt(this.#channel, priority, offset);
+      const batch = this.#batchAt(priority, offset);
       if (batch === undefined || batch.base > offset) {
         if (this.#removed(lane, offset)) lane.forgetMissing(offset);
         at++;

@@ -6,6 +6,7 @@ import { ClosedError, SpillwayError } from "../../../errors/spillway-error.ts";
 import type { CancelTimer } from "../../../kernel/clock.ts";
 import type { OutgoingBatch } from "../../../message/outgoing-batch.ts";
 import type { Capabilities } from "../../../ports/capabilities.ts";
+import type { Gap } from "../../../ports/gap.ts";
 import type { StateStore } from "../../../ports/state-store.ts";
 import type {
   AppendResult,
@@ -210,7 +211,7 @@ export class EmbeddedTransport implements Transport {
   async *read(
     channel: string,
     options: Parameters<Transport["read"]>[1],
-  ): AsyncGenerator<StoredBatch> {
+  ): AsyncGenerator<StoredBatch | Gap> {
     const { environment, reader, feeds } = this.#open();
     this.#assertChannel(channel);
     yield* readLog({

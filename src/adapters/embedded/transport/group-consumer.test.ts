@@ -48,7 +48,7 @@ function consumerOf() {
           new Promise<CommitResult>((answer, fail) => units.push({ head, answer, fail })),
       } as unknown as GroupCommit,
       reader: {
-        batchAt: (_channel: string, _priority: string, offset: number) => {
+        at: (_channel: string, _priority: string, offset: number) => {
           const base = offset - (offset % batchMessages);
           const offsetAt = (index: number): number => base + index;
           return { base, count: batchMessages, slotAt: () => 0, offsetAt };

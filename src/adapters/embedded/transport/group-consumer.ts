@@ -7,7 +7,9 @@ import type { CancelTimer, Clock } from "../../../kernel/clock.ts";
 import { PassingSet } from "../../../kernel/passing-map.ts";
 import type { Priority } from "../../../message/envelope.ts";
 import type { CommitResult, CommitUnit } from "../../../ports/commit-unit.ts";
+import type { Gap } from "../../../ports/gap.ts";
 import type { Consumer, DeliveryBatch } from "../../../ports/transport.ts";
+import { diagnostics, type GapDiagnostics } from "../../../telemetry/channels.ts";
 import type { Engine, RangeGrant } from "../journal/engine.ts";
 import { stateColumnsOf } from "../journal/state-columns.ts";
 import type { ChannelFeed } from "./channel-feed.ts";
@@ -66,7 +68,9 @@ export class GroupConsumer implements Consumer {
     this.#identity = identity;
     this.#tracker = new RangeTracker(identity.partitions);
     const { reader, feed } = environment;
-    this.#fetcher = new DeliveryFetcher(this.#tracker, reader, feed, identity.channel);
+    this.#fetcher = new DeliveryFetcher(this.#tracker, reader, feed, identity.channel, (gap) =>
+      this.#tellGap(gap),
+    );
     this.#unlisten = environment.feed.listen(() => this.#wake?.());
   }
 
@@ -87,6 +91,13 @@ export class GroupConsumer implements Consumer {
   /** Notice: these ranges belong to somebody else. */
   lost(ranges: readonly number[]): void {
     this.#tracker.drop(ranges);
+  }
+
+  #tellGap({ channel, priority, firstOffset, count, reason }: Gap): void {
+    if (!diagnostics.gap.hasSubscribers) return;
+    const { group } = this.#identity;
+    const told: GapDiagnostics = { channel, group, priority, firstOffset, count, reason };
+    diagnostics.gap.publish(told);
   }
 
   /** The transport is at its end. */

@@ -137,12 +137,13 @@ export class LaneTracker {
       this.#touchedBy[range] = scan;
       this.touch(tracked, range);
     }
-    this.#fetchedUpTo(end);
+    this.fetchedUpTo(end);
     if (records.length === 0) return;
     this.#handover = { batch, tracked, records, isWhole: false, at: 0 };
   }
 
-  #fetchedUpTo(end: number): void {
+  /** Nothing is left to fetch below `end`: a batch was taken in, or messages are gone. */
+  fetchedUpTo(end: number): void {
     for (let range = 0; range < this.fetched.length; range++) {
       if (!this.#ownership.startable(range)) continue;
       if ((this.fetched[range] as number) < end) this.fetched[range] = end;
@@ -166,7 +167,7 @@ export class LaneTracker {
     for (let range = 0; range < sizes.length; range++) {
       if (sizes[range] !== 0) this.touch(tracked, range);
     }
-    this.#fetchedUpTo(tracked.end);
+    this.fetchedUpTo(tracked.end);
     const records = firstNumbers(states.length);
     this.#handover = { batch, tracked, records, isWhole: true, at: 0 };
   }

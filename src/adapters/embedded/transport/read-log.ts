@@ -2,10 +2,11 @@
 // nothing of leases or cursors. Always true: nothing is held open between two batches.
 import type { Clock } from "../../../kernel/clock.ts";
 import { type Priority, priorities } from "../../../message/envelope.ts";
+import { type Gap, gapEnd, isGap } from "../../../ports/gap.ts";
 import type { StartPosition, StoredBatch } from "../../../ports/transport.ts";
 import type { ChannelFeed } from "./channel-feed.ts";
 import type { BatchReader } from "./reader.ts";
-import { endOf } from "./tracked-batch.ts";
+import { endOf, type LocatedBatch } from "./tracked-batch.ts";
 import { TrimmedBatch } from "./trimmed-batch.ts";
 
 /** Batches read before other work of the event loop gets its turn. */
@@ -25,24 +26,24 @@ export interface ReadOptions {
   readonly assertOpen: () => void;
 }
 
-/** Yields the log's batches; ends at the end of now, or when `signal` aborts. */
-export async function* readLog(options: ReadOptions): AsyncGenerator<StoredBatch> {
+/** Yields batches and gaps; ends at the end of now, or when `signal` aborts. */
+export async function* readLog(options: ReadOptions): AsyncGenerator<StoredBatch | Gap> {
   const { reader, feed, channel, priority, follow, signal, clock } = options;
   const lane = priorities.indexOf(priority);
   const lastEnd = feed.ends[lane] as number;
   let offset = startOf(options, lastEnd);
   for (let batches = 1; signal?.aborted !== true; batches++) {
     options.assertOpen();
-    const batch =
-      offset < (feed.ends[lane] as number) ? reader.batchAt(channel, priority, offset) : undefined;
-    if (batch === undefined) {
+    const found =
+      offset < (feed.ends[lane] as number) ? reader.at(channel, priority, offset) : undefined;
+    if (found === undefined) {
       if (!follow) return;
       await nextChange(feed, signal);
       continue;
     }
-    if (!follow && batch.base >= lastEnd) return;
-    yield from(batch, offset);
-    offset = endOf(batch);
+    if (!follow && firstOf(found) >= lastEnd) return;
+    yield isGap(found) ? found : from(found, offset);
+    offset = isGap(found) ? gapEnd(found) : endOf(found);
     if (!follow && offset >= lastEnd) return;
     if (batches % batchesPerTurn === 0) {
       await new Promise<void>((resolve) => clock.soon(resolve));
@@ -54,6 +55,10 @@ function startOf({ from, reader, channel, priority }: ReadOptions, end: number):
   if (from === "earliest") return 0;
   if (from === "latest") return end;
   return "offset" in from ? from.offset : reader.offsetAtTime(channel, priority, from.timeMs);
+}
+
+function firstOf(found: LocatedBatch | Gap): number {
+  return isGap(found) ? found.firstOffset : found.base;
 }
 
 /** The batch without the records before `offset`. */

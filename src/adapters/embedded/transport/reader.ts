@@ -5,7 +5,10 @@ import type { Clock } from "../../../kernel/clock.ts";
 import { type Priority, priorities } from "../../../message/envelope.ts";
 import { type Connection, openConnection } from "../journal/connection.ts";
 import { batchCrc, BatchView, damaged } from "../journal/format.ts";
+import { checkLogRow } from "../journal/log-row.ts";
+import type { Gap } from "../../../ports/gap.ts";
 import { BatchCache } from "./batch-cache.ts";
+import { GapReader, type LogName } from "./gap-reader.ts";
 import { endOf } from "./tracked-batch.ts";
 
 type Statement = ReturnType<Connection["prepare"]>;
@@ -52,6 +55,7 @@ export class BatchReader {
   readonly #selectBaseAfter: Statement;
   readonly #selectBatch: Statement;
   readonly #selectBefore: Statement;
+  readonly #gaps: GapReader;
 
   constructor(connection: Connection, cache: BatchCache) {
     this.connection = connection;
@@ -61,9 +65,7 @@ export class BatchReader {
     this.#selectGroups = connection.prepare(
       "SELECT name FROM grp WHERE channel = ? AND ended_at = 0 ORDER BY name",
     );
-    this.#selectLog = connection.prepare(
-      "SELECT id, start, end FROM log WHERE channel = ? AND lane = ?",
-    );
+    this.#selectLog = connection.prepare("SELECT * FROM log WHERE channel = ? AND lane = ?");
     this.#selectBaseAt = connection.prepare(
       "SELECT base, appended_at FROM batch WHERE log = ? AND base <= ? ORDER BY base DESC LIMIT 1",
     );
@@ -73,6 +75,7 @@ export class BatchReader {
     this.#selectBatch = connection.prepare(
       "SELECT count, appended_at, previous_crc, crc, data FROM batch WHERE log = ? AND base = ?",
     );
+    this.#gaps = new GapReader(connection);
     this.#selectBefore = connection.prepare(
       "SELECT crc FROM batch WHERE log = ? AND base < ? ORDER BY base DESC LIMIT 1",
     );
@@ -107,23 +110,53 @@ export class BatchReader {
     if (id === undefined) return undefined;
     const row = this.#selectLog.get(id, priorities.indexOf(priority));
     if (row === undefined) return undefined;
+    checkLogRow(channel, row);
     this.#logs.set(`${channel}/${priority}`, Number(row["id"]));
     return { id: Number(row["id"]), start: Number(row["start"]), end: Number(row["end"]) };
   }
 
-  /** The batch that holds `offset`, else the first one after it; undefined at the log's end. */
-  batchAt(channel: string, priority: Priority, offset: number): BatchView | undefined {
+  /**
+   * The batch or the gap that holds `offset`, else the first one after it; undefined at the log's
+   * end. A gap begins at `offset` at the earliest.
+   */
+  at(channel: string, priority: Priority, offset: number): BatchView | Gap | undefined {
     const log = this.#logs.get(`${channel}/${priority}`) ?? this.log(channel, priority)?.id;
     if (log === undefined) return undefined;
     const cached = this.#cache.get(log, offset);
     if (cached !== undefined) return cached;
+    const place = { channel, priority, log };
+    return this.#find(place, offset) ?? this.#findAgain(place, offset);
+  }
+
+  #find(place: LogName, offset: number): BatchView | Gap | undefined {
+    const { log } = place;
     const below = this.#selectBaseAt.get(log, offset)?.["base"];
     if (typeof below === "number") {
-      const batch = this.#load(log, channel, priority, below);
+      const batch = this.#load(place, below);
       if (batch !== undefined && endOf(batch) > offset) return batch;
     }
     const above = this.#selectBaseAfter.get(log, offset)?.["base"];
-    return typeof above === "number" ? this.#load(log, channel, priority, above) : undefined;
+    const gap = this.#gaps.firstBehind(place, offset);
+    const isBatch = typeof above === "number";
+    if (gap !== undefined && (!isBatch || gap.firstOffset < above)) return gap;
+    return isBatch ? this.#load(place, above) : undefined;
+  }
+
+  /** Nothing was found: is this the log's end? What was appended meanwhile is found now. */
+  #findAgain(place: LogName, offset: number): BatchView | Gap | undefined {
+    const { channel, priority } = place;
+    const end = this.log(channel, priority)?.end ?? 0;
+    if (offset >= end) return undefined;
+    const found = this.#find(place, offset);
+    if (found !== undefined) return found;
+    throw damaged(
+      `channel '${channel}' (${priority}): offsets ${offset} to ${end - 1} are missing`,
+      {
+        ...place,
+        offset,
+        lastOffset: end - 1,
+      },
+    );
   }
 
   /** Offset of the first message stored at `timeMs` or later; the log's end if there is none. */
@@ -143,7 +176,7 @@ export class BatchReader {
     return low;
   }
 
-  #load(log: number, channel: string, priority: Priority, base: number): BatchView | undefined {
+  #load({ channel, priority, log }: LogName, base: number): BatchView | undefined {
     const cached = this.#cache.get(log, base);
     if (cached !== undefined) return cached;
     const row = this.#selectBatch.get(log, base);
@@ -174,11 +207,7 @@ export class BatchReader {
   }
 
   /** A batch that is missing before this one, or stands in another's place, is found here. */
-  #checkChain(
-    base: number,
-    previousCrc: number,
-    place: { readonly channel: string; readonly priority: Priority; readonly log: number },
-  ): void {
+  #checkChain(base: number, previousCrc: number, place: LogName): void {
     const last = this.#last.get(place.log);
     if (last?.end === base && last.crc === previousCrc) return;
     const before = this.#selectBefore.get(place.log, base)?.["crc"];
@@ -186,6 +215,8 @@ export class BatchReader {
     // Retention removes from the front: the first batch left has no other before it.
     const start = this.log(place.channel, place.priority)?.start ?? 0;
     if (before === undefined && base <= start) return;
+    // After a gap the chain begins anew.
+    if (this.#gaps.endsAt(place.log, base)) return;
     throw damaged(
       `channel '${place.channel}' (${place.priority}): messages before offset ${base} are ` +
         "missing, or not the ones that were stored",
