@@ -111,6 +111,7 @@ function report(
   return {
     figures,
     bounds: [
+      { name: "p99 of a commit, ms", value: percentile(beside.commit, 0.99), max: latencyP99MsMax },
       {
         name: "p99 of a publish, ms",
         value: percentile(beside.publish, 0.99),
