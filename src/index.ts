@@ -3,7 +3,14 @@ export type { Bus, BusHealth } from "./bus/bus.ts";
 export type { BusOptions, ShutdownSignal } from "./bus/bus-options.ts";
 export type { BusStats, ChannelStatistics, GroupStatistics } from "./bus/bus-stats.ts";
 export type { AnyChannel } from "./bus/channel-registry.ts";
-export type { CommandHandler, HandleOptions, HandleResult } from "./bus/command-handler.ts";
+export type { CommandCalls } from "./bus/command-calls.ts";
+export type {
+  CommandHandler,
+  HandleOptions,
+  HandleResult,
+  RepliesOptions,
+  ReplyHandler,
+} from "./bus/command-handler.ts";
 export type { StateReadOptions, StateTableView, StateView } from "./bus/committed-state.ts";
 export { createBus } from "./bus/create-bus.ts";
 export type { ContextOf, HandlerOf, HandlerResult } from "./bus/subscription-handler.ts";
@@ -106,6 +113,7 @@ export type {
   ExpiredOutcome,
   FailedOutcome,
   OutcomeOf,
+  ReceivedReplyOf,
   ReplyOutcomeOf,
   TimeoutOutcome,
   UnhandledOutcome,

@@ -1,25 +1,26 @@
-// The calls of a bus that have to do with commands: send, handle, request. Wires requests/ to the
-// publisher, the registry and the groups. Always true: nothing is asked of a bus that is closed,
-// and nothing escapes a commit unit unnoticed.
-import type { AsyncLocalStorage } from "node:async_hooks";
+// The calls of a bus that have to do with commands: send, handle, request, replies. Wires requests/
+// to the publisher, the registry and the groups. Always true: nothing is asked of a bus that is
+// closed, and nothing escapes a commit unit unnoticed.
 import type { AnyCommand } from "../contracts/command.ts";
-import type { HandlerScope } from "../delivery/delivery-options.ts";
 import type { Handler, StateSchemas } from "../delivery/handler-context.ts";
 import { OutgoingEncoder } from "../delivery/outgoing-encoder.ts";
 import { SpillwayError } from "../errors/spillway-error.ts";
 import { CommandAnswers } from "../requests/answering.ts";
-import type { AnyOutcome } from "../requests/outcome.ts";
-import { handlerGroupOf } from "../requests/reply-contracts.ts";
+import { receivedReply } from "../requests/received-reply.ts";
+import { answerContractsOf, handlerGroupOf, repliesGroupOf } from "../requests/reply-contracts.ts";
+import { replyStrategyOf } from "../requests/reply-address.ts";
 import type { RequestStats } from "../requests/request-counters.ts";
 import type { RequestOptions } from "../requests/request-options.ts";
-import { replyStrategyOf } from "../requests/reply-address.ts";
 import { Requester } from "../requests/requester.ts";
+import { assertCommand, type BusGate } from "./bus-gate.ts";
 import type { BusSettings } from "./bus-options.ts";
 import type { ChannelRegistry } from "./channel-registry.ts";
-import type { HandleOptions } from "./command-handler.ts";
+import type { CommandCalls } from "./command-calls.ts";
+import type { HandleOptions, RepliesOptions } from "./command-handler.ts";
+import { handlerOf } from "./handler-argument.ts";
 import type { PublishOptions } from "./publish-options.ts";
 import type { Publisher } from "./publisher.ts";
-import { type Receipt, ReceiptWaiter } from "./receipt.ts";
+import { ReceiptWaiter } from "./receipt.ts";
 import { selectionOf } from "./selection.ts";
 import type { Subscription } from "./subscription.ts";
 import type { Subscriptions } from "./subscriptions.ts";
@@ -35,11 +36,13 @@ export interface BusCommandsParts {
   readonly subscriptions: Subscriptions;
   /** For replies. */
   readonly encoder: OutgoingEncoder;
-  readonly insideHandler: AsyncLocalStorage<HandlerScope>;
+  readonly gate: BusGate;
 }
 
+type AnyReplyHandler = (reply: unknown, context: Parameters<Handler>[1]) => unknown;
+
 /** Commands, as one bus deals with them. */
-export class BusCommands {
+export class BusCommands implements CommandCalls {
   readonly #parts: BusCommandsParts;
   readonly #requester: Requester;
   readonly #notices: OutgoingEncoder;
@@ -47,10 +50,8 @@ export class BusCommands {
   constructor(parts: BusCommandsParts) {
     this.#parts = parts;
     const { settings, registry, publisher } = parts;
-    const routeOf = ({ type }: { readonly type: string }) => ({
-      channel: type,
-      priorityOf: undefined,
-    });
+    const routeOf = (contract: { readonly type: string }) =>
+      registry.replyChannel(contract.type).route;
     this.#notices = new OutgoingEncoder({ ...settings, messageBytesMax: noticeBytesMax, routeOf });
     this.#requester = new Requester({
       ...settings,
@@ -60,6 +61,8 @@ export class BusCommands {
         const entry = registry.channelOf(command);
         return entry.isDeclared ? entry.name : entry.declare().then(() => entry.name);
       },
+      declareReplies: (declaration) =>
+        registry.replyChannel(declaration.name, declaration).declare(),
       send: (command, data, options, waiter) => {
         const { name } = registry.channelOf(command);
         publisher.publish(name, command, data, options, waiter);
@@ -67,60 +70,65 @@ export class BusCommands {
     });
   }
 
-  /** Stores a command; the caller has checked that it may. */
-  send(command: AnyCommand, data: unknown, options: PublishOptions | undefined): Promise<Receipt> {
+  readonly send = (command: AnyCommand, data: unknown, options?: PublishOptions) => {
     const waiter = new ReceiptWaiter();
-    const { registry, publisher } = this.#parts;
+    const { registry, publisher, gate } = this.#parts;
     try {
+      gate.assertMayPublish(command, options, "send");
       const { name } = registry.channelOf(command);
       publisher.publish(name, command, data, options, waiter);
     } catch (error) {
       waiter.reject(error);
     }
     return waiter.promise;
-  }
+  };
 
-  /** See Bus.handle(). */
-  async handle(
+  readonly handle: CommandCalls["handle"] = async (
     command: AnyCommand,
-    options: HandleOptions,
-    handler: Handler,
-  ): Promise<Subscription<StateSchemas>> {
+    optionsOrHandler: unknown,
+    last?: unknown,
+  ) => {
+    const given = optionsOrHandler as HandleOptions | Handler;
+    const [options, handler] = handlerOf("handle", given, last as Handler | undefined);
+    const { registry, subscriptions, settings, encoder, gate } = this.#parts;
+    gate.assertOpen("handle");
     assertCommand("handle", command);
-    if ((options.delivery as string | undefined) === "at-most-once") {
-      throw new SpillwayError(
-        "INVALID_ARGUMENT",
-        `handle '${command.type}': delivery is 'at-most-once', where a reply could not go out ` +
-          "together with the acknowledgement: give at-least-once or effectively-once",
-      );
-    }
-    const { registry, subscriptions, settings, encoder } = this.#parts;
+    assertAnswering(command, options);
     const group = handlerGroupOf(options.group ?? settings.name, command.type);
     const selection = selectionOf(registry, command);
     const answers = new CommandAnswers({ command, group, encoder, notices: this.#notices });
-    return subscriptions.subscribe(selection, { ...options, group }, handler, answers);
-  }
+    return untyped(subscriptions.subscribe(selection, { ...options, group }, handler, answers));
+  };
 
-  /** See Bus.request(). */
-  request(
+  readonly request: CommandCalls["request"] = async (
     command: AnyCommand,
     data: unknown,
-    options: RequestOptions | undefined,
-  ): Promise<AnyOutcome> {
-    const scope = this.#parts.insideHandler.getStore();
-    if (scope === undefined || options?.id !== undefined) {
-      return this.#requester.request(command, data, options);
-    }
-    return Promise.reject(
-      new SpillwayError(
-        "REQUEST_INSIDE_HANDLER",
-        `'${command?.type}' was requested inside a handler of group '${scope.group}' on ` +
-          `'${scope.channel}' without an id: a repeated handler would ask another question; give ` +
-          "{ id: `${context.idempotencyKey}.something` }",
-        { details: { type: command?.type, ...scope } },
-      ),
-    );
-  }
+    options?: RequestOptions,
+  ) => {
+    this.#parts.gate.assertMayRequest(command, options);
+    // What a reply decodes to is what its types say: its schema validated it.
+    return this.#requester.request(command, data, options) as Promise<never>;
+  };
+
+  readonly replies: CommandCalls["replies"] = async (
+    command: AnyCommand,
+    optionsOrHandler: unknown,
+    last?: unknown,
+  ) => {
+    const { registry, subscriptions, settings, gate } = this.#parts;
+    gate.assertOpen("replies");
+    assertCommand("replies", command);
+    const given = optionsOrHandler as RepliesOptions;
+    const [{ replyTo, ...options }, handler] = handlerOf("replies", given, last as Handler);
+    const byName = answerContractsOf(command);
+    const contracts = [...byName.values()];
+    const types = contracts.map((contract) => contract.type).sort();
+    const selection = { entry: registry.replyChannel(replyTo), contracts, whole: false, types };
+    const group = repliesGroupOf(options.group ?? settings.name, command.type);
+    const onReply: Handler = (message, context) =>
+      (handler as AnyReplyHandler)(receivedReply(command, message), context);
+    return untyped(subscriptions.subscribe(selection, { ...options, group }, onReply));
+  };
 
   /** The numbers of this bus's requests. */
   get requestStats(): RequestStats {
@@ -133,12 +141,16 @@ export class BusCommands {
   }
 }
 
-/** Throws INVALID_ARGUMENT for anything but a command. */
-export function assertCommand(call: string, value: AnyCommand): void {
-  if (value?.kind === "command") return;
-  const { type } = (value ?? {}) as { readonly type?: unknown };
+/** What is handed out is typed by the call's own words. */
+function untyped(subscription: Promise<Subscription<StateSchemas>>): Promise<never> {
+  return subscription as Promise<never>;
+}
+
+function assertAnswering({ type }: AnyCommand, { delivery }: HandleOptions): void {
+  if ((delivery as string | undefined) !== "at-most-once") return;
   throw new SpillwayError(
     "INVALID_ARGUMENT",
-    `${call} takes a command, made by defineCommand(), not '${String(type)}'`,
+    `handle '${type}': delivery is 'at-most-once', where a reply could not go out together with ` +
+      "the acknowledgement: give at-least-once or effectively-once",
   );
 }

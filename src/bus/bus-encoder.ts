@@ -56,8 +56,21 @@ export class BusEncoder extends OutgoingEncoder {
     const { transport } = this.#settings;
     if (options !== undefined) assertMessageSupported(transport, contract.type, options);
     if (route !== undefined) return super.encode(contract, data, options, cause, route);
+    const missing = this.#undeclared(contract, options);
+    if (missing === undefined) return super.encode(contract, data, options, cause);
+    return missing.then(() => super.encode(contract, data, options, cause));
+  }
+
+  /** Declares the channels this message needs: its own, and that of the replies it asks for. */
+  #undeclared(
+    contract: AnyContract,
+    options: MessageOptions | undefined,
+  ): Promise<unknown> | undefined {
     const entry = this.#registry.channelOf(contract);
-    if (entry.isDeclared) return super.encode(contract, data, options, cause);
-    return entry.declare().then(() => super.encode(contract, data, options, cause));
+    const own = entry.isDeclared ? undefined : entry.declare();
+    const asksFor = contract.kind === "command" ? options?.replyTo : undefined;
+    if (asksFor === undefined) return own;
+    const replies = this.#registry.replyChannel(asksFor);
+    return replies.isDeclared ? own : Promise.all([own, replies.declare()]);
   }
 }

@@ -1,14 +1,11 @@
 // The bus as its users see it: the one interface, with what each call promises. running-bus.ts
 // implements it; this file owns the words.
-import type { AnyCommand } from "../contracts/command.ts";
 import type { MessageOf } from "../contracts/contract.ts";
 import type { EventContract } from "../contracts/event.ts";
 import type { InputOf, StandardSchema } from "../contracts/standard-schema.ts";
 import type { StateSchemas } from "../delivery/handler-context.ts";
-import type { DataOf, OutcomeOf } from "../requests/outcome.ts";
-import type { RequestOptions } from "../requests/request-options.ts";
 import type { BusStats } from "./bus-stats.ts";
-import type { CommandHandler, HandleOptions } from "./command-handler.ts";
+import type { CommandCalls } from "./command-calls.ts";
 import type { HandlerOf } from "./subscription-handler.ts";
 import type { Delivery } from "./held-delivery.ts";
 import type { PublishManyOptions, PublishOptions } from "./publish-options.ts";
@@ -29,7 +26,7 @@ export interface BusHealth {
  * Publishes, subscribes and reads; made by createBus(). Closing it, or the end of its `await using`
  * block, drains it first.
  */
-export interface Bus extends AsyncDisposable {
+export interface Bus extends CommandCalls, AsyncDisposable {
   /** The name it was created with. */
   readonly name: string;
 
@@ -119,78 +116,6 @@ export interface Bus extends AsyncDisposable {
     selection: Selected,
     handler: HandlerOf<Selected, Record<never, never>>,
   ): Promise<Subscription>;
-
-  /**
-   * Sends a command to the one service that handles it, as a message like any other; resolves when
-   * it is durable. Nobody waits for a reply: with `replyTo` it goes to that channel. Rejects with
-   * what publish() rejects with.
-   *
-   * @example
-   * import { createBus, defineCommand } from "spillway";
-   * import { memory } from "spillway/memory";
-   * import { z } from "zod";
-   * const Pack = defineCommand("parcel.pack", { data: z.object({ id: z.string() }), replies: {} });
-   * await using bus = await createBus({ name: "depot", transport: memory() });
-   * const receipt = await bus.send(Pack, { id: "7" });
-   * console.log(receipt.channel); // parcel.pack
-   */
-  send<const Command extends AnyCommand>(
-    command: Command,
-    data: DataOf<Command>,
-    options?: PublishOptions,
-  ): Promise<Receipt>;
-
-  /**
-   * Handles a command: a subscription of one group, whose members share the work. The handler
-   * returns one of the command's replies, alone or first in a list with messages; all of it becomes
-   * durable together with the acknowledgement. A request whose handler fails for good is answered
-   * with `failed`, one that came too late with `expired`. Rejects as subscribe() does.
-   *
-   * @example
-   * import { createBus, defineCommand } from "spillway";
-   * import { memory } from "spillway/memory";
-   * import { z } from "zod";
-   * const Reserve = defineCommand("stock.reserve", {
-   *   data: z.object({ sku: z.string() }),
-   *   replies: { reserved: z.object({ left: z.int() }), outOfStock: z.object({}) },
-   * });
-   * await using bus = await createBus({ name: "stock", transport: memory() });
-   * await bus.handle(Reserve, async () => Reserve.replies.reserved({ left: 3 }));
-   */
-  handle<const Command extends AnyCommand, const State extends StateSchemas = Record<never, never>>(
-    command: Command,
-    options: HandleOptions<State>,
-    handler: CommandHandler<Command, State>,
-  ): Promise<Subscription<State>>;
-  handle<const Command extends AnyCommand>(
-    command: Command,
-    handler: CommandHandler<Command, Record<never, never>>,
-  ): Promise<Subscription>;
-
-  /**
-   * Asks whoever handles a command and resolves with the outcome: one of the command's replies, or
-   * `timeout`, `failed`, `expired`, `unhandled`. Rejects only where it could not be asked or not be
-   * awaited: what publish() rejects with, ABORTED, CLOSED, BACK_PRESSURE, and
-   * REQUEST_INSIDE_HANDLER for a request inside a handler that has no `id`.
-   *
-   * @example
-   * import { createBus, defineCommand } from "spillway";
-   * import { memory } from "spillway/memory";
-   * import { z } from "zod";
-   * const Reserve = defineCommand("stock.reserve", {
-   *   data: z.object({ sku: z.string() }),
-   *   replies: { reserved: z.object({ left: z.int() }), outOfStock: z.object({}) },
-   * });
-   * await using bus = await createBus({ name: "stock", transport: memory() });
-   * await bus.handle(Reserve, async () => Reserve.replies.reserved({ left: 3 }));
-   * const outcome = await bus.request(Reserve, { sku: "a" }, { timeoutMs: 5_000 });
-   * if (outcome.type === "reserved") console.log(outcome.data.left); // 3
-   */
-  request<const Command extends AnyCommand>(
-    command: Command,
-    data: DataOf<Command>,
-    options?: RequestOptions,
-  ): Promise<OutcomeOf<Command>>;
 
   /**
    * The same as subscribe(), turned around: messages to take one by one and to settle by hand. At

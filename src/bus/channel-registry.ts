@@ -5,7 +5,12 @@
 import type { Channel } from "../contracts/channel.ts";
 import { partitionsDefault } from "../contracts/channel.ts";
 import type { AnyContract } from "../contracts/contract.ts";
-import { deadLetterChannelOf, invalidChannelOf, isCompanionChannel } from "../contracts/names.ts";
+import {
+  assertName,
+  deadLetterChannelOf,
+  invalidChannelOf,
+  isCompanionChannel,
+} from "../contracts/names.ts";
 import type { Route } from "../delivery/outgoing-encoder.ts";
 import { SpillwayError } from "../errors/spillway-error.ts";
 import type { ChannelDeclaration, Transport } from "../ports/transport.ts";
@@ -29,10 +34,17 @@ export class ChannelEntry {
   /** Whether the transport has it, so that declare() need not be awaited. */
   isDeclared = false;
   readonly #transport: Transport;
+  readonly #given: ChannelDeclaration | undefined;
   #declaring: Promise<void> | undefined;
   #companions: Promise<void> | undefined;
 
-  constructor(name: string, defined: AnyChannel | undefined, transport: Transport) {
+  constructor(
+    name: string,
+    defined: AnyChannel | undefined,
+    transport: Transport,
+    declaration?: ChannelDeclaration,
+  ) {
+    this.#given = declaration;
     this.name = name;
     this.defined = defined;
     this.contracts = defined === undefined ? [] : [...defined.messages];
@@ -76,6 +88,7 @@ export class ChannelEntry {
   }
 
   #declaration(): ChannelDeclaration {
+    if (this.#given !== undefined) return this.#given;
     return {
       name: this.name,
       partitions: this.defined?.partitions ?? partitionsDefault,
@@ -116,6 +129,19 @@ export class ChannelRegistry {
   /** The channel of a contract: the registered one that lists it, else one of its own name. */
   channelOf(contract: AnyContract): ChannelEntry {
     return this.#byContract.get(contract) ?? this.#ownChannel(contract);
+  }
+
+  /**
+   * The channel of that name that takes replies: one that is known, else a new one, declared as
+   * given or like a contract's own. Throws INVALID_NAME.
+   */
+  replyChannel(name: string, declaration?: ChannelDeclaration): ChannelEntry {
+    const known = this.#channels.get(name);
+    if (known !== undefined) return known;
+    assertName("reply channel", name);
+    const entry = new ChannelEntry(name, undefined, this.#transport, declaration);
+    this.#channels.set(name, entry);
+    return entry;
   }
 
   /**

@@ -1,10 +1,11 @@
-// How the handler of a command is typed: what it receives follows from the command, and so does
-// what it must return. Types only. Always true: a handler that forgets the reply, or gives one that
-// the command does not declare, does not compile.
+// How the handlers of a command and of its replies are typed: what they receive follows from the
+// command, and so does what they must return. Types only. Always true: a handler of a command that
+// forgets the reply, or gives one that the command does not declare, does not compile.
 import type { AnyCommand, ReplyOf } from "../contracts/command.ts";
 import type { MessageOf, OutgoingMessage } from "../contracts/contract.ts";
 import type { HandlerContext, StateSchemas } from "../delivery/handler-context.ts";
-import type { CommonSubscribeOptions } from "./subscribe-options.ts";
+import type { ReceivedReplyOf } from "../requests/outcome.ts";
+import type { CommonSubscribeOptions, SubscribeOptions } from "./subscribe-options.ts";
 import type { HandlerResult } from "./subscription-handler.ts";
 
 /**
@@ -37,3 +38,18 @@ export type CommandHandler<Command extends AnyCommand, State extends StateSchema
   message: MessageOf<Command>,
   context: HandlerContext<State>,
 ) => HandleResult<Command> | Promise<HandleResult<Command>>;
+
+/**
+ * Options of bus.replies(). `group` names the service, by default the bus: the group itself has the
+ * command's type added.
+ */
+export type RepliesOptions<State extends StateSchemas = StateSchemas> = SubscribeOptions<State> & {
+  /** The channel to which the answers go; the same name as in bus.send(). */
+  readonly replyTo: string;
+};
+
+/** The handler of a command's replies. */
+export type ReplyHandler<Command extends AnyCommand, State extends StateSchemas> = (
+  reply: ReceivedReplyOf<Command>,
+  context: HandlerContext<State>,
+) => HandlerResult | Promise<HandlerResult>;

@@ -49,6 +49,18 @@ export type OutcomeOf<Command extends AnyCommand> =
   | ExpiredOutcome
   | UnhandledOutcome;
 
+/** An answer as bus.replies() receives it: whenever it comes, for whatever process asked. */
+export type ReceivedReplyOf<Command extends AnyCommand> = (
+  | ReplyOutcomeOf<Command>
+  | FailedOutcome
+  | ExpiredOutcome
+) & {
+  /** The id of the command that was sent. */
+  readonly requestId: string;
+  /** The conversation it belongs to. */
+  readonly correlationId: string;
+};
+
 /** An answer to a stored request, whatever the command. */
 export type AnyAnswer =
   | { readonly type: string; readonly data: unknown }

@@ -1,6 +1,7 @@
 // Where the answers to a bus's requests go: the one place that knows the reply strategies. Knows
 // nothing of requests under way. Always true: everything that a caller says about its address, and
 // everything it needs to find its own answers there, is in a ReplyAddress.
+import { partitionsDefault } from "../contracts/channel.ts";
 import { assertName } from "../contracts/names.ts";
 import { SpillwayError } from "../errors/spillway-error.ts";
 import type { ChannelDeclaration } from "../ports/transport.ts";
@@ -45,7 +46,7 @@ export function addressOf(
   const name = strategy === "service-channel" ? `${service}.replies` : sharedChannels[strategy];
   assertName("reply channel", name);
   return {
-    declaration: { name, partitions: 1, retention, compression: "none" },
+    declaration: { name, partitions: partitionsDefault, retention, compression: "none" },
     caller: instance,
   };
 }

@@ -44,19 +44,28 @@ export function isHandlerGroup(group: string, commandType: string): boolean {
   return group.endsWith(handles + commandType);
 }
 
+/** The group in which a service receives the answers to a command that it sends. */
+export function repliesGroupOf(service: string, commandType: string): string {
+  return `${service}.replies.${commandType}`;
+}
+
 const contracts = new WeakMap<AnyCommand, Map<AnswerName, AnyContract>>();
 
 /** The contract of an answer; undefined for a name that the command does not have. */
 export function answerContractOf(command: AnyCommand, name: AnswerName): AnyContract | undefined {
+  return answerContractsOf(command).get(name);
+}
+
+/** The contracts of every answer that the command can have, by name. */
+export function answerContractsOf(command: AnyCommand): ReadonlyMap<AnswerName, AnyContract> {
   let known = contracts.get(command);
   if (known === undefined) {
     known = new Map(answersOf(command));
     contracts.set(command, known);
   }
-  return known.get(name);
+  return known;
 }
 
-/** The contracts of every answer that the command can have, by name. */
 function answersOf(command: AnyCommand): [AnswerName, AnyContract][] {
   const { type, owner, classification, replySchemas } = command;
   const all: Readonly<Record<AnswerName, StandardSchema>> = { ...replySchemas, ...noticeSchemas };

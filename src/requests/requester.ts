@@ -7,7 +7,7 @@ import { atDeadline, type Clock } from "../kernel/clock.ts";
 import { newId } from "../kernel/id.ts";
 import type { Random } from "../kernel/random.ts";
 import type { Codec } from "../message/codec.ts";
-import type { Transport } from "../ports/transport.ts";
+import type { ChannelDeclaration, Transport } from "../ports/transport.ts";
 import { callerExtension } from "./answering.ts";
 import { HandledCommands } from "./handled-commands.ts";
 import type { AnyOutcome } from "./outcome.ts";
@@ -30,6 +30,8 @@ export interface RequesterParts {
   readonly pendingMax: number;
   /** The command's channel, declared; a promise only where it was not yet. */
   channelOf(command: AnyCommand): string | Promise<string>;
+  /** Sees to it that the channel of this bus's replies exists. */
+  declareReplies(declaration: ChannelDeclaration): Promise<void>;
   /** Stores a message; answers the waiter once, also where it refuses at once. */
   send(
     command: AnyCommand,
@@ -120,7 +122,7 @@ export class Requester {
   async #open(): Promise<ReplyAddress> {
     const { transport, strategy, name, clock, random, codec } = this.#parts;
     const address = addressOf(strategy, name, newId(clock, random));
-    await transport.declare(address.declaration);
+    await this.#parts.declareReplies(address.declaration);
     if (this.#isClosed) throw new ClosedError(`bus '${name}' is closed`);
     const shared = { transport, codec, address };
     this.#reader = new ReplyReader({

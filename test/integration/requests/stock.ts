@@ -40,3 +40,14 @@ export function unawaitedAnswers(context: TestContext): ReplyDiagnostics[] {
   context.after(() => replies.unsubscribe(listen));
   return heard;
 }
+
+/** Where answers go that are kept. */
+export const answersChannel = "shop.answers";
+
+/** What a shop keeps of each answer. */
+export const seenTables = { times: z.int(), answers: z.string() };
+
+/** Which orders the stock rejects. */
+export function isRejected(order: number): boolean {
+  return order % 10 === 7;
+}

@@ -55,3 +55,25 @@ switch (outcome.type) {
   default:
     outcome satisfies never;
 }
+
+const kept = await bus.replies(
+  ReserveStock,
+  { replyTo: "billing.answers", delivery: "effectively-once", state: tables },
+  async (reply, context) => {
+    switch (reply.type) {
+      case "reserved":
+        await context.state.stock.set(reply.requestId, reply.data.until.length);
+        return InvoiceIssued.message({ orderId: reply.correlationId, cents: 1 });
+      case "outOfStock":
+        return undefined;
+      case "failed":
+        console.log(reply.reason, reply.attempts.toFixed());
+        return undefined;
+      case "expired":
+        return undefined;
+      default:
+        return reply satisfies never;
+    }
+  },
+);
+console.log(await kept.state.stock.get("7"));

@@ -78,3 +78,11 @@ export async function ask() {
   if (outcome.type === "timeout") return outcome.data; // error 2339
   return outcome.type === "reserved" ? outcome.data.left : ""; // error 2339
 }
+
+// Kept replies: where they go, of what, and which there are.
+await bus.replies(ReserveStock, {}, () => undefined); // error 2345
+await bus.replies(OrderPlaced, { replyTo: "answers" }, () => undefined); // error 2345
+await bus.replies(ReserveStock, { replyTo: "answers" }, (reply) => {
+  if (reply.type === "timeout") return; // error 2367
+  if (reply.type === "reserved") console.log(reply.data.left); // error 2339
+});
