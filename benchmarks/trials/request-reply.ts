@@ -103,9 +103,7 @@ function report(
       fsyncP50Ms: Number(fsync.p50Ms.toFixed(3)),
       fsyncP99Ms: Number(fsync.p99Ms.toFixed(3)),
     },
-    bounds: [
-      { name: "p99 of a request over that of a commit", value: ratio(0.99), max: ratioMax },
-    ],
+    bounds: [{ name: "p99 of a request over that of a commit", value: ratio(0.99), max: ratioMax }],
     distributions: [
       { name: "a one-page commit", histogram: commits },
       { name: "a request with its reply", histogram: requests },
