@@ -31,6 +31,14 @@ export interface Bus extends CommandCalls, AsyncDisposable {
   readonly name: string;
 
   /**
+   * Which history of its messages the transport holds: a journal restored from a backup is another
+   * one, in which the same offsets may be other messages. Keep it with every offset that you keep,
+   * and give both (`from: { offset, incarnation }`): INCARNATION_CHANGED says that they no longer
+   * fit. Undefined where the transport cannot tell.
+   */
+  readonly incarnation: string | undefined;
+
+  /**
    * Publishes one event. Resolves when it is durable. Publishes of the same turn share one write,
    * so gather promises instead of awaiting one by one where many are to be stored.
    *

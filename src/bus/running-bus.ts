@@ -85,6 +85,10 @@ export class RunningBus implements Bus {
     this.#forgetSignals = drainOnSignals(settings.shutdownSignals, () => this.close());
   }
 
+  get incarnation(): string | undefined {
+    return this.#settings.transport.incarnation;
+  }
+
   publish(contract: AnyContract, data: unknown, options?: PublishOptions): Promise<Receipt> {
     const waiter = new ReceiptWaiter();
     try {

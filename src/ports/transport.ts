@@ -42,11 +42,15 @@ export interface ChannelDeclaration {
   readonly compression: "none" | "zstd";
 }
 
-/** Where a new group, or a reader, starts. An offset counts in the normal priority's log. */
+/**
+ * Where a new group, or a reader, starts. An offset counts in the normal priority's log. Whoever
+ * keeps an offset elsewhere keeps the transport's `incarnation` with it and gives both: offsets of
+ * another history are refused with INCARNATION_CHANGED.
+ */
 export type StartPosition =
   | "earliest"
   | "latest"
-  | { readonly offset: number }
+  | { readonly offset: number; readonly incarnation?: string }
   | { readonly timeMs: number };
 
 /** Options of a group's consumer. */
@@ -151,6 +155,11 @@ export interface Transport {
   readonly capabilities: Capabilities;
   /** The store that shares this transport's writer (atomicUnit), if it has one. */
   readonly state: StateStore | undefined;
+  /**
+   * Which history of its messages this is, once it is open: a restored backup has another one, and
+   * offsets mean something only together with it. Undefined where the transport cannot tell.
+   */
+  readonly incarnation: string | undefined;
   /** Connects; rejects with a clear error. Called once, before anything else. */
   open(environment: TransportEnvironment): Promise<void>;
   /** Creates the channel or checks it against the existing one (CHANNEL_CONFLICT). Idempotent. */

@@ -26,7 +26,6 @@ const commands = new Set([
   "repair",
   "backup",
   "restore",
-  "repair",
   "bench",
   "doctor",
   "explain",

@@ -3,10 +3,12 @@
 // append are atomic without further ado; nothing outlives close().
 import { ClosedError, SpillwayError, UnsupportedError } from "../../errors/spillway-error.ts";
 import type { CancelTimer } from "../../kernel/clock.ts";
+import { newId } from "../../kernel/id.ts";
 import type { Priority } from "../../message/envelope.ts";
 import type { OutgoingBatch } from "../../message/outgoing-batch.ts";
 import type { Capabilities } from "../../ports/capabilities.ts";
 import type { CommitResult, CommitUnit } from "../../ports/commit-unit.ts";
+import { assertIncarnation } from "../../ports/incarnation.ts";
 import type {
   AppendResult,
   ChannelDeclaration,
@@ -59,6 +61,7 @@ export class MemoryTransport implements Transport {
   readonly #channels = new Map<string, MemoryChannel>();
   readonly #closing = new AbortController();
   #environment: TransportEnvironment | undefined;
+  #incarnation: string | undefined;
   #cancelTimer: CancelTimer = () => undefined;
   #version = 0;
 
@@ -75,6 +78,11 @@ export class MemoryTransport implements Transport {
       );
     }
     this.#environment = environment;
+    this.#incarnation = newId(environment.clock, environment.random);
+  }
+
+  get incarnation(): string | undefined {
+    return this.#incarnation;
   }
 
   async declare(channel: ChannelDeclaration): Promise<void> {
@@ -150,6 +158,7 @@ export class MemoryTransport implements Transport {
   async consume(options: ConsumerOptions): Promise<Consumer> {
     this.#opened();
     const channel = this.#channel(options.channel);
+    assertIncarnation(options.from, this.#incarnation);
     const group = channel.groups.get(options.group) ?? new MemoryGroup(channel, options);
     const consumer = new MemoryConsumer(channel, group, (from, unit) => this.#apply(from, unit));
     group.join(consumer, options.types);
@@ -192,6 +201,7 @@ export class MemoryTransport implements Transport {
   ): AsyncIterable<StoredBatch> {
     this.#opened();
     const found = this.#channel(channel);
+    assertIncarnation(options.from, this.#incarnation);
     const log = found.logs[options.priority ?? "normal"];
     const start = log.offsetOf(options.from);
     const end = options.follow === true ? Infinity : log.endOffset;

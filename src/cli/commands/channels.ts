@@ -18,9 +18,12 @@ export const channelsCommand: Command = {
   positionalsMax: 0,
   examples: ["spillway channels --directory ./data", "spillway channels --json"],
   async run(call) {
-    const channels = await withJournal(call, { create: false }, (transport) => transport.stats());
+    const journal = { create: false } as const;
+    const { channels, incarnation } = await withJournal(call, journal, async (transport) => {
+      return { channels: await transport.stats(), incarnation: transport.incarnation };
+    });
     const { stdout } = call.io;
-    if (call.json) stdout.write(`${JSON.stringify({ channels })}\n`);
+    if (call.json) stdout.write(`${JSON.stringify({ incarnation, channels })}\n`);
     else if (channels.length === 0) stdout.write(`'${directoryOf(call)}' has no channels yet\n`);
     else {
       const lines = renderTable(columns, channels.flatMap(rowsOf), {

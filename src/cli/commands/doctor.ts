@@ -68,6 +68,7 @@ async function examineJournal(call: CommandCall): Promise<readonly Finding[]> {
       const channels = await transport.stats();
       return [
         { check: "journal", status: "ok", message: "its format is known and it opens" },
+        { check: "incarnation", status: "ok", message: transport.incarnation ?? "unknown" },
         checkHealth(transport.health()),
         checkChannels(channels),
         ...checkSetAside(channels),

@@ -19,6 +19,8 @@ export const tailCommand: Command = {
     "Reads without a group, so it changes nothing for the services that read. With --json each",
     "line is one CloudEvent, as `spillway publish` reads it. Without --follow it ends at the end.",
     'Where damage took messages a line says which; with --json it is an object {"gap": …}.',
+    "An offset written as OFFSET@INCARNATION is refused once the journal was restored: the same",
+    "offset may then be another message. `spillway channels --json` tells the incarnation.",
   ],
   flags: {
     directory: directoryFlag,
@@ -92,7 +94,11 @@ function positionOf(given: string | number | boolean | undefined): StartPosition
   if (given === undefined) return "earliest";
   const text = String(given);
   if (text === "earliest" || text === "latest") return text;
-  if (/^\d+$/.test(text) && Number.isSafeInteger(Number(text))) return { offset: Number(text) };
+  const [, digits, incarnation] = /^(\d+)(?:@([0-9a-f-]+))?$/.exec(text) ?? [];
+  const offset = Number(digits);
+  if (Number.isSafeInteger(offset)) {
+    return incarnation === undefined ? { offset } : { offset, incarnation };
+  }
   const timeMs = parseTime(text) ?? parseTime(`${text}T00:00:00Z`);
   if (timeMs !== undefined) return { timeMs };
   throw new UsageError(

@@ -64,6 +64,24 @@ export const readCases: readonly ContractCase[] = [
     },
   },
   {
+    name: "read, consume: an offset of this incarnation is taken, one of another is refused",
+    requires: ["replayFromOffset"],
+    refusal: "read() refuses to start at an offset",
+    async run(run) {
+      await run.declare("one");
+      await run.publish("one", ["a", "b"]);
+      const { incarnation = "" } = run.transport;
+      assert.notEqual(incarnation, "");
+      assert.deepEqual(await readFrom(run, { offset: 1, incarnation }), ["b"]);
+      const elsewhere = { offset: 1, incarnation: `${incarnation}0` };
+      const refused = { code: "INCARNATION_CHANGED" };
+      await assert.rejects(async () => readFrom(run, elsewhere), refused);
+      const joining = { channel: "one", group: "g", from: elsewhere, types: undefined };
+      await assert.rejects(async () => run.transport.consume(joining), refused);
+      await (await run.transport.consume({ ...joining, from: { offset: 1, incarnation } })).close();
+    },
+  },
+  {
     name: "read: an empty channel, and latest, give nothing and end",
     requires: [],
     async run(run) {

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { before, test, type TestContext } from "node:test";
 import { SpillwayError } from "spillway";
-import { backupJournal, restoreJournal, verifyJournal } from "spillway/embedded";
+import { acceptLoss, backupJournal, restoreJournal, verifyJournal } from "spillway/embedded";
 import { flipBit, pageBytes, zero } from "../../journal/damage.ts";
 import { runCli } from "../cli-io.ts";
 import { auditLedger, compareBatches } from "./bank-audit.ts";
@@ -44,6 +44,18 @@ interface Place {
   readonly count: number;
   /** Where its blob stands in the database file, once or more: old pages keep what they held. */
   readonly bytes: readonly number[];
+}
+
+/** Where the transfers end. */
+function endOf(directory: string): number {
+  const database = new DatabaseSync(join(directory, "journal.db"), { readOnly: true });
+  try {
+    const sql =
+      "SELECT end FROM log JOIN channel ON channel.id = log.channel WHERE name = 'transfers'";
+    return Number(database.prepare(sql).get()?.["end"]);
+  } finally {
+    database.close();
+  }
 }
 
 /** Where larger batches of the transfers stand in a database file; first to last. */
@@ -230,6 +242,58 @@ test("a journal that has lost what its backup holds does not replace it", async 
   const other = await refused(backupJournal(join(root, "restored"), { to: backup }));
   assert.match(other.message, new RegExp(`incarnation ${newer.incarnation}, not ${incarnation}`));
   assert.deepEqual(await restoredFaults(backup, data, join(root, "again")), []);
+});
+
+test("a journal that has lost its end is not backed up as if it had not", async (t) => {
+  const { root, data, backup } = site(t);
+  const older = join(root, "older");
+  cpSync(data, older, { recursive: true });
+  const banks = await Banks.start(t, data, { count: 1 });
+  await banks.stop();
+  const end = endOf(older);
+  const first = await backupJournal(older, { to: backup });
+  // As after a flipped bit in the write-ahead log: the tail knows of more than the database.
+  cpSync(join(data, "tail"), join(older, "tail"));
+  const named = new RegExp(`missing: channel 'transfers' \\(normal\\), offsets ${end} to`);
+  const error = await refused(backupJournal(older, { to: backup }));
+  assert.equal(error.code, "BACKUP_INCOMPLETE");
+  assert.match(error.message, /the last \d+ commits are missing/);
+  assert.match(JSON.stringify(error.details), named);
+  assert.match(error.message, new RegExp(`; commit ${first.commit}, taken before, stays restor`));
+  assert.equal(
+    (await restoreJournal(backup, { to: join(root, "a") })).snapshot.commit,
+    first.commit,
+  );
+  const anew = await refused(backupJournal(older, { to: join(root, "anew") }));
+  assert.match(JSON.stringify(anew.details), named);
+  const restore = await refused(restoreJournal(join(root, "anew"), { to: join(root, "b") }));
+  assert.equal(restore.code, "BACKUP_INCOMPLETE");
+});
+
+test("a loss that was accepted is a gap in the backup and in what is restored", async (t) => {
+  const { root, data, backup } = site(t);
+  const lossy = join(root, "lossy");
+  cpSync(data, lossy, { recursive: true });
+  await (await Banks.start(t, data, { count: 1 })).stop();
+  const whole = join(root, "whole-backup");
+  await backupJournal(data, { to: whole });
+  await backupJournal(lossy, { to: backup });
+  const end = endOf(lossy);
+  cpSync(join(data, "tail"), join(lossy, "tail"));
+  await acceptLoss(lossy);
+  assert.equal(endOf(lossy), endOf(data));
+  await (await Banks.start(t, lossy, { count: 1 })).stop();
+  const second = await backupJournal(lossy, { to: backup });
+  assert.deepEqual([second.incremental, second.damage], [true, []]);
+  const to = join(root, "restored");
+  await restoreJournal(backup, { to });
+  const { sound, findings } = await verifyJournal(to);
+  assert.equal(sound, true);
+  const gap = findings.find(({ channel }) => channel === "transfers");
+  assert.deepEqual([gap?.kind, gap?.fromOffset, gap?.toOffset], ["gap", end, endOf(data)]);
+  assert.deepEqual(auditLedger(to).violations, []);
+  // The backup that has what was lost is not made to lose it as well.
+  assert.equal((await refused(backupJournal(lossy, { to: whole }))).code, "BACKUP_CONFLICT");
 });
 
 test("two at once: the second is told that the first is at work", async (t) => {

@@ -1,9 +1,9 @@
 // Backup and restore of journals that are being worked on by other processes at full speed.
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { createBus } from "spillway";
+import { type Bus, createBus } from "spillway";
 import {
   backupJournal,
   type BackupProgress,
@@ -13,6 +13,11 @@ import {
   restoreJournal,
   verifyJournal,
 } from "spillway/embedded";
+import { seededRandom, VirtualClock } from "spillway/testing";
+import { journalFormat } from "../../../src/adapters/embedded/journal/connection.ts";
+import { describeJournal } from "../../golden/describe-journal.ts";
+import { copyGolden, goldenDescription, goldenFormats } from "../../golden/golden-directories.ts";
+import { writtenAtMs } from "../../golden/write-journal.ts";
 import { runCli, startCli } from "../cli-io.ts";
 import { openLedger, transfers } from "../fixtures/bank-ledger.ts";
 import { auditLedger, compareBatches } from "./bank-audit.ts";
@@ -71,6 +76,52 @@ async function settleTheRest({ to }: RestoreReport): Promise<void> {
   assert.ok(after.transfers >= before.transfers);
 }
 
+test("positions of before a restore are told apart by their incarnation", async (t) => {
+  const root = temporary(t);
+  const [source, to] = [join(root, "data"), join(root, "restored")];
+  await (await Banks.start(t, source, { count: 1 })).stop();
+  const open = async (directory: string): Promise<Bus> =>
+    createBus({ name: "reader", transport: embedded({ directory }), channels: [transfers] });
+  const before = await open(source);
+  const { incarnation = "" } = before;
+  const kept = { offset: 7, incarnation };
+  const first = async (bus: Bus): Promise<number> => {
+    for await (const { offset } of bus.read(transfers, { from: kept })) return offset;
+    return -1;
+  };
+  assert.equal(await first(before), 7);
+  await before.close();
+  await backupJournal(source, { to: join(root, "backup") });
+  const restored = await restoreJournal(join(root, "backup"), { to });
+  const after = await open(to);
+  assert.equal(after.incarnation, restored.incarnation);
+  await assert.rejects(first(after), {
+    code: "INCARNATION_CHANGED",
+    details: {
+      offset: 7,
+      incarnation,
+      now: restored.incarnation,
+    },
+  });
+  const options = { group: "new", from: kept };
+  await assert.rejects(
+    after.subscribe(transfers, options, async () => undefined),
+    { code: "INCARNATION_CHANGED" },
+  );
+  await after.close();
+
+  const tail = ["tail", "-d", to, "-c", "transfers", "-n", "1", "--from"];
+  assert.equal((await runCli([...tail, `7@${restored.incarnation}`])).code, 0);
+  const refused = await runCli([...tail, `7@${incarnation}`]);
+  assert.equal(refused.code, 1);
+  assert.match(refused.stderr, /INCARNATION_CHANGED: offset 7 was taken from incarnation/);
+  const channels = await runCli(["channels", "-d", to, "--json"]);
+  const listed = JSON.parse(channels.stdout) as { readonly incarnation: string };
+  assert.equal(listed.incarnation, restored.incarnation);
+  const doctor = await runCli(["doctor", "-d", to]);
+  assert.match(doctor.stdout, new RegExp(`ok +incarnation +${restored.incarnation}\n`));
+});
+
 test("a backup of a quiet journal copies nothing the second time", async (t) => {
   const root = temporary(t);
   const source = join(root, "data");
@@ -88,13 +139,44 @@ test("a backup of a quiet journal copies nothing the second time", async (t) => 
   assert.ok(seen.length > 0, "no progress was told");
 });
 
+for (const format of goldenFormats()) {
+  test(`format ${format}: backed up as it is, before and after its migration`, async (t) => {
+    const root = temporary(t);
+    const [source, to, restored] = ["data", "backup", "restored"].map((name) => join(root, name));
+    copyGolden(format, source as string);
+    const first = await backupJournal(source as string, { to: to as string });
+    assert.equal(first.format, format);
+    await restoreJournal(to as string, { to: restored as string });
+    const expected = goldenDescription(format);
+    const described = JSON.parse(
+      JSON.stringify(await describeJournal(restored as string)),
+    ) as unknown;
+    assert.deepEqual(described, expected);
+    // Opening migrates it; the next backup into the same directory has the new format.
+    const transport = embedded({ directory: source as string, engine: "direct" });
+    const clock = new VirtualClock({ wallMs: writtenAtMs + 10_000 });
+    await transport.open({ clock, random: seededRandom(1), name: "new" });
+    await transport.close();
+    const second = await backupJournal(source as string, { to: to as string });
+    assert.deepEqual([second.format, second.batchesCopied], [journalFormat, 0]);
+    const migrated = join(root, "migrated");
+    await restoreJournal(to as string, { to: migrated });
+    assert.deepEqual((await verifyJournal(migrated)).findings, []);
+    const again = JSON.parse(JSON.stringify(await describeJournal(migrated))) as unknown;
+    assert.deepEqual(again, expected);
+  });
+}
+
 test("the commands: reports, JSON, and Ctrl-C that leaves a backup to go on with", async (t) => {
   const root = temporary(t);
   const [source, backup, restored] = ["data", "backup", "restored"].map((name) => join(root, name));
   const banks = await Banks.start(t, source as string, { count: 1 });
   const words = ["backup", "-d", source as string, "--to", backup as string];
   const running = startCli(words);
-  setTimeout(() => running.child.kill("SIGINT"), 600);
+  while (!existsSync(join(backup as string, "journal.db"))) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  running.child.kill("SIGINT");
   const stopped = await running.ended;
   if (stopped.code === 1) assert.match(stopped.stderr, /^stopped: run the same command again/);
   else assert.equal(stopped.code, 0, stopped.stderr);

@@ -31,7 +31,7 @@ export function describeSnapshot(
 }
 
 /** The error for a copy that lacks something; `what` says what can be done with it. */
-export function incompleteError({ damage }: BackupSnapshot, what: string): SpillwayError {
+export function incompleteError(damage: readonly BackupDamage[], what: string): SpillwayError {
   const more = damage.length > 1 ? `, and ${damage.length - 1} more` : "";
   const first = damage[0] === undefined ? "" : `: ${damageText(damage[0])}${more}`;
   return new SpillwayError(

@@ -5,7 +5,12 @@ import { mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { basename } from "node:path";
 import { SpillwayError } from "../../../errors/spillway-error.ts";
 import { copyApplicationId, journalApplicationId } from "../journal/connection.ts";
-import { copyFailure, openCopyConnection, syncFromNow } from "../journal/copy-connection.ts";
+import {
+  assertCopyUnused,
+  copyFailure,
+  openCopyConnection,
+  syncFromNow,
+} from "../journal/copy-connection.ts";
 import { databasePath, restoringPath } from "../journal/directory.ts";
 import { prepareDirectory } from "../journal/directory-access.ts";
 import { syncDirectory } from "../journal/sync-directory.ts";
@@ -29,7 +34,7 @@ export class RestoredDatabase {
     const path = restoringPath(directory);
     const failure = (error: unknown): SpillwayError => copyFailure(path, error);
     // Whoever restores into it right now holds its lock.
-    openCopyConnection(path, "write").close();
+    assertCopyUnused(path);
     removeLeftovers(directory);
     const rows = new Statements(openCopyConnection(path, "unsafe"), failure);
     try {

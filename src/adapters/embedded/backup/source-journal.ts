@@ -8,7 +8,7 @@ import { openFailure } from "../journal/sqlite-errors.ts";
 import { Statements } from "./statements.ts";
 
 /** How long to wait for a lock that only recovery and creation hold. */
-const busyTimeoutMs = 5_000;
+export const busyTimeoutMs = 5_000;
 
 /** Where one log stands. */
 export interface LogState {

@@ -3,16 +3,17 @@
 // Always true: a snapshot that the backup holds is whole until a newer one replaces it, in one
 // transaction; what an interrupted run has copied of the batches stays.
 import { SpillwayError } from "../../../errors/spillway-error.ts";
+import { inspectJournal } from "../journal/soundness.ts";
 import { unitsMax } from "../journal/units.ts";
 import type { TaskContext } from "../task/task-process.ts";
 import { BackupCopy } from "./backup-copy.ts";
 import { checkBatches, checkRows } from "./check-copy.ts";
 import { BatchCopier } from "./copy-batches.ts";
 import { describeSnapshot, holesOf, incompleteError, type Moment } from "./describe-snapshot.ts";
-import type { BackupSnapshot } from "./manifest.ts";
+import type { BackupDamage, BackupSnapshot } from "./manifest.ts";
 import { Pace } from "./pace.ts";
 import { SlicedTable } from "./sliced-table.ts";
-import { SourceJournal } from "./source-journal.ts";
+import { busyTimeoutMs, SourceJournal } from "./source-journal.ts";
 import { copySequences, copyWhole, isSmall, type Table, tablesOf } from "./tables.ts";
 
 /** What takeBackup() is asked. */
@@ -104,6 +105,7 @@ class BackupRun {
   async run(): Promise<BackupReport> {
     const { copy } = this.#parts;
     const previous = copy.snapshot;
+    const unsound = this.#lookAtSource(previous);
     this.#batches.assertSameHistory();
     this.#batches.retryHoles();
     await this.#copyBatches();
@@ -112,14 +114,32 @@ class BackupRun {
     await this.#copyLargeTables(previous);
     await this.#copyBatches();
     const taken = this.#takeSnapshot();
-    const snapshot = describeSnapshot(copy.rows, taken, await this.#check());
-    if (snapshot.damage.length > 0 && previous?.damage.length === 0) {
-      throw incompleteError(snapshot, `commit ${previous.commit}, taken before, stays restorable`);
-    }
+    const damage = [...unsound, ...(await this.#check())];
+    const snapshot = describeSnapshot(copy.rows, taken, damage);
+    this.#assertWhole(snapshot.damage, previous);
     copy.keepSnapshot(snapshot);
     copy.rows.exec("COMMIT");
-    if (snapshot.damage.length > 0) throw incompleteError(snapshot, "the rest was copied");
+    if (snapshot.damage.length > 0) throw incompleteError(snapshot.damage, "the rest was copied");
     return this.#report(snapshot, previous !== undefined);
+  }
+
+  /** What its services are told when they open the journal: a lost end, rows that are wrong. */
+  #lookAtSource(previous: BackupSnapshot | undefined): readonly string[] {
+    const { request, context } = this.#parts;
+    const options = { clock: context.clock, durability: "fsync", busyTimeoutMs } as const;
+    const soundness = inspectJournal(request.directory, options);
+    const reasons = soundness.kind === "damaged" ? soundness.damage.reasons : [];
+    this.#assertWhole(
+      reasons.map((reason) => ({ reason })),
+      previous,
+    );
+    return reasons;
+  }
+
+  /** A snapshot that lacks something does not replace one that is whole. */
+  #assertWhole(damage: readonly BackupDamage[], previous: BackupSnapshot | undefined): void {
+    if (damage.length === 0 || previous === undefined || previous.damage.length > 0) return;
+    throw incompleteError(damage, `commit ${previous.commit}, taken before, stays restorable`);
   }
 
   /** Copies batches until few are left, resting less if others publish faster. */

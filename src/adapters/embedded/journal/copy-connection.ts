@@ -41,6 +41,21 @@ export function openCopyConnection(path: string, mode: CopyMode): Connection {
   }
 }
 
+/** Throws JOURNAL_BUSY while somebody works on the copy at `path`, whatever it holds. */
+export function assertCopyUnused(path: string): void {
+  if (!existsSync(path)) return;
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(path, { timeout: 0 });
+    database.exec("BEGIN EXCLUSIVE; ROLLBACK");
+  } catch (error) {
+    // Anything else: an unfinished file, which nobody can work on either.
+    if (isBusy(error)) throw copyFailure(path, error);
+  } finally {
+    database?.close();
+  }
+}
+
 /** From here on every commit of an "unsafe" copy is synced, with all that was written before. */
 export function syncFromNow(connection: Connection): void {
   connection.exec("PRAGMA synchronous = FULL");

@@ -7,6 +7,7 @@ import type { CancelTimer } from "../../../kernel/clock.ts";
 import type { OutgoingBatch } from "../../../message/outgoing-batch.ts";
 import type { Capabilities } from "../../../ports/capabilities.ts";
 import type { Gap } from "../../../ports/gap.ts";
+import { assertIncarnation } from "../../../ports/incarnation.ts";
 import type { StateStore } from "../../../ports/state-store.ts";
 import type {
   AppendResult,
@@ -81,6 +82,7 @@ export class EmbeddedTransport implements Transport {
   readonly #members = new Members();
   #parts: Parts | undefined;
   #opened = false;
+  #incarnation: string | undefined;
   #closing: Promise<void> | undefined;
   #cancelProgress: CancelTimer | undefined;
 
@@ -112,7 +114,8 @@ export class EmbeddedTransport implements Transport {
     engine.onStopped = (cause) => this.#failed(cause);
     try {
       const options = engineOptionsOf(this.#options);
-      const { isDamaged } = await engine.request("open", { options });
+      const { isDamaged, incarnation } = await engine.request("open", { options });
+      this.#incarnation = incarnation;
       const reader = openReader({ ...this.#options, clock: environment.clock, isDamaged });
       this.#parts = {
         environment,
@@ -127,6 +130,10 @@ export class EmbeddedTransport implements Transport {
       throw error;
     }
     this.#showProgress();
+  }
+
+  get incarnation(): string | undefined {
+    return this.#incarnation;
   }
 
   /** Tells the writer regularly that the event loop turns. */
@@ -187,6 +194,7 @@ export class EmbeddedTransport implements Transport {
     const { channel, group, from, types } = options;
     const { environment, engine, reader, feeds, groupCommit } = this.#open();
     this.#assertChannel(channel);
+    assertIncarnation(from, this.#incarnation);
     return this.#members.join(
       () => engine.request("join", { channel, group, from, types }),
       {
@@ -214,6 +222,7 @@ export class EmbeddedTransport implements Transport {
   ): AsyncGenerator<StoredBatch | Gap> {
     const { environment, reader, feeds } = this.#open();
     this.#assertChannel(channel);
+    assertIncarnation(options.from, this.#incarnation);
     yield* readLog({
       clock: environment.clock,
       reader,
