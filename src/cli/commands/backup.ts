@@ -23,7 +23,7 @@ export const backupCommand: Command = {
     to: {
       type: "string",
       placeholder: "DIRECTORY",
-      summary: "where the backup lies: new, empty, or with an earlier backup of this journal",
+      summary: "a new or empty directory, or this journal's backup (required)",
       required: true,
     },
     verify: {

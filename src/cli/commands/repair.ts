@@ -25,7 +25,7 @@ export const repairCommand: Command = {
     to: {
       type: "string",
       placeholder: "DIRECTORY",
-      summary: "where the new journal is built: a new directory, or an empty one (required)",
+      summary: "a new or empty directory for the new journal (required)",
       required: true,
     },
   },

@@ -21,13 +21,13 @@ export const restoreCommand: Command = {
     from: {
       type: "string",
       placeholder: "DIRECTORY",
-      summary: "where the backup lies",
+      summary: "where the backup lies (required)",
       required: true,
     },
     to: {
       type: "string",
       placeholder: "DIRECTORY",
-      summary: "where the journal is to lie: new or empty",
+      summary: "a new or empty directory for the journal (required)",
       required: true,
     },
   },
