@@ -129,14 +129,13 @@ describe(`repair after random faults, seed ${seed}`, () => {
   });
 
   test("flipped bits in the headers of the write-ahead log's frames, and in its own", async () => {
-    const header = (): Place => {
-      const { from } = framePlace(pick(frames));
-      return { file: "wal", from, to: from + frameHeaderBytes };
+    // A frame whose header is damaged is a damaged frame: its page may be the older one.
+    const header = (): Fault => {
+      const frame = framePlace(pick(frames));
+      const fault = flip({ file: "wal", from: frame.from, to: frame.from + frameHeaderBytes });
+      return { ...fault, places: [frame] };
     };
-    await run(
-      crashed,
-      many(10, () => flip(header())),
-    );
+    await run(crashed, many(10, header));
     await run(
       crashed,
       many(4, () => flip({ file: "wal", from: 0, to: 32 })),

@@ -1,7 +1,7 @@
 // One page of a SQLite b-tree (sqlite.org/fileformat2.html, section 1.6): its cells, as far as they
 // can be read. Pure. Always true: a cell lies within its page; whether the page accounts for all of
 // its bytes is said beside the cells, because a damaged header hides some of them.
-import { readVarint } from "./sqlite-record.ts";
+import { readTypes, readVarint, sizeOf } from "./sqlite-record.ts";
 
 /** Bytes of a page of the journal's database; part of format 1. */
 export const pageBytes = 16_384;
@@ -35,6 +35,8 @@ const kinds: Readonly<Record<number, Pick<BtreePage, "kind" | "leaf">>> = {
   10: { kind: "index", leaf: true },
   13: { kind: "table", leaf: true },
 };
+/** More than any table of a journal has. */
+const columnsMax = 32;
 const tableLocalMax = pageBytes - 35;
 const indexLocalMax = Math.floor(((pageBytes - 12) * 64) / 255) - 23;
 const localMin = Math.floor(((pageBytes - 12) * 32) / 255) - 23;
@@ -89,15 +91,21 @@ function readCells(
   }
   const free = freeBlocks(view, headerAt);
   const fragments = view.getUint8(headerAt + 7);
-  const exact = whole && free !== undefined && isCovered(found, free, contentAt, fragments);
-  if (!exact && free !== undefined) fillHoles(page, kind, found, free, contentAt);
+  let exact = whole && free !== undefined && isCovered(found, free, contentAt, fragments);
+  if (!exact && free !== undefined) {
+    const walked = walkCells(page, kind, found, free, contentAt);
+    exact = isCovered(walked, free, contentAt, fragments);
+    // What no pointer leads to as well as what one leads to by mistake is settled then.
+    if (exact) found.clear();
+    for (const [at, cell] of walked) found.set(at, cell);
+  }
   const cells = [...found.values()];
   const children = cells.flatMap(({ child }) => (child === 0 ? [] : [child]));
   if (!kind.leaf) children.push(view.getUint32(headerAt + 8));
   return {
     cells: kind.leaf || kind.kind === "index" ? cells.map(({ cell }) => cell) : [],
     children,
-    exact: exact || (free !== undefined && isCovered(found, free, contentAt, fragments)),
+    exact,
   };
 }
 
@@ -172,25 +180,40 @@ function extentsOf(cells: ReadonlyMap<number, FoundCell>, free: readonly Extent[
   return [...taken, ...free].sort((left, right) => left[0] - right[0]);
 }
 
-/** Adds the cells that stand where nothing is free and no pointer leads: theirs is damaged. */
-function fillHoles(
+/** The cells one after the other, each where the one before ends; pointers only tell of a start. */
+function walkCells(
   page: Uint8Array,
   kind: PageKind,
-  found: Map<number, FoundCell>,
+  pointed: ReadonlyMap<number, FoundCell>,
   free: readonly Extent[],
   contentAt: number,
-): void {
-  let next = contentAt;
-  for (const [from, to] of [...extentsOf(found, free), [pageBytes, pageBytes] as const]) {
-    while (next < from) {
-      const cell = readCell(page, next, kind);
-      const end = next + Math.max(4, cell?.bytes ?? 0);
-      if (cell === undefined || end > from) break;
-      found.set(next, cell);
-      next = end;
-    }
-    next = Math.max(next, to);
+): Map<number, FoundCell> {
+  const blocks = new Map(free);
+  const hasRecords = kind.leaf || kind.kind === "index";
+  const believed = new Set(
+    [...pointed].filter(([, { cell }]) => !hasRecords || isRecord(cell)).map(([at]) => at),
+  );
+  const starts = [...blocks.keys(), ...believed, pageBytes].sort((a, b) => a - b);
+  const cells = new Map<number, FoundCell>();
+  for (let at = contentAt; at < pageBytes; ) {
+    const block = blocks.get(at);
+    const cell = block === undefined ? readCell(page, at, kind) : undefined;
+    const next = starts.find((start) => start > at) ?? pageBytes;
+    const end = at + Math.max(4, cell?.bytes ?? 0);
+    if (block !== undefined) at = block;
+    else if (cell !== undefined && (believed.has(at) || (end <= next && isRecord(cell.cell)))) {
+      cells.set(at, cell);
+      at = end;
+    } else at = next;
   }
+  return cells;
+}
+
+/** Whether a cell's payload has a header that fits it. */
+function isRecord({ local, payloadBytes }: Cell): boolean {
+  const types = readTypes(local, columnsMax);
+  if (types === undefined || types.list.length === 0) return false;
+  return types.list.reduce((sum, type) => sum + sizeOf(type), types.bodyAt) === payloadBytes;
 }
 
 /** The free blocks among the cells; undefined where their list is broken. */

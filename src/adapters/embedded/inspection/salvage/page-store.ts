@@ -41,7 +41,9 @@ export class PageStore {
     this.wal = readWal(this.#log, this.filePages, commitKnown);
     const { frames, cut } = this.wal;
     const last = new Map(frames.map((frame) => [frame.page, frame]));
-    this.lost = new Set([...last.values()].filter(({ sound }) => !sound).map(({ page }) => page));
+    const broken = [...last.values()].filter(({ sound }) => !sound).map(({ page }) => page);
+    const suspected = frames.map(({ otherPage }) => otherPage).filter((page) => page > 0);
+    this.lost = new Set([...broken, ...suspected]);
     this.lostUnknown = frames.some(({ named }) => !named);
     this.newest = this.#view(frames, false);
     this.cut = this.#view(frames.slice(0, cut), false);

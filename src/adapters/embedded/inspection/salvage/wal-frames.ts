@@ -31,6 +31,8 @@ export interface WalFrame {
   readonly sound: boolean;
   /** Whether the frame's header is readable, so that `page` can be believed. */
   readonly named: boolean;
+  /** The page that it was instead, if one bit of the header is all that is wrong; else 0. */
+  readonly otherPage: number;
 }
 
 /** What a write-ahead log holds. */
@@ -109,7 +111,7 @@ class WalReader {
     const computed = this.#sumOf(this.#seed, frame);
     const seed = this.#seed;
     this.#seed = sum;
-    const named = { at: at + frameHeaderBytes, page, databasePages, named: true };
+    const named = { at: at + frameHeaderBytes, page, databasePages, named: true, otherPage: 0 };
     // Frames of an older use of the file prove each other too, but not the first of them.
     if (sameChecksum(computed, sum) && (salted || previousIsOurs)) return { ...named, sound: true };
     const next = this.#frame(index + 1);
@@ -118,15 +120,18 @@ class WalReader {
       this.#seed = computed;
       return { ...named, sound: true };
     }
-    const words = this.#wordsFrom(seed, frame);
-    if (words !== undefined) {
-      return { ...named, page: words[0], databasePages: words[1], sound: true };
-    }
     const plausible = salted && page > 0 && page <= this.#pagesMax;
-    return { ...named, sound: false, named: plausible };
+    const [otherPage, otherSize] = this.#wordsFrom(seed, frame) ?? [0, 0];
+    // A damaged size must not end a transaction that goes on, or make the database endless.
+    const size = databasePages <= this.#pagesMax ? databasePages : 0;
+    const ends = { databasePages: size === 0 ? otherSize : size, otherPage };
+    return { ...named, ...ends, sound: false, named: plausible };
   }
 
-  /** Page and size that the header must have had, if the page is right. */
+  /**
+   * Page and size that the header must have had, if the page is right and one bit of the header
+   * is not. Some damages of the page give such an answer too, so it is a suspicion only.
+   */
   #wordsFrom(seed: WalChecksum, frame: RawFrame): WalChecksum | undefined {
     const before = walChecksumBefore(frame.sum, frame.body, this.#littleEndian);
     const words = Buffer.alloc(8);
@@ -140,9 +145,9 @@ class WalReader {
     }
     const page = words.readUInt32BE(0);
     const pages = words.readUInt32BE(4);
-    return page > 0 && page <= this.#pagesMax && pages <= this.#pagesMax
-      ? [page, pages]
-      : undefined;
+    if (page === 0 || page > this.#pagesMax || pages > this.#pagesMax) return undefined;
+    const isOneBit = bitsOf(page ^ frame.page) + bitsOf(pages ^ frame.databasePages) === 1;
+    return isOneBit ? [page, pages] : undefined;
   }
 
   #sumOf(seed: WalChecksum, frame: RawFrame): WalChecksum {
@@ -235,6 +240,13 @@ export function commitOnPage(page: Uint8Array): number | undefined {
     if (metaCrc(name, value) === crc) return Number(value);
   }
   return undefined;
+}
+
+/** How many bits are set. */
+function bitsOf(word: number): number {
+  let bits = 0;
+  for (let rest = word >>> 0; rest !== 0; rest = (rest & (rest - 1)) >>> 0) bits++;
+  return bits;
 }
 
 function viewOf(bytes: Uint8Array): DataView {
