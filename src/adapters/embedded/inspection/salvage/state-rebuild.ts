@@ -92,8 +92,8 @@ export class StateRebuild {
       groups.has(group) && isStateOf(row, group, name);
     const named = this.#byId.get(Number(row["tbl"]))?.find(isIts);
     if (named !== undefined) return named;
-    const other = this.#stateTables.find(isIts);
-    return other === undefined ? undefined : { ...other, id: Number(row["tbl"]) };
+    // The number of the table is what no checksum covers.
+    return this.#stateTables.find(isIts);
   }
 
   #writeTables(used: ReadonlySet<StateTable>): void {

@@ -6,14 +6,28 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { DatabaseSync } from "node:sqlite";
-import { flipBit, framePlace, truncate } from "../../../../../test/journal/damage.ts";
-import { makeWorlds, type World } from "../../../../../test/journal/repair-world.ts";
-import { seededRandom } from "../../../../kernel/random.ts";
-import { pageBytes, readBtreePage } from "./btree-page.ts";
-import { PageStore } from "./page-store.ts";
-import { readRecord, readVarint } from "./sqlite-record.ts";
-import { knownTables, type SalvagedRow, Tables } from "./tables.ts";
-import { walChecksum, walChecksumBefore, wordsBetween } from "./wal-checksum.ts";
+import { flipBit, framePlace, truncate } from "../journal/damage.ts";
+import { makeWorlds, type World } from "../journal/repair-world.ts";
+import { seededRandom } from "../../src/kernel/random.ts";
+import {
+  pageBytes,
+  readBtreePage,
+} from "../../src/adapters/embedded/inspection/salvage/btree-page.ts";
+import { PageStore } from "../../src/adapters/embedded/inspection/salvage/page-store.ts";
+import {
+  readRecord,
+  readVarint,
+} from "../../src/adapters/embedded/inspection/salvage/sqlite-record.ts";
+import {
+  knownTables,
+  type SalvagedRow,
+  Tables,
+} from "../../src/adapters/embedded/inspection/salvage/tables.ts";
+import {
+  walChecksum,
+  walChecksumBefore,
+  wordsBetween,
+} from "../../src/adapters/embedded/inspection/salvage/wal-checksum.ts";
 
 const root = mkdtempSync(join(tmpdir(), "spillway-pages-"));
 
