@@ -13,6 +13,7 @@ import type { BusSettings } from "./bus-options.ts";
 import type { GroupRegistry } from "./group-registry.ts";
 import { type CommitObserver, ObservedConsumer } from "./observed-consumer.ts";
 import type { Selection } from "./selection.ts";
+import { GroupMember } from "./lasting-member.ts";
 import type { SubscribeSettings } from "./subscribe-options.ts";
 
 /** What every member of a bus is lent. */
@@ -27,42 +28,6 @@ export interface MemberEnvironment {
   readonly members: Set<GroupMember>;
   /** Whether the bus takes no new members any more. */
   isClosing(): boolean;
-}
-
-/** One member of a group, running. */
-export class GroupMember {
-  /** Resolves with the error when it stopped for good by itself. */
-  readonly failure: Promise<unknown>;
-  readonly #delivery: Delivery;
-  readonly #onLeft: () => void;
-  readonly #name: string;
-  #stopped: { readonly error: unknown } | undefined;
-
-  constructor(delivery: Delivery, name: string, onLeft: () => void) {
-    this.#delivery = delivery;
-    this.#name = name;
-    this.#onLeft = onLeft;
-    this.failure = delivery.failure.then((error) => {
-      this.#stopped = { error };
-      return error;
-    });
-  }
-
-  /** What keeps it from its work, for people; empty when all is well. */
-  get troubles(): readonly string[] {
-    if (this.#stopped === undefined) return this.#delivery.troubles;
-    const { error } = this.#stopped;
-    return [`${this.#name} stopped: ${error instanceof Error ? error.message : String(error)}`];
-  }
-
-  /** Finishes what runs and leaves the group; resolves whether all finished before `deadlineMs`. */
-  async drain(deadlineMs: number): Promise<boolean> {
-    try {
-      return await this.#delivery.drain(deadlineMs);
-    } finally {
-      this.#onLeft();
-    }
-  }
 }
 
 /** Joins the group and starts the delivery. */
@@ -87,24 +52,39 @@ export async function joinGroup(
   assertWanted();
   const counters = environment.groups.join(channel, group, types);
   const leave = (): void => environment.groups.leave(channel, group);
-  let consumer: Consumer | undefined;
   try {
     await selection.entry.declare();
     await selection.entry.declareCompanions();
-    const { from } = settings;
-    const { transport } = environment.settings;
-    consumer = await transport.consume({ channel, group, from, types });
-    assertWanted();
-    const delivery = start(environment, settings, handler, counters, observed(consumer, options));
-    const member = new GroupMember(delivery, `group '${group}' on '${channel}'`, () => {
-      environment.members.delete(member);
-      leave();
+    const { transport, clock, random } = environment.settings;
+    const join = async (): Promise<Delivery> => {
+      const { from } = settings;
+      const consumer = await transport.consume({ channel, group, from, types });
+      try {
+        assertWanted();
+        return start(environment, settings, handler, counters, observed(consumer, options));
+      } catch (error) {
+        await consumer.close();
+        throw error;
+      }
+    };
+    const member = new GroupMember({
+      name: `group '${group}' on '${channel}'`,
+      delivery: await join(),
+      join,
+      transport,
+      clock,
+      random,
+      timeoutMs: settings.timeoutMs,
+      onInterrupted: () => options.observer?.restarted(),
+      onLeft: () => {
+        environment.members.delete(member);
+        leave();
+      },
     });
     environment.members.add(member);
     return member;
   } catch (error) {
     leave();
-    await consumer?.close();
     throw error;
   }
 }

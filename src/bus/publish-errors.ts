@@ -33,17 +33,25 @@ export function appendError(
   );
 }
 
-/** The error of publishMany: which element failed, and how many of the others are stored. */
+/** How far a publishMany came. */
+export interface ManyProgress {
+  /** The first element that failed. */
+  readonly index: number;
+  readonly stored: number;
+  /** Elements of which nobody knows whether they are stored. */
+  readonly unconfirmed: readonly { readonly index: number; readonly id: unknown }[];
+}
+
+/** The error of publishMany: which element failed, and what became of the others. */
 export function manyError(
   cause: unknown,
   type: string,
-  index: number,
-  stored: number,
+  { index, stored, unconfirmed }: ManyProgress,
   certainty: Certainty,
 ): SpillwayError {
   const reason = cause instanceof Error ? cause.message : String(cause);
   const known = cause instanceof SpillwayError ? cause : undefined;
-  const details = { ...known?.details, index, stored };
+  const details = { ...known?.details, index, stored, unconfirmed };
   if (cause instanceof ValidationError) {
     const subject = `element ${index} given to publishMany of '${type}' (${stored} are stored)`;
     return new ValidationError(subject, cause.issues, {

@@ -16,6 +16,8 @@ class Collector {
   /** The failure with the lowest index. */
   failure: { readonly index: number; readonly error: unknown } | undefined;
   certainty: Certainty = "definite";
+  /** Elements that may be stored or not: what to repeat, and under which id. */
+  readonly unconfirmed: { readonly index: number; readonly id: unknown }[] = [];
   stored = 0;
   /** The element that is being handed over; −1: none. */
   adding = -1;
@@ -43,9 +45,9 @@ class Collector {
 
   #fail(index: number, error: unknown): void {
     if (this.failure === undefined || index < this.failure.index) this.failure = { index, error };
-    if (error instanceof SpillwayError && error.certainty === "indefinite") {
-      this.certainty = "indefinite";
-    }
+    if (!(error instanceof SpillwayError) || error.certainty === "definite") return;
+    this.certainty = "indefinite";
+    this.unconfirmed.push({ index, id: error.details["id"] });
   }
 
   /** Resolves when every element that was handed over has its answer. */
@@ -160,9 +162,10 @@ export async function publishMany(
     feed.stop(error);
   }
   await feed.collector.done();
-  const { failure, stored, certainty, receipts } = feed.collector;
+  const { failure, stored, certainty, unconfirmed, receipts } = feed.collector;
   if (failure === undefined) return receipts;
-  throw manyError(failure.error, contract.type, failure.index, stored, certainty);
+  const counts = { index: failure.index, stored, unconfirmed };
+  throw manyError(failure.error, contract.type, counts, certainty);
 }
 
 async function feedAll(

@@ -2,7 +2,7 @@
 // in order. The parts know each other only through this file. Always true: nothing is handled that
 // the consumer does not own; after a refused unit nothing goes on before everything is put back.
 import { ContractIndex } from "../contracts/contract-index.ts";
-import { ClosedError, LeaseLostError, SpillwayError } from "../errors/spillway-error.ts";
+import { ClosedError, type SpillwayError } from "../errors/spillway-error.ts";
 import { backoffMs } from "../kernel/backoff.ts";
 import { atDeadline, delay } from "../kernel/clock.ts";
 import { Decoder } from "./decode.ts";
@@ -11,13 +11,14 @@ import {
   deliveryLimits,
   type DeliveryOptions,
 } from "./delivery-options.ts";
-import type { DeliveryParts, Refusal } from "./delivery-parts.ts";
+import type { DeliveryParts } from "./delivery-parts.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { Handling } from "./handling.ts";
 import type { Handler } from "./handler-context.ts";
 import type { HandlerRun } from "./handler-run.ts";
 import { Intake, transportBackoff } from "./intake.ts";
 import { OpenMessages } from "./open-messages.ts";
+import { refusalError } from "./refusal-error.ts";
 import { Runners } from "./runners.ts";
 import { Settler } from "./settler.ts";
 import { StateRows } from "./state-rows.ts";
@@ -50,6 +51,7 @@ export class Delivery {
   #unavailable = 0;
   #isDraining = false;
   #closed: Promise<void> | undefined;
+  readonly #ended = Promise.withResolvers<void>();
   #drained: Promise<boolean> | undefined;
   #onQuiet: (() => void) | undefined;
 
@@ -97,6 +99,14 @@ export class Delivery {
   /** Begins to fetch and to handle. */
   start(): void {
     this.#intake.start();
+  }
+
+  /**
+   * Resolves once it is closed and no handler runs any more, but those that were given up: then the
+   * same messages may be handled anew.
+   */
+  get ended(): Promise<void> {
+    return this.#ended.promise;
   }
 
   /** What keeps this subscription from its work, for people; empty when all is well. */
@@ -164,7 +174,12 @@ export class Delivery {
     this.#runners.close();
     this.#parts.open.close();
     this.#onQuiet?.();
+    this.#endWhenIdle();
     return this.#closed;
+  }
+
+  #endWhenIdle(): void {
+    if (this.#runners.active === 0) this.#ended.resolve();
   }
 
   get #isClosed(): boolean {
@@ -201,7 +216,7 @@ export class Delivery {
 
   /** A loop or a reload ended: commit what is there, go on with what may go on. */
   #idle(): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed) return this.#endWhenIdle();
     if (this.#runners.active === 0) this.#settler.flush();
     this.#restartWhenQuiet();
     this.#progressed();
@@ -258,16 +273,6 @@ export class Delivery {
     // Its own failure to close says nothing new.
     this.#close(reason).then(undefined, () => undefined);
   }
-}
-
-/** What signals say to handlers whose call is void, because units before theirs were refused. */
-function refusalError(refusal: Refusal): SpillwayError {
-  if (refusal === "fenced") {
-    return new LeaseLostError("keys were taken over by another consumer; this call is void");
-  }
-  return refusal === "conflict"
-    ? new SpillwayError("STATE_CONFLICT", "state changed meanwhile; this call is void and repeated")
-    : new SpillwayError("TRANSPORT_FAILED", "a commit failed; this call is void and repeated");
 }
 
 function partsOf(

@@ -167,7 +167,8 @@ export class Intake {
     const { clock, random } = this.#parts.environment;
     const { signal } = this.#stop;
     if (signal.aborted) return false;
-    if (!(error instanceof SpillwayError && error.retryable)) {
+    const mayPass = error instanceof SpillwayError && error.retryable;
+    if (!mayPass || error.code === "TRANSPORT_INTERRUPTED") {
       this.#host.failed(error);
       return false;
     }

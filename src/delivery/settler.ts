@@ -126,9 +126,13 @@ export class Settler {
     try {
       result = await this.#parts.environment.consumer.commit(request);
     } catch (error) {
-      // Surely without effect, and may succeed later: as good as refused. Else nobody knows.
+      // Surely without effect, and may succeed later: as good as refused. Else nobody knows, or
+      // this consumer is at its end.
       const isRefusal =
-        error instanceof SpillwayError && error.retryable && error.certainty === "definite";
+        error instanceof SpillwayError &&
+        error.retryable &&
+        error.certainty === "definite" &&
+        error.code !== "TRANSPORT_INTERRUPTED";
       if (!isRefusal) return this.#events.failed(error);
       result = { kind: "unavailable" };
     }

@@ -259,6 +259,12 @@ export const errorCodes = {
     "A process that worked on a journal's files (backup, restore …) ended unexpectedly.",
     "See the message; run the same again: it goes on where it stopped, or starts anew.",
   ),
+  TRANSPORT_INTERRUPTED: row(
+    true,
+    "definite",
+    "The transport closed itself after a fault of its disk or connection, and opens itself again.",
+    "Nothing as a rule: publishes wait and subscriptions go on once it is open; see health() why.",
+  ),
   TRANSPORT_FAILED: row(
     true,
     "indefinite",

@@ -63,7 +63,13 @@ export interface ConsumerOptions {
   readonly types: readonly string[] | undefined;
 }
 
-/** One member of a group: fetches deliveries and commits units. */
+/**
+ * One member of a group: fetches deliveries and commits units. When its transport loses its disk or
+ * connection, a consumer comes to its end: it owns nothing any more, and every call rejects with
+ * TRANSPORT_INTERRUPTED (definite), but a commit under way with an error that is indefinite. The
+ * transport opens itself again; whoever consumes waits for ready() and joins anew through
+ * consume(), which hands out everything that is not settled, as after a crash.
+ */
 export interface Consumer {
   /**
    * Waits for the next deliveries: at most `messagesMax`, of one log, offsets ascending. Unsettled
@@ -148,7 +154,14 @@ export interface TransportHealth {
   readonly reasons: readonly string[];
 }
 
-/** A message store with groups of consumers. Opened once by its bus, closed by its bus. */
+/**
+ * A message store with groups of consumers. Opened once by its bus, closed by its bus. A transport
+ * that loses its disk or connection closes everything at once, says so in health(), and opens
+ * itself again until it is closed: consumers come to their end, appends under way reject as
+ * indefinite, and what is asked for meanwhile (declare, append, consume, read) waits as ready()
+ * does; only stats() and state reject with TRANSPORT_INTERRUPTED. Where going on would not be safe
+ * (damage, another format), it stays failed, and everything rejects with the reason.
+ */
 export interface Transport {
   /** The adapter's folder name: "embedded", "memory" … */
   readonly name: string;

@@ -4,6 +4,7 @@
 import type { Clock } from "../../../kernel/clock.ts";
 import { type Catalog, type Channel, laneOf, type LogHead } from "./catalog.ts";
 import type { Deduper } from "./dedupe.ts";
+import type { Doubts } from "./doubts.ts";
 import type { EncodedAppend, EngineAppendResult } from "./engine.ts";
 import { batchCrc, compressBatch, subsetBatch, viewOf } from "./format.ts";
 import type { Timers } from "./timers.ts";
@@ -22,6 +23,7 @@ export class Appender {
   readonly #catalog: Catalog;
   readonly #deduper: Deduper;
   readonly #timers: Timers;
+  readonly #doubts: Doubts;
   readonly #clock: Clock;
 
   constructor(parts: {
@@ -29,12 +31,14 @@ export class Appender {
     readonly catalog: Catalog;
     readonly deduper: Deduper;
     readonly timers: Timers;
+    readonly doubts: Doubts;
     readonly clock: Clock;
   }) {
     this.#writer = parts.writer;
     this.#catalog = parts.catalog;
     this.#deduper = parts.deduper;
     this.#timers = parts.timers;
+    this.#doubts = parts.doubts;
     this.#clock = parts.clock;
   }
 
@@ -88,6 +92,7 @@ export class Appender {
       given ? 1 : 0,
       blob,
     );
+    this.#doubts.note(head.channel, head.lane, head.end, count);
     head.end += count;
     head.bytes += blob.byteLength;
     head.appendedAtMs = appendedAtMs;

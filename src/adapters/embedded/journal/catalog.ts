@@ -88,7 +88,7 @@ export class Catalog implements WriterCache {
   declare(declaration: ChannelDeclaration): void {
     const { name, partitions, compression } = declaration;
     const retention = retentionText(declaration.retention);
-    const known = this.#find(name);
+    const known = this.find(name);
     if (known === undefined) {
       this.#writer.run(
         "INSERT INTO channel (name, partitions, retention, compression, crc) VALUES (?,?,?,?,?)",
@@ -115,7 +115,7 @@ export class Catalog implements WriterCache {
 
   /** Whether declare() would change nothing. Throws CHANNEL_CONFLICT for other partitions. */
   isDeclared(declaration: ChannelDeclaration): boolean {
-    const known = this.#find(declaration.name);
+    const known = this.find(declaration.name);
     if (known === undefined) return false;
     if (known.partitions !== declaration.partitions) {
       throw new SpillwayError(
@@ -133,7 +133,7 @@ export class Catalog implements WriterCache {
 
   /** The channel of that name; throws UNKNOWN_CHANNEL with the names there are. */
   channel(name: string): Channel {
-    const channel = this.#find(name);
+    const channel = this.find(name);
     if (channel !== undefined) return channel;
     const names = this.channels()
       .slice(0, channelsNamedMax)
@@ -224,7 +224,8 @@ export class Catalog implements WriterCache {
     this.#changed.clear();
   }
 
-  #find(name: string): Channel | undefined {
+  /** The channel of that name, or undefined. */
+  find(name: string): Channel | undefined {
     const known = this.#channels.get(name);
     if (known !== undefined) return known;
     const row = this.#writer.one<ChannelRow>("SELECT * FROM channel WHERE name = ?", name);

@@ -3,11 +3,20 @@
 // nothing of threads, promises or handlers. Always true: after an I/O error it writes nothing
 // more.
 import { ClosedError, SpillwayError } from "../../../errors/spillway-error.ts";
+import { type JournalDamage, damagedJournal } from "./damage.ts";
 import { DamagedJournal } from "./damaged-journal.ts";
 import { prepareDirectory } from "./directory-access.ts";
-import type { EngineOptions, EngineRequestKind, EngineRequests } from "./engine.ts";
-import { type CoreEnvironment, Journal } from "./journal.ts";
+import type {
+  EngineOptions,
+  EngineRequestKind,
+  EngineRequests,
+  EngineStop,
+  Resumption,
+} from "./engine.ts";
+import type { CoreEnvironment, Journal } from "./journal.ts";
 import { Maintenance } from "./maintenance.ts";
+import { openJournal } from "./open-journal.ts";
+import { assertStillThere, looksDamaged } from "./resume.ts";
 import { inspectJournal, type Soundness } from "./soundness.ts";
 import { openFailure } from "./sqlite-errors.ts";
 
@@ -87,6 +96,27 @@ export class JournalCore {
     return committed;
   }
 
+  /** Another connection of this process met an error after which none may go on. */
+  fail(what: string, error: unknown): void {
+    this.#journal?.writer.fail(what, error);
+  }
+
+  /**
+   * Once the disk or the file proved unsound: closes everything at once and says what the next life
+   * has to know. Undefined while all is well.
+   */
+  stopIfFailed(): EngineStop | undefined {
+    const journal = this.#journal;
+    const error = journal?.writer.failure;
+    if (journal === undefined || error === undefined) return undefined;
+    const { resumption } = journal;
+    this.#journal = undefined;
+    this.#maintenance = undefined;
+    this.#closed = true;
+    journal.abandon();
+    return { error, resumption };
+  }
+
   /** Another process waits for the write lock: pauses after the next commit. */
   somebodyWaits(): void {
     if (this.#journal !== undefined) this.#journal.writer.othersWait = true;
@@ -98,24 +128,35 @@ export class JournalCore {
     throw new ClosedError(this.#closed ? "the journal is closed" : "the journal is not open yet");
   }
 
-  #open({ options }: EngineRequests["open"]["request"]): Answer<"open"> {
+  #open({ options, resumption }: EngineRequests["open"]["request"]): Answer<"open"> {
     if (this.#journal !== undefined || this.#damaged !== undefined || this.#closed) {
       throw new SpillwayError("INVALID_ARGUMENT", "a core opens one journal, once");
     }
     try {
-      const soundness = lookAtJournal(this.#environment, options);
+      const soundness = lookAtJournal(this.#environment, options, resumption);
       if (soundness.kind === "damaged") {
-        this.#damaged = new DamagedJournal(this.#environment, options, soundness.damage);
-        return { incarnation: soundness.damage.incarnation, isDamaged: true };
+        return this.#openDamaged(options, soundness.damage, resumption);
       }
-      const journal = new Journal(this.#environment, options);
+      const journal = openJournal(this.#environment, options, resumption);
       this.#journal = journal;
       if (soundness.kind === "sound") journal.health.doubt(soundness.doubts);
     } catch (error) {
       throw openFailure(options.directory, error);
     }
     this.#maintenance = new Maintenance(this.#journal);
-    return { incarnation: this.#journal.incarnation, isDamaged: false };
+    const { incarnation, processes } = this.#journal;
+    return { incarnation, process: processes.id, isDamaged: false };
+  }
+
+  /** A journal that a failed disk makes look damaged is looked at again before that is believed. */
+  #openDamaged(
+    options: EngineOptions,
+    damage: JournalDamage,
+    resumption: Resumption | undefined,
+  ): Answer<"open"> {
+    if (resumption?.believesDamage === false) throw damagedJournal(options.directory, damage);
+    this.#damaged = new DamagedJournal(this.#environment, options, damage);
+    return { incarnation: damage.incarnation, process: 0, isDamaged: true };
   }
 
   #transact({ units }: EngineRequests["transact"]["request"]): Answer<"transact"> {
@@ -148,8 +189,17 @@ export class JournalCore {
 }
 
 /** Before anything opens it for writing. */
-function lookAtJournal({ clock }: CoreEnvironment, options: EngineOptions): Soundness {
+function lookAtJournal(
+  { clock }: CoreEnvironment,
+  options: EngineOptions,
+  resumption: Resumption | undefined,
+): Soundness {
   const { directory, durability, busyTimeoutMs } = options;
+  if (resumption !== undefined) assertStillThere(directory);
   prepareDirectory(directory);
-  return inspectJournal(directory, { clock, durability, busyTimeoutMs });
+  const connection = { clock, durability, busyTimeoutMs };
+  const soundness = inspectJournal(directory, connection);
+  if (resumption?.isSuspect !== true || soundness.kind !== "sound") return soundness;
+  const damage = looksDamaged(directory, connection, resumption);
+  return damage === undefined ? soundness : { kind: "damaged", damage };
 }

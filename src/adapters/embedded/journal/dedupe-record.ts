@@ -24,11 +24,16 @@ export function ownRecord(
   return { view, lane: hit.lane, record, offset: hit.base + hit.index, storedAtMs: nowMs };
 }
 
-/** Whether the stored message has the same tenant, source and given id. */
-export function sameIdentity(stored: StoredRecord, view: BatchView, index: number): boolean {
+/** Whether the stored message has the same tenant, source and id, given or counted as given. */
+export function sameIdentity(
+  stored: StoredRecord,
+  view: BatchView,
+  index: number,
+  countsAsGiven: boolean,
+): boolean {
   const { view: other, record } = stored;
   return (
-    other.idGivenAt(record) &&
+    (countsAsGiven || other.idGivenAt(record)) &&
     other.idAt(record) === view.idAt(index) &&
     other.templateAt(record).source === view.templateAt(index).source &&
     other.attributesAt(record).tenant === view.attributesAt(index).tenant

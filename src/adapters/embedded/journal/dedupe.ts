@@ -5,10 +5,12 @@
 // transaction is built anew.
 import type { ErrorCode } from "../../../errors/error-codes.ts";
 import type { Catalog, Channel, LogHead } from "./catalog.ts";
+import type { DoubtRow } from "./doubts.ts";
 import { type DedupeLimits, firstBases } from "./dedupe-start.ts";
 import { FingerprintTable, type Hit, type Place, timerLane } from "./dedupe-table.ts";
 import { recordFlags, viewOf } from "./format.ts";
 import type { BatchView } from "./format-view.ts";
+import { absorb, absorbDoubts, isInDoubt } from "./dedupe-absorb.ts";
 import { ownRecord, sameContent, sameIdentity, type StoredRecord } from "./dedupe-record.ts";
 import type { Writer, WriterCache } from "./writer.ts";
 
@@ -27,6 +29,8 @@ interface Window {
   /** By lane: every batch below was taken in. */
   readonly ends: number[];
   lastTimer: number;
+  /** Ranges whose ids all count as given; see doubts.ts. */
+  readonly doubts: DoubtRow[];
 }
 
 interface BatchRow {
@@ -153,13 +157,14 @@ export class Deduper implements WriterCache {
       const table = new FingerprintTable(windowMs, countMax, this.#seed);
       const heads = this.#catalog.heads(channel);
       const ends = firstBases(this.#writer, heads, this.#limits, nowMs);
-      window = { table, ends, lastTimer: 0 };
+      window = { table, ends, lastTimer: 0, doubts: [] };
       this.#windows.set(channel.id, window);
     }
     if (!this.#touched.has(channel.id)) {
       // Others commit only between transactions; what this one appends is taken in at once.
       this.#touched.add(channel.id);
       this.#absorbTimers(channel, window, nowMs - windowMs);
+      absorbDoubts(this.#writer, this.#catalog, channel, window);
     }
     this.#absorbBatches(channel, window);
     return window;
@@ -232,7 +237,8 @@ export class Deduper implements WriterCache {
           ? ownRecord(view, hit, own.keep, own.nowMs)
           : this.#stored(channel, hit);
       if (stored === undefined || stored.storedAtMs < own.nowMs - this.#limits.windowMs) continue;
-      if (!sameIdentity(stored, view, index)) continue;
+      const isDoubt = isInDoubt(this.#windows.get(channel.id), stored);
+      if (!sameIdentity(stored, view, index, isDoubt)) continue;
       found = sameContent(stored, view, index, own.lane) ? stored.offset : "ID_REUSED";
     }
     this.#hits.length = 0;
@@ -272,16 +278,4 @@ export class Deduper implements WriterCache {
     const { base: offset, appended_at: storedAtMs } = row;
     return { view: viewOf(row.data), lane: hit.lane, record: 0, offset, storedAtMs };
   }
-}
-
-function absorb(table: FingerprintTable, place: Place, data: Uint8Array, atMs: number): void {
-  const view = viewOf(data);
-  const words = view.idWords;
-  table.startPlace(place, atMs);
-  for (let index = 0; index < view.count; index++) {
-    if ((view.flagsAt(index) & recordFlags.givenId) === 0) continue;
-    table.take(words, index * 4);
-    table.add(index);
-  }
-  table.endPlace(view.count);
 }

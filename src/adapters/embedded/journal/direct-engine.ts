@@ -5,7 +5,14 @@
 import type { CancelTimer, Clock } from "../../../kernel/clock.ts";
 import type { Random } from "../../../kernel/random.ts";
 import { JournalCore } from "./core.ts";
-import type { Engine, EngineNotice, EngineRequestKind, EngineRequests } from "./engine.ts";
+import {
+  type Engine,
+  type EngineNotice,
+  type EngineRequestKind,
+  type EngineRequests,
+  type EngineStop,
+  interrupted,
+} from "./engine.ts";
 
 /** Longest time between two ticks. */
 const tickMsMax = 200;
@@ -20,12 +27,13 @@ export function createDirectEngine(environment: {
 
 class DirectEngine implements Engine {
   onNotice: (notice: EngineNotice) => void = () => undefined;
-  onStopped: (cause: unknown) => void = () => undefined;
+  onStopped: (stop: EngineStop) => void = () => undefined;
   readonly #clock: Clock;
   readonly #core: JournalCore;
   readonly #notices: EngineNotice[] = [];
   #telling = false;
   #ended = false;
+  #stop: EngineStop | undefined;
   #ticks = 0;
   #cancelTick: CancelTimer = () => undefined;
 
@@ -45,10 +53,12 @@ class DirectEngine implements Engine {
     kind: Kind,
     request: EngineRequests[Kind]["request"],
   ): Promise<EngineRequests[Kind]["answer"]> {
+    if (this.#stop !== undefined) throw interrupted(this.#stop.error);
     try {
       return this.#core.handle(kind, request);
     } finally {
       if (kind === "close") this.#ended = true;
+      this.#stopIfFailed();
       this.#schedule(this.#core.waitMs());
       this.#tell();
     }
@@ -74,13 +84,20 @@ class DirectEngine implements Engine {
 
   #turn(): void {
     this.#ticks++;
-    try {
-      this.#schedule(this.#core.tick());
-      this.#tell();
-    } catch (error) {
-      this.#ended = true;
-      this.onStopped(error);
-    }
+    const delayMs = this.#core.tick();
+    this.#stopIfFailed();
+    this.#schedule(delayMs);
+    this.#tell();
+  }
+
+  #stopIfFailed(): void {
+    this.#stop ??= this.#core.stopIfFailed();
+    if (this.#stop === undefined || this.#ended) return;
+    this.#ended = true;
+    this.#notices.length = 0;
+    // After the answer of the request that met the failure.
+    const stop = this.#stop;
+    queueMicrotask(() => this.onStopped(stop));
   }
 
   #tell(): void {

@@ -3,6 +3,7 @@
 // knows nothing of threads. Always true: units of one transact request take effect in order, all
 // in one SQLite transaction, each accepted or refused by itself.
 import type { ErrorCode } from "../../../errors/error-codes.ts";
+import { SpillwayError } from "../../../errors/spillway-error.ts";
 import type { Priority } from "../../../message/envelope.ts";
 import type { StateVersion } from "../../../ports/commit-unit.ts";
 import type { StateColumns } from "./state-columns.ts";
@@ -91,12 +92,50 @@ export type EngineUnitResult =
   | { readonly kind: "conflict"; readonly table: string; readonly key: string }
   | { readonly kind: "poisoned" };
 
+/**
+ * Appends that nobody knows the end of: a range of offsets of a channel's log, by lane, or of
+ * delayed messages (lane 3) by their numbers.
+ */
+export interface Doubt {
+  readonly channel: string;
+  readonly lane: number;
+  readonly base: number;
+  end: number;
+}
+
+/** What an earlier life of the journal in this process left behind. */
+export interface Resumption {
+  /** Only this journal may be opened again: an empty mount point must not become a new one. */
+  readonly incarnation: string;
+  /** The number of that life's process, whose members and leases are void. */
+  readonly process: number;
+  readonly doubts: readonly Doubt[];
+  /** Whether SQLite met damage: then its structure is checked before anything is done. */
+  readonly isSuspect: boolean;
+  /** Whether a journal found damaged is opened for reading, and not refused to be tried again. */
+  readonly believesDamage: boolean;
+}
+
+/** How a life of the journal ended by itself, and what the next one has to know. */
+export interface EngineStop {
+  readonly error: SpillwayError;
+  /** Undefined where the journal was never open. */
+  readonly resumption: Resumption | undefined;
+}
+
 /** The requests, by kind, with their answers. */
 export interface EngineRequests {
   open: {
-    request: { readonly options: EngineOptions };
+    request: {
+      readonly options: EngineOptions;
+      readonly resumption?: Resumption | undefined;
+    };
     /** `isDamaged`: it is open for reading only, and nothing may open it for writing. */
-    answer: { readonly incarnation: string; readonly isDamaged: boolean };
+    answer: {
+      readonly incarnation: string;
+      readonly process: number;
+      readonly isDamaged: boolean;
+    };
   };
   declare: { request: { readonly channel: ChannelDeclaration }; answer: null };
   transact: {
@@ -165,6 +204,15 @@ export type EngineNotice =
       readonly appendsStopped: boolean;
     };
 
+/** The error for what was not begun, because the journal closed itself. */
+export function interrupted(cause: SpillwayError): SpillwayError {
+  return new SpillwayError(
+    "TRANSPORT_INTERRUPTED",
+    `the journal closed itself and opens again as soon as it can: ${cause.message}`,
+    { cause },
+  );
+}
+
 /** The core as the transport half sees it, wherever it runs. */
 export interface Engine {
   /** Answers in the order of the requests; rejects with a SpillwayError. */
@@ -175,8 +223,11 @@ export interface Engine {
   ): Promise<EngineRequests[Kind]["answer"]>;
   /** Called for each notice, in order; set before `open` is requested. */
   onNotice: (notice: EngineNotice) => void;
-  /** Called once if the engine ends by itself. */
-  onStopped: (cause: unknown) => void;
+  /**
+   * Called once if the engine ends by itself; then nothing of it is open any more. Requests that
+   * it had not begun reject as definite before that.
+   */
+  onStopped: (stop: EngineStop) => void;
   /** Main's sign of life, called at least once a second while the event loop turns. */
   progress(): void;
   /** Ends the thread; after close was answered. */

@@ -3,36 +3,35 @@
 // transaction committed, and before it returns.
 import { SpillwayError } from "../../../errors/spillway-error.ts";
 import type { Clock } from "../../../kernel/clock.ts";
-import { newId } from "../../../kernel/id.ts";
 import type { Random } from "../../../kernel/random.ts";
 import { Appender } from "./append.ts";
 import { Catalog } from "./catalog.ts";
-import { openConnection, retryWhileBusy } from "./connection.ts";
 import { CursorCopies } from "./cursor-copies.ts";
 import { Deduper } from "./dedupe.ts";
+import { Doubts } from "./doubts.ts";
 import type {
   EngineNotice,
   EngineOptions,
   EngineRequests,
   EngineUnit,
   EngineUnitResult,
+  Resumption,
 } from "./engine.ts";
 import { GroupExpiry } from "./group-expiry.ts";
 import { Groups, selectionText } from "./groups.ts";
 import { Health } from "./health.ts";
 import { LogEnds } from "./log-ends.ts";
 import { Members, type Notices } from "./members.ts";
-import { migrate } from "./migrate.ts";
 import { PendingRows } from "./pending-rows.ts";
 import { Processes } from "./processes.ts";
+import { resume } from "./resume.ts";
 import { Retention } from "./retention.ts";
-import { createSchema, hasSchema } from "./schema.ts";
 import { Stats } from "./stats.ts";
 import { readTail } from "./tail-file.ts";
 import { TailKeeper } from "./tail-keeper.ts";
 import { Timers } from "./timers.ts";
 import { Units } from "./units.ts";
-import { Writer } from "./writer.ts";
+import type { Writer } from "./writer.ts";
 
 /** What a core is given by whoever runs it. */
 export interface CoreEnvironment {
@@ -68,14 +67,19 @@ export class Journal {
   readonly expiry: GroupExpiry;
   readonly #units: Units;
   readonly #tail: TailKeeper;
+  readonly #doubts: Doubts;
   /** Ranges and members to give up that the lock held up; at most one each a member or revoke. */
   #owed: { readonly what: string; readonly action: () => Notices }[] = [];
 
-  constructor(environment: CoreEnvironment, options: EngineOptions) {
+  constructor(
+    environment: CoreEnvironment,
+    options: EngineOptions,
+    writer: Writer,
+    resumption: Resumption | undefined,
+  ) {
     const { clock, random, onNotice: notify } = environment;
     this.environment = environment;
     this.options = options;
-    const writer = openWriter(environment, options);
     this.writer = writer;
     this.incarnation = writer.meta("incarnation");
     this.copies = new CursorCopies(writer);
@@ -83,9 +87,11 @@ export class Journal {
     const catalog = new Catalog(writer);
     this.catalog = catalog;
     const limits = { windowMs: options.dedupeWindowMs, countMax: options.dedupeCountMax };
+    const doubts = new Doubts(writer, catalog);
+    this.#doubts = doubts;
     const deduper = new Deduper(writer, catalog, limits, random.uint32());
-    this.timers = new Timers(writer, deduper);
-    this.appender = new Appender({ writer, catalog, deduper, timers: this.timers, clock });
+    this.timers = new Timers(writer, deduper, doubts);
+    this.appender = new Appender({ writer, catalog, deduper, timers: this.timers, doubts, clock });
     this.groups = new Groups(writer, catalog, pending);
     this.members = new Members({ writer, catalog, groups: this.groups, notify });
     const { appender, members } = this;
@@ -97,6 +103,7 @@ export class Journal {
     this.#tail = new TailKeeper({ writer, catalog, health: this.health, options });
     this.#tail.start(readTail(options.directory).state !== "read");
     this.ends = new LogEnds(writer, notify);
+    if (resumption !== undefined) resume({ writer, doubts, members }, resumption, clock.wallMs());
     this.processes = new Processes(writer, clock, environment.bell, options.leaseMs);
     this.writer.othersCommitted();
   }
@@ -232,6 +239,19 @@ export class Journal {
     }
   }
 
+  /** What the next life has to know of this one, which ended by `writer.failure`. */
+  get resumption(): Resumption {
+    const { incarnation, processes, writer } = this;
+    const { isSuspect } = writer;
+    const { underWay: doubts } = this.#doubts;
+    return { incarnation, process: processes.id, doubts, isSuspect, believesDamage: false };
+  }
+
+  /** Closes the connection and nothing else: the disk takes no more. */
+  abandon(): void {
+    this.writer.close();
+  }
+
   /** Leaves all groups and closes the connection, whatever happens on the way. */
   close(): void {
     try {
@@ -252,31 +272,4 @@ export class Journal {
 
 function isLockHeld(error: unknown): boolean {
   return error instanceof SpillwayError && error.code === "JOURNAL_BUSY";
-}
-
-function openWriter(environment: CoreEnvironment, options: EngineOptions): Writer {
-  const { clock, random, onWaiting = () => undefined } = environment;
-  const { directory, busyTimeoutMs } = options;
-  const connectionOptions = { clock, durability: options.durability, busyTimeoutMs };
-  const connection = openConnection(directory, "writer", connectionOptions);
-  try {
-    migrate(connection, directory, { ...connectionOptions, leaseMs: options.leaseMs });
-    if (!hasSchema(connection)) {
-      retryWhileBusy(`creating the journal in ${directory}`, connectionOptions, () => {
-        connection.exec("BEGIN IMMEDIATE");
-        try {
-          // Another process may have been first; then there is nothing left to do.
-          if (!hasSchema(connection)) createSchema(connection, newId(clock, random));
-          connection.exec("COMMIT");
-        } catch (error) {
-          connection.exec("ROLLBACK");
-          throw error;
-        }
-      });
-    }
-    return new Writer(connection, { clock, random, busyTimeoutMs, onWaiting });
-  } catch (error) {
-    connection.close();
-    throw error;
-  }
 }

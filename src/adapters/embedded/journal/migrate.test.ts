@@ -34,6 +34,7 @@ INSERT INTO state SELECT grp, name, key, version, value, state_2.crc
   FROM state_2 JOIN state_table ON id = tbl;
 DROP TABLE state_2;
 DROP TABLE state_table;
+DROP TABLE doubt;
 PRAGMA user_version = 1;
 COMMIT;`;
 

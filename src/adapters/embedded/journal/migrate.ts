@@ -10,7 +10,7 @@ import {
   journalFormat,
   retryWhileBusy,
 } from "./connection.ts";
-import { cursorCopyTable, gapTable, stateTables } from "./schema.ts";
+import { cursorCopyTable, doubtTable, gapTable, stateTables } from "./schema.ts";
 
 /** From format n (the key) to format n + 1. */
 const steps: Readonly<Record<number, string>> = {
@@ -20,6 +20,7 @@ ALTER TABLE grp ADD COLUMN expired INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE grp ADD COLUMN warned_at REAL NOT NULL DEFAULT 0;
 ALTER TABLE grp ADD COLUMN ended_at REAL NOT NULL DEFAULT 0;
 ALTER TABLE grp ADD COLUMN lost INTEGER NOT NULL DEFAULT 0;
+${doubtTable}
 ALTER TABLE state RENAME TO state_1;
 ${stateTables}
 INSERT INTO state_table (grp, name) SELECT DISTINCT grp, name FROM state_1;

@@ -85,6 +85,17 @@ export function stateCrc(
   return crc32(`${group}\u0000${table}\u0000${key}\u0000${version}\u0000${value}`);
 }
 
+/** Row of doubt. */
+export function doubtCrc(
+  channel: number,
+  lane: number,
+  base: number,
+  end: number,
+  notedAtMs: number,
+): number {
+  return rowCrc([channel, lane, base, end, notedAtMs]);
+}
+
 /** Row of timer. */
 export function timerCrc(
   channel: number,

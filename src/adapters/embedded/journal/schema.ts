@@ -35,6 +35,18 @@ CREATE TABLE state (
 ) STRICT, WITHOUT ROWID;
 `;
 
+/**
+ * Appends that a publisher could not be told the end of, because the disk failed while they were
+ * committed: by range of offsets of a log, or (lane 3) of timers. Their ids count as given.
+ */
+export const doubtTable = `
+CREATE TABLE doubt (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, channel INTEGER NOT NULL, lane INTEGER NOT NULL,
+  base INTEGER NOT NULL, end INTEGER NOT NULL, noted_at REAL NOT NULL, crc INTEGER NOT NULL
+) STRICT;
+CREATE INDEX doubt_of_channel ON doubt (channel, id);
+`;
+
 /** The lane number of each priority in `log.lane` and `timer.lane` is its index in `priorities`. */
 const tables = `
 CREATE TABLE meta (
@@ -94,7 +106,7 @@ CREATE TABLE timer (
 ) STRICT;
 CREATE INDEX timer_due ON timer (due_at, channel);
 CREATE INDEX timer_given ON timer (channel, id) WHERE given = 1;
-${gapTable}${stateTables}${cursorCopyTable}`;
+${gapTable}${doubtTable}${stateTables}${cursorCopyTable}`;
 
 /** Whether the tables exist already. */
 export function hasSchema(connection: Connection): boolean {

@@ -36,15 +36,45 @@ export function needsRollback(error: unknown): boolean {
   return error instanceof Error && "errcode" in error && error.errcode === readOnlyRollback;
 }
 
+/** Whether there was no space left on the disk; the transaction was rolled back. */
+export function isFull(error: unknown): boolean {
+  return resultCodeOf(error) === codes.full;
+}
+
 /** Whether the file is no SQLite database at all. */
 export function isNotADatabase(error: unknown): boolean {
   return resultCodeOf(error) === codes.notADatabase;
 }
 
-/** Whether no connection may go on after this error: the disk or the file is not sound. */
+/** After these no connection may go on: the disk or the file is not sound, or not there. */
+const fatal: ReadonlySet<number> = new Set([
+  codes.readOnly,
+  codes.ioError,
+  codes.corrupt,
+  codes.cannotOpen,
+  codes.notADatabase,
+]);
+
+/** Whether no connection may go on after this error. */
 export function isFatal(error: unknown): boolean {
+  return fatal.has(resultCodeOf(error));
+}
+
+/** Whether SQLite met content that it cannot have written. */
+export function isDamage(error: unknown): boolean {
   const code = resultCodeOf(error);
-  return code === codes.ioError || code === codes.corrupt || code === codes.notADatabase;
+  return code === codes.corrupt || code === codes.notADatabase;
+}
+
+/** The error for what was under way when the journal's disk failed: nobody knows its end. */
+export function diskFailure(action: string, error: unknown): SpillwayError {
+  const reason = isDamage(error) ? `SQLite found damage: ${textOf(error)}` : textOf(error);
+  return new SpillwayError(
+    "JOURNAL_IO",
+    `${action} failed (${reason}): the journal closes and opens itself again; repeat with the ` +
+      "same message id",
+    { cause: error },
+  );
 }
 
 /** The error a user sees for a failed open of `path`. */

@@ -5,6 +5,8 @@
 import type { ErrorCode } from "../../../errors/error-codes.ts";
 import type { Channel } from "./catalog.ts";
 import type { AppendException, Deduper } from "./dedupe.ts";
+import { timerLane } from "./dedupe-table.ts";
+import type { Doubts } from "./doubts.ts";
 import { assembleBatch, type BatchRecord, checkRowCrc, recordFlags, viewOf } from "./format.ts";
 import { timerCrc } from "./row-checksums.ts";
 import type { Writer } from "./writer.ts";
@@ -48,10 +50,12 @@ export function countDelayed(writer: Writer): Map<number, number> {
 export class Timers {
   readonly #writer: Writer;
   readonly #deduper: Deduper;
+  readonly #doubts: Doubts;
 
-  constructor(writer: Writer, deduper: Deduper) {
+  constructor(writer: Writer, deduper: Deduper, doubts: Doubts) {
     this.#writer = writer;
     this.#deduper = deduper;
+    this.#doubts = doubts;
   }
 
   /** Keeps the messages of a batch until each is due; inside a transaction. */
@@ -86,6 +90,7 @@ export class Timers {
         timerCrc(channel.id, lane, due, nowMs, data),
         data,
       );
+      this.#doubts.note(channel, timerLane, timer, 1);
       if (given) this.#deduper.rememberTimer(channel, timer, nowMs);
     }
     return exceptions;

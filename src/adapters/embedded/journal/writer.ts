@@ -9,7 +9,14 @@ import type { Random } from "../../../kernel/random.ts";
 import type { Connection } from "./connection.ts";
 import { checkRowCrc } from "./format-crc.ts";
 import { metaCrc } from "./row-checksums.ts";
-import { busyFailure, isBusy, isFatal, writeFailure } from "./sqlite-errors.ts";
+import {
+  busyFailure,
+  diskFailure,
+  isBusy,
+  isDamage,
+  isFatal,
+  writeFailure,
+} from "./sqlite-errors.ts";
 
 /** What the writer needs from its surroundings. */
 export interface WriterEnvironment {
@@ -50,6 +57,8 @@ export class Writer {
   commitNumber: number;
   /** Why nothing more can be written: set once the disk or the file proved unsound. */
   failure: SpillwayError | undefined;
+  /** Whether that failure was damage, and not only the disk's refusal. */
+  isSuspect = false;
   /** Whether another process said that it waits for the write lock. */
   othersWait = false;
   readonly #environment: WriterEnvironment;
@@ -145,10 +154,16 @@ export class Writer {
 
   /** What a user is told of an error; after some of them this connection writes nothing more. */
   failed(what: string, error: unknown): SpillwayError {
-    const failure = writeFailure(what, error);
+    if (!isFatal(error)) return writeFailure(what, error);
+    return this.fail(what, error);
+  }
+
+  /** The disk or the file proved unsound, here or on another connection of this process. */
+  fail(what: string, error: unknown): SpillwayError {
     // After an I/O error nobody knows what the file holds.
-    if (isFatal(error)) this.failure = failure;
-    return failure;
+    this.failure ??= diskFailure(what, error);
+    this.isSuspect ||= isDamage(error);
+    return this.failure;
   }
 
   /** Closes the connection; nothing can be written any more. */
@@ -205,7 +220,7 @@ export class Writer {
     try {
       if (this.connection.isTransaction) this.connection.exec("ROLLBACK");
     } catch (error) {
-      this.failure = writeFailure("rolling back a transaction", error);
+      this.fail("rolling back a transaction", error);
     }
     for (const cache of this.#caches) cache.rolledBack();
   }

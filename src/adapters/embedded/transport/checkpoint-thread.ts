@@ -5,6 +5,7 @@ import { workerData } from "node:worker_threads";
 import { systemClock } from "../../../kernel/clock.ts";
 import { type Connection, openConnection } from "../journal/connection.ts";
 import { CheckpointTail } from "../journal/tail-checkpoint.ts";
+import { isBusy, isFull } from "../journal/sqlite-errors.ts";
 import { type CheckpointData, checkpointWords as words } from "./checkpoint-words.ts";
 
 /** Between two checkpoints while the log grows. */
@@ -35,7 +36,7 @@ function copyUntilStopped(connection: Connection, tail: CheckpointTail, shared: 
   while (Atomics.load(shared, words.stop) === 0) {
     const commits = Atomics.load(shared, words.commits);
     tail.before();
-    const row = checkpoint.get();
+    const row = copied(() => checkpoint.get());
     if (row?.["busy"] === 0 && row["log"] === row["checkpointed"]) {
       tail.complete(isSynced(checkpoint, row["log"]));
       waitMs = stuckMs.first;
@@ -55,6 +56,16 @@ function copyUntilStopped(connection: Connection, tail: CheckpointTail, shared: 
  */
 function isSynced(checkpoint: Statement, copiedTo: unknown): boolean {
   return checkpoint.get()?.["log"] === copiedTo;
+}
+
+/** A full disk is no reason to end: the log is copied once there is space. */
+function copied<Row>(checkpoint: () => Row): Row | undefined {
+  try {
+    return checkpoint();
+  } catch (error) {
+    if (isFull(error) || isBusy(error)) return undefined;
+    throw error;
+  }
 }
 
 const data = workerData as CheckpointData;

@@ -13,6 +13,7 @@ import { databasePath } from "../journal/directory.ts";
 import { resolveOptions } from "../options.ts";
 import { bellFolder, bellsIn, socketPathBytesMax } from "./doorbell-path.ts";
 import { EmbeddedTransport } from "./embedded-transport.ts";
+import { isGap } from "../../../ports/gap.ts";
 import { createThreadEngine } from "./thread-engine.ts";
 
 const environment = { clock: systemClock, random: systemRandom, name: "test" };
@@ -202,7 +203,7 @@ const mortalWriter = new URL(
   `)}`,
 );
 
-test("a writer thread that dies fails the transport, and whoever waits for it", async (t) => {
+test("a writer thread that dies interrupts the transport, which opens itself again", async (t) => {
   const options = resolveOptions({ directory: directoryOf(t) });
   const transport = new EmbeddedTransport(options, () => createThreadEngine(mortalWriter));
   transports.set(t, [transport]);
@@ -213,22 +214,32 @@ test("a writer thread that dies fails the transport, and whoever waits for it", 
     await joined(transport, "one", "other"),
   ];
   const stopped = { code: "JOURNAL_STOPPED", certainty: "indefinite" };
+  const interrupted = { code: "TRANSPORT_INTERRUPTED", certainty: "definite" };
+  const following = (async () => {
+    for await (const batch of transport.read("one", { from: "earliest", follow: true })) {
+      if (!isGap(batch)) return batch.payloadTextAt(0);
+    }
+    return "nothing";
+  })();
   const waiting = [
-    assert.rejects(consumer.next(1, never), stopped),
+    assert.rejects(consumer.next(1, never), interrupted),
     declare(transport, "fatal").catch(() => undefined),
-    assert.rejects(other.close(), stopped),
+    other.close(),
     assert.rejects(transport.append([batchOf("one", ["x"])]), stopped),
-    assert.rejects(async () => {
-      const following = transport.read("one", { from: "earliest", follow: true });
-      for await (const batch of following) assert.ok(batch);
-    }, stopped),
   ];
   await Promise.all(waiting);
   assert.equal(transport.health().status, "failed");
-  await assert.rejects(transport.append([batchOf("one", ["x"])]), stopped);
-  await assert.rejects(transport.ready(), stopped);
+  assert.match(transport.health().reasons.join(), /trying to open the journal again/);
+  assert.equal(transport.isReady, false);
   const unit = { sequence: 1, settlements: [], publishes: [], state: [] };
-  await assert.rejects(consumer.commit(unit), stopped);
+  await assert.rejects(consumer.commit(unit), interrupted);
+  await assert.rejects(transport.stats(), interrupted);
+  const [appended] = await transport.append([batchOf("one", ["y"])]);
+  assert.ok(appended !== undefined && appended.firstOffset >= 0);
+  assert.equal(await following, "y");
+  assert.deepEqual(transport.health(), { status: "ok", reasons: [] });
+  const again = await joined(transport, "one", "group");
+  assert.equal((await again.next(1, never))?.records.length, 1);
 });
 
 test("a consumer that joins while the transport closes is closed with it", async (t) => {

@@ -2,8 +2,8 @@
 // without gaps pay nothing. Always true: every gap handed out matched its checksum.
 import type { Priority } from "../../../message/envelope.ts";
 import type { Gap } from "../../../ports/gap.ts";
-import type { Connection } from "../journal/connection.ts";
 import { checkGap, gapColumns, type GapRow } from "../journal/gaps.ts";
+import type { ReadConnection, ReadStatement } from "./guarded-connection.ts";
 
 /** A log, and what people call it. */
 export interface LogName {
@@ -12,14 +12,12 @@ export interface LogName {
   readonly log: number;
 }
 
-type Statement = ReturnType<Connection["prepare"]>;
-
 /** See the head of this file. */
 export class GapReader {
-  readonly #selectBehind: Statement;
-  readonly #selectEnding: Statement;
+  readonly #selectBehind: ReadStatement;
+  readonly #selectEnding: ReadStatement;
 
-  constructor(connection: Connection) {
+  constructor(connection: ReadConnection) {
     const select = `SELECT ${gapColumns} FROM gap WHERE log = ?`;
     this.#selectBehind = connection.prepare(`${select} AND base + count > ? ORDER BY base LIMIT 1`);
     this.#selectEnding = connection.prepare(`${select} AND base + count = ?`);

@@ -62,6 +62,7 @@ export class GroupCommit {
   #underWay = 0;
   #scheduled = false;
   #idle: (() => void)[] = [];
+  #stopped: SpillwayError | undefined;
 
   constructor(engine: Engine) {
     this.#engine = engine;
@@ -78,6 +79,7 @@ export class GroupCommit {
   /** Commits a unit together with its outgoing messages. */
   commit(head: UnitHead, batches: readonly PreparedBatch[]): Promise<CommitResult> {
     return new Promise((resolve, reject) => {
+      if (this.#stopped !== undefined) return reject(this.#stopped);
       this.#queue.push({ head, batches, resolve, reject });
       if (bytesOf(batches) >= eagerBytes) return this.#send();
       if (this.#scheduled) return;
@@ -88,6 +90,12 @@ export class GroupCommit {
         this.#send();
       });
     });
+  }
+
+  /** The engine is at its end: what it was not given rejects with `reason`. */
+  stop(reason: SpillwayError): void {
+    this.#stopped ??= reason;
+    for (const { reject } of this.#queue.splice(0)) reject(reason);
   }
 
   /** Resolves once everything handed in so far is durable or refused. */

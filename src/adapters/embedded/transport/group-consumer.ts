@@ -264,6 +264,9 @@ export class GroupConsumer implements Consumer {
     try {
       if (this.#failure !== undefined) return;
       await this.#environment.engine.request("leave", { member: this.#identity.member });
+    } catch (error) {
+      // Where the journal failed meanwhile there is nothing left to give up.
+      if (this.#failure === undefined) throw error;
     } finally {
       this.#environment.onLeft?.();
     }

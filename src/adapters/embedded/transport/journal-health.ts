@@ -1,51 +1,71 @@
 // How the journal feels, as the engine last said, and who waits until it takes messages again.
-// Always true: after a failure or close the status stays "failed", and nobody waits any more.
+// Always true: while the journal is interrupted everybody waits; after it failed for good, or was
+// closed, the status stays "failed" and nobody waits any more.
 import { ClosedError, type SpillwayError } from "../../../errors/spillway-error.ts";
 import type { TransportHealth } from "../../../ports/transport.ts";
 import type { EngineNotice } from "../journal/engine.ts";
 
 type HealthNotice = Extract<EngineNotice, { readonly kind: "health" }>;
 
+const well: TransportHealth = Object.freeze({ status: "ok", reasons: [] });
+
 /** The health of one journal. */
 export class JournalHealth {
-  #now: TransportHealth = { status: "ok", reasons: [] };
+  /** What the engine of now said last. */
+  #told: TransportHealth = well;
   #appendsStopped = false;
+  #interruption: TransportHealth | undefined;
   #failure: SpillwayError | undefined;
   readonly #waiting = new Set<() => void>();
 
   /** The health as of now. */
   get now(): TransportHealth {
-    return this.#now;
+    const failure = this.#failure;
+    if (failure !== undefined) return { status: "failed", reasons: [failure.message] };
+    return this.#interruption ?? this.#told;
   }
 
-  /** What ended the journal, if something did. */
+  /** What ended the journal for good, if something did. */
   get failure(): SpillwayError | undefined {
     return this.#failure;
   }
 
-  /** Whether messages are taken now. */
+  /** Whether ready() would resolve at once. */
   get isReady(): boolean {
-    return this.#failure === undefined && !this.#appendsStopped;
+    return !this.#appendsStopped && this.#interruption === undefined && !this.#failure;
   }
 
   /** A notice of the engine. */
   told({ status, reasons, appendsStopped }: HealthNotice): void {
-    if (this.#failure !== undefined) return;
-    this.#now = { status, reasons };
+    this.#told = { status, reasons };
     this.#appendsStopped = appendsStopped;
     this.#wake();
   }
 
-  /** The journal ended by itself. */
+  /** The journal closed itself and is being opened again. */
+  interrupted(error: SpillwayError): void {
+    const reason = `${error.message}; trying to open the journal again, publishers wait`;
+    this.#interruption = { status: "failed", reasons: [reason] };
+    this.#told = well;
+    this.#appendsStopped = false;
+    this.#wake();
+  }
+
+  /** The journal is open again. */
+  resumed(): void {
+    this.#interruption = undefined;
+    this.#wake();
+  }
+
+  /** The journal ended for good. */
   failed(error: SpillwayError): void {
     this.#failure ??= error;
-    this.#now = { status: "failed", reasons: [error.message] };
     this.#wake();
   }
 
   /** The journal was closed. */
-  closed(): void {
-    this.failed(new ClosedError("the journal is closed"));
+  closed(directory: string): void {
+    this.failed(new ClosedError(`the journal in ${directory} is closed`));
   }
 
   /** Throws what ended the journal, if something did. */
@@ -58,12 +78,13 @@ export class JournalHealth {
     for (;;) {
       this.assertAlive();
       signal?.throwIfAborted();
-      if (!this.#appendsStopped) return;
-      await this.#change(signal);
+      if (this.isReady) return;
+      await this.change(signal);
     }
   }
 
-  #change(signal: AbortSignal | undefined): Promise<void> {
+  /** Resolves when anything of this changed, or `signal` aborts. */
+  change(signal?: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const done = (): void => {
         this.#waiting.delete(done);

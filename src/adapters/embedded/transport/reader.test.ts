@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { SpillwayError } from "../../../errors/spillway-error.ts";
 import { systemClock } from "../../../kernel/clock.ts";
 import { seededRandom } from "../../../kernel/random.ts";
 import { OutgoingBatch } from "../../../message/outgoing-batch.ts";
@@ -44,7 +45,10 @@ function journalOf(
     base += size;
     previousCrc = crc;
   }
-  const reader = openReader({ ...options, directory, cacheBytesMax: 1_000_000, isDamaged: false });
+  const reader = openReader(
+    { ...options, directory, cacheBytesMax: 1_000_000, isDamaged: false },
+    () => new SpillwayError("JOURNAL_IO", "the disk failed"),
+  );
   t.after(() => {
     reader.close();
     writer.close();

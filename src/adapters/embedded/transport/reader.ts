@@ -1,17 +1,22 @@
 // Reads batches in the main thread, on a connection that cannot write: a hop to a thread would cost
 // more than the read. Always true: every batch handed out matched its checksum and the batch before
 // it; every statement is finished before a call returns, so that nothing holds the log open.
+import type { SpillwayError } from "../../../errors/spillway-error.ts";
 import type { Clock } from "../../../kernel/clock.ts";
 import { type Priority, priorities } from "../../../message/envelope.ts";
-import { type Connection, openConnection } from "../journal/connection.ts";
+import { openConnection } from "../journal/connection.ts";
 import { batchCrc, BatchView, damaged } from "../journal/format.ts";
 import { checkLogRow } from "../journal/log-row.ts";
+import { openFailure } from "../journal/sqlite-errors.ts";
 import type { Gap } from "../../../ports/gap.ts";
 import { BatchCache } from "./batch-cache.ts";
 import { GapReader, type LogName } from "./gap-reader.ts";
+import {
+  GuardedConnection,
+  type ReadConnection,
+  type ReadStatement,
+} from "./guarded-connection.ts";
 import { endOf } from "./tracked-batch.ts";
-
-type Statement = ReturnType<Connection["prepare"]>;
 
 /** What createReader() needs to know. */
 export interface ReaderOptions {
@@ -31,33 +36,45 @@ export interface LogPlace {
   readonly end: number;
 }
 
-/** Opens the reading connection of this process; the journal must exist. */
-export function openReader(options: ReaderOptions): BatchReader {
+/**
+ * Opens the reading connection of this process; the journal must exist. `onFailure` is told when
+ * the disk fails, and gives the error for whoever was reading.
+ */
+export function openReader(
+  options: ReaderOptions,
+  onFailure: (cause: unknown) => SpillwayError,
+): BatchReader {
   const role = options.isDamaged ? "inspector" : "reader";
   const connection = openConnection(options.directory, role, options);
-  return new BatchReader(connection, new BatchCache(options.cacheBytesMax));
+  const guarded = new GuardedConnection(connection, onFailure);
+  try {
+    return new BatchReader(guarded, new BatchCache(options.cacheBytesMax));
+  } catch (error) {
+    guarded.close();
+    throw openFailure(options.directory, error);
+  }
 }
 
 /** Finds batches by offset and time. */
 export class BatchReader {
-  readonly connection: Connection;
+  readonly connection: ReadConnection;
   readonly #cache: BatchCache;
   readonly #channels = new Map<string, number>();
   /** "channel/lane" → the log's number, once it exists. */
   readonly #logs = new Map<string, number>();
   /** Checksum of the batch that ends where the key says, of the batches read last, one per log. */
   readonly #last = new Map<number, { readonly end: number; readonly crc: number }>();
-  readonly #selectChannel: Statement;
-  readonly #selectNames: Statement;
-  readonly #selectGroups: Statement;
-  readonly #selectLog: Statement;
-  readonly #selectBaseAt: Statement;
-  readonly #selectBaseAfter: Statement;
-  readonly #selectBatch: Statement;
-  readonly #selectBefore: Statement;
+  readonly #selectChannel: ReadStatement;
+  readonly #selectNames: ReadStatement;
+  readonly #selectGroups: ReadStatement;
+  readonly #selectLog: ReadStatement;
+  readonly #selectBaseAt: ReadStatement;
+  readonly #selectBaseAfter: ReadStatement;
+  readonly #selectBatch: ReadStatement;
+  readonly #selectBefore: ReadStatement;
   readonly #gaps: GapReader;
 
-  constructor(connection: Connection, cache: BatchCache) {
+  constructor(connection: ReadConnection, cache: BatchCache) {
     this.connection = connection;
     this.#cache = cache;
     this.#selectChannel = connection.prepare("SELECT id FROM channel WHERE name = ?");
@@ -224,8 +241,8 @@ export class BatchReader {
     );
   }
 
-  /** Closes the connection. */
-  close(): void {
-    this.connection.close();
+  /** Closes the connection; whoever reads from now on is told `reason`. */
+  close(reason?: SpillwayError): void {
+    this.connection.close(reason);
   }
 }

@@ -2,28 +2,25 @@
 // the engine's, inside units. Always true: every row handed out matched its checksum; each page of
 // entries comes from one snapshot, and nothing is held open between pages.
 import type { StateRow, StateScope, StateStore } from "../../../ports/state-store.ts";
-import type { Connection } from "../journal/connection.ts";
 import { damaged } from "../journal/format.ts";
 import { stateCrc } from "../journal/row-checksums.ts";
+import type { ReadConnection, ReadStatement, Row } from "./guarded-connection.ts";
 
 /** Rows in one page of entries(). */
 export const statePageRows = 256;
 
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 
-type Statement = ReturnType<Connection["prepare"]>;
-type Row = NonNullable<ReturnType<Statement["get"]>>;
-
 const absent: StateRow = Object.freeze({ value: undefined, version: 0 });
 
 /** Reads state on the connection it is given. */
 export class StateReader implements StateStore {
-  readonly #selectGroup: Statement;
-  readonly #selectRow: Statement;
-  readonly #selectPage: Statement;
+  readonly #selectGroup: ReadStatement;
+  readonly #selectRow: ReadStatement;
+  readonly #selectPage: ReadStatement;
   readonly #groups = new Map<string, number>();
 
-  constructor(connection: Connection) {
+  constructor(connection: ReadConnection) {
     this.#selectGroup = connection.prepare(
       "SELECT grp.id FROM grp JOIN channel ON channel.id = grp.channel " +
         "WHERE channel.name = ? AND grp.name = ?",
@@ -78,7 +75,7 @@ export class StateReader implements StateStore {
 }
 
 /** Whether this Node ends a text that it reads at its first NUL, as 22 does; bytes stay whole. */
-function cutsTexts(connection: Connection): boolean {
+function cutsTexts(connection: ReadConnection): boolean {
   return connection.prepare("SELECT char(97, 0, 98) AS text").get()?.["text"] === "a";
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { SpillwayError } from "../../../errors/spillway-error.ts";
-import type { EngineNotice } from "../journal/engine.ts";
+import type { EngineNotice, EngineStop } from "../journal/engine.ts";
 import { createThreadEngine } from "./thread-engine.ts";
 import { fromPlainError, toPlainError } from "./thread-messages.ts";
 
@@ -20,6 +20,13 @@ const strangeWriter = new URL(
       }
       if (kind === "leave") throw new Error("the writer is broken");
       if (kind === "close") process.exit(3);
+      if (kind === "release") {
+        const certainty = "indefinite";
+        const error = { code: "JOURNAL_IO", message: "EIO", certainty, details: "{}" };
+        parentPort.postMessage({ kind: "refusal", id, error });
+        const resumption = { incarnation: "i", process: 7, doubts: [], isSuspect: false };
+        parentPort.postMessage({ kind: "stopped", error, resumption });
+      }
     });
   `)}`,
 );
@@ -39,7 +46,7 @@ test("answers, refusals and notices arrive in the order they were said", async (
 for (const kind of ["leave", "close"] as const) {
   test(`a thread that ends in "${kind}" rejects all that waits as indefinite`, async () => {
     const engine = createThreadEngine(strangeWriter);
-    const stopped = new Promise((resolve) => {
+    const stopped = new Promise<EngineStop>((resolve) => {
       engine.onStopped = resolve;
     });
     const requests = [
@@ -50,11 +57,29 @@ for (const kind of ["leave", "close"] as const) {
     for (const request of requests) {
       await assert.rejects(request, { code: "JOURNAL_STOPPED", certainty: "indefinite" });
     }
-    assert.ok((await stopped) instanceof SpillwayError);
+    assert.equal((await stopped).error.code, "JOURNAL_STOPPED");
     await assert.rejects(engine.request("stats", {}), { code: "JOURNAL_STOPPED" });
     await engine.terminate();
   });
 }
+
+test("a thread that stops rejects what it had not begun as definite", async () => {
+  const engine = createThreadEngine(strangeWriter);
+  const stopped = new Promise<EngineStop>((resolve) => {
+    engine.onStopped = resolve;
+  });
+  const begun = assert.rejects(engine.request("release", { member: 1, ranges: [] }), {
+    code: "JOURNAL_IO",
+    certainty: "indefinite",
+  });
+  const waiting = assert.rejects(engine.request("transact", { units: [] }), {
+    code: "TRANSPORT_INTERRUPTED",
+    certainty: "definite",
+  });
+  await Promise.all([begun, waiting]);
+  assert.equal((await stopped).resumption?.process, 7);
+  await engine.terminate();
+});
 
 test("terminating on purpose is no failure, but what waits still rejects", async () => {
   const engine = createThreadEngine(strangeWriter);

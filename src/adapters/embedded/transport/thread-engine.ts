@@ -1,11 +1,11 @@
 // The engine in a thread of its own, seen from the main thread: requests go out as messages,
-// answers come back in order. Knows nothing of SQLite. Always true: when the thread ends by
-// itself, every request without an answer rejects with JOURNAL_STOPPED: whether it took effect is
-// not known.
+// answers come back in order. Knows nothing of SQLite. Always true: when the thread stops because
+// its disk failed, a request without an answer was not begun and says so; when the thread dies,
+// every such request rejects with JOURNAL_STOPPED: whether it took effect is not known.
 import type { Worker } from "node:worker_threads";
 import { SpillwayError } from "../../../errors/spillway-error.ts";
 import { PassingMap } from "../../../kernel/passing-map.ts";
-import type { Engine, EngineNotice } from "../journal/engine.ts";
+import { type Engine, type EngineNotice, type EngineStop, interrupted } from "../journal/engine.ts";
 import { startThread, threadUrl } from "./start-thread.ts";
 import { fromPlainError, type ThreadMessage, type WriterData } from "./thread-messages.ts";
 
@@ -21,7 +21,7 @@ export function createThreadEngine(thread: URL = threadUrl("writer-thread")): En
 
 class ThreadEngine implements Engine {
   onNotice: (notice: EngineNotice) => void = () => undefined;
-  onStopped: (cause: unknown) => void = () => undefined;
+  onStopped: (stop: EngineStop) => void = () => undefined;
   readonly #worker: Worker;
   readonly #progress = new Int32Array(new SharedArrayBuffer(4));
   readonly #pending = new PassingMap<number, Pending>();
@@ -50,6 +50,10 @@ class ThreadEngine implements Engine {
 
   #receive(message: ThreadMessage): void {
     if (message.kind === "notice") return this.onNotice(message.notice);
+    if (message.kind === "stopped") {
+      const error = fromPlainError(message.error);
+      return this.#stop(interrupted(error), { error, resumption: message.resumption });
+    }
     const pending = this.#pending.get(message.id);
     this.#pending.delete(message.id);
     if (message.kind === "answer") pending?.resolve(message.answer as never);
@@ -65,10 +69,16 @@ class ThreadEngine implements Engine {
         : `the thread that writes the journal ended with code ${code}: open the journal again`,
       { cause: this.#cause, details: { exitCode: code } },
     );
+    this.#stop(error, expected ? undefined : { error, resumption: undefined });
+  }
+
+  /** Nothing is answered any more: whoever waits is told `error`. */
+  #stop(error: SpillwayError, stop: EngineStop | undefined): void {
+    if (this.#stopped !== undefined) return;
     this.#stopped = error;
     for (const { reject } of this.#pending.values()) reject(error);
     this.#pending.clear();
-    if (!expected) this.onStopped(error);
+    if (stop !== undefined) this.onStopped(stop);
   }
 
   progress(): void {

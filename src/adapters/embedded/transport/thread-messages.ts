@@ -2,7 +2,12 @@
 // errors taken apart and put together again.
 import type { Certainty, ErrorCode } from "../../../errors/error-codes.ts";
 import { SpillwayError } from "../../../errors/spillway-error.ts";
-import type { EngineNotice, EngineRequestKind, EngineRequests } from "../journal/engine.ts";
+import type {
+  EngineNotice,
+  EngineRequestKind,
+  EngineRequests,
+  Resumption,
+} from "../journal/engine.ts";
 
 /** One request, as main sends it. */
 export type ThreadRequest = {
@@ -26,7 +31,13 @@ export interface PlainError {
 export type ThreadMessage =
   | { readonly kind: "answer"; readonly id: number; readonly answer: unknown }
   | { readonly kind: "refusal"; readonly id: number; readonly error: PlainError }
-  | { readonly kind: "notice"; readonly notice: EngineNotice };
+  | { readonly kind: "notice"; readonly notice: EngineNotice }
+  | {
+      /** The last message: everything is closed; requests without an answer were not begun. */
+      readonly kind: "stopped";
+      readonly error: PlainError;
+      readonly resumption: Resumption | undefined;
+    };
 
 /** What the writer thread is started with. */
 export interface WriterData {

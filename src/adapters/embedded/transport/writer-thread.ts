@@ -6,7 +6,7 @@ import { parentPort, type Worker, workerData } from "node:worker_threads";
 import { type CancelTimer, systemClock } from "../../../kernel/clock.ts";
 import { systemRandom } from "../../../kernel/random.ts";
 import { JournalCore } from "../journal/core.ts";
-import type { EngineOptions, EngineRequests } from "../journal/engine.ts";
+import type { EngineOptions, EngineRequests, EngineStop } from "../journal/engine.ts";
 import { createCheckpointWords, stopCheckpoints, tellCommitted } from "./checkpoint-words.ts";
 import type { CheckpointData } from "./checkpoint-words.ts";
 import { Doorbell, removeStale } from "./doorbell.ts";
@@ -35,6 +35,7 @@ class WriterThread {
   #doorbell: Doorbell | undefined;
   #checkpointThread: Worker | undefined;
   #cancelTick: CancelTimer | undefined;
+  #stopping: Promise<void> | undefined;
 
   constructor({ progress }: WriterData, send: (message: ThreadMessage) => void) {
     this.#progress = progress;
@@ -43,6 +44,7 @@ class WriterThread {
 
   /** Answers one request. */
   async receive({ id, kind, request }: ThreadRequest): Promise<void> {
+    if (this.#stopping !== undefined) return;
     try {
       if (kind === "open") this.#prepare(request.options);
       if (kind === "close") this.#stopCheckpoints();
@@ -56,6 +58,19 @@ class WriterThread {
     }
     if (kind === "transact") releaseBuffers(request.units);
     this.#afterWork();
+  }
+
+  /** Where the disk failed: closes everything; main rejects what was not begun, and ends us. */
+  #stopIfFailed(): boolean {
+    const stop = this.#core?.stopIfFailed();
+    if (stop !== undefined) this.#stopping ??= this.#stop(stop);
+    return this.#stopping !== undefined;
+  }
+
+  async #stop({ error, resumption }: EngineStop): Promise<void> {
+    stopCheckpoints(this.#checkpoints, checkpointEndMsMax);
+    await this.#end().catch(() => undefined);
+    this.#send({ kind: "stopped", error: toPlainError(error), resumption });
   }
 
   #opened(): JournalCore {
@@ -106,9 +121,12 @@ class WriterThread {
   #startCheckpoints({ directory, durability, busyTimeoutMs }: EngineOptions): void {
     const shared = this.#checkpoints;
     const data: CheckpointData = { directory, durability, busyTimeoutMs, shared };
-    // Its failure is a failure of the disk: unhandled here, it ends this thread too.
     const url = threadUrl("checkpoint-thread");
     this.#checkpointThread = startThread(url, "spillway-checkpoint", data);
+    this.#checkpointThread.on("error", (error) => {
+      this.#core?.fail("copying the write-ahead log", error);
+      this.#stopIfFailed();
+    });
   }
 
   /** The journal has changed elsewhere, or may have. */
@@ -125,10 +143,11 @@ class WriterThread {
   /** Ticks if that is due, passes on what was committed, and comes back when a tick is due. */
   #afterWork(): void {
     const core = this.#core;
-    if (core === undefined) return;
+    if (core === undefined || this.#stopIfFailed()) return;
     // Here too, since a flood of requests would push a timer's turn back again and again.
     let delayMs = core.waitMs();
     if (delayMs <= 0) delayMs = core.tick();
+    if (this.#stopIfFailed()) return;
     if (core.takeCommitted()) {
       tellCommitted(this.#checkpoints);
       this.#doorbell?.ring();

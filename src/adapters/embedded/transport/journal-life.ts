@@ -1,0 +1,191 @@
+// One life of the journal in this process, from opening to its end: the writer's engine, the
+// reading connection, and what stands on them. It ends by close(), or by a failure of the disk, of
+// the file or of the writer. Always true: once `ended` has settled no connection of this life is
+// open; a life that failed does not come back, the next one is made from its resumption.
+import type { SpillwayError } from "../../../errors/spillway-error.ts";
+import type { CancelTimer } from "../../../kernel/clock.ts";
+import type { TransportEnvironment } from "../../../ports/transport.ts";
+import { type Engine, type EngineNotice, interrupted, type Resumption } from "../journal/engine.ts";
+import { diskFailure, isDamage } from "../journal/sqlite-errors.ts";
+import { engineOptionsOf, type ResolvedOptions } from "../options.ts";
+import { diagnostics, type GroupDiagnostics } from "../../../telemetry/channels.ts";
+import { ChannelFeeds } from "./channel-feed.ts";
+import { GroupCommit } from "./group-commit.ts";
+import { Members } from "./members.ts";
+import { type BatchReader, openReader } from "./reader.ts";
+import { StateReader } from "./state-reader.ts";
+
+/** How often main says that its event loop turns; the port asks for once a second at least. */
+const progressMsMax = 1_000;
+
+/** Whom a life tells what becomes of it. */
+export interface LifeEvents {
+  /** What the engine says of its health. */
+  readonly health: (notice: Extract<EngineNotice, { readonly kind: "health" }>) => void;
+  /** It failed: nobody may use it any more; `ended` settles when everything is closed. */
+  readonly failed: (life: JournalLife, error: SpillwayError) => void;
+}
+
+/** What opening a life takes. */
+export interface LifeOptions {
+  readonly options: ResolvedOptions;
+  readonly environment: TransportEnvironment;
+  readonly engine: Engine;
+  readonly events: LifeEvents;
+  /** What the life before left behind; undefined for the first one. */
+  readonly resumption: Resumption | undefined;
+}
+
+/** See the head of this file. */
+export class JournalLife {
+  readonly environment: TransportEnvironment;
+  readonly engine: Engine;
+  readonly members = new Members();
+  readonly groupCommit: GroupCommit;
+  readonly feeds: ChannelFeeds;
+  readonly reader: BatchReader;
+  readonly state: StateReader;
+  /** Which journal it is: the same over all lives. */
+  readonly incarnation: string;
+  /** When it began, in monotonic milliseconds. */
+  readonly beganAtMs: number;
+  /** What the next life needs; settles once a failed life has closed everything. */
+  readonly ended: Promise<Resumption>;
+  readonly #options: ResolvedOptions;
+  readonly #events: LifeEvents;
+  /** What the next life is made from. */
+  #left: Resumption;
+  readonly #end = Promise.withResolvers<Resumption>();
+  #cancelProgress: CancelTimer | undefined;
+  #failure: SpillwayError | undefined;
+  /** Whether the reader met damage. */
+  #isSuspect = false;
+  #isClosing = false;
+
+  /** Opens the journal; rejects with everything closed. */
+  static async open(parts: LifeOptions): Promise<JournalLife> {
+    const { engine, options, resumption } = parts;
+    const early: EngineNotice[] = [];
+    engine.onNotice = (notice) => early.push(notice);
+    try {
+      const request = { options: engineOptionsOf(options), resumption };
+      const answer = await engine.request("open", request);
+      const left = { ...answer, doubts: [], isSuspect: false, believesDamage: false };
+      const life = JournalLife.#over(parts, left, answer.isDamaged);
+      for (const notice of early) life.#told(notice);
+      return life;
+    } catch (error) {
+      await engine.terminate();
+      throw error;
+    }
+  }
+
+  static #over(parts: LifeOptions, resumption: Resumption, isDamaged: boolean): JournalLife {
+    try {
+      return new JournalLife(parts, resumption, isDamaged);
+    } catch (error) {
+      // Its answer is not awaited: the thread closes its connections before it can be ended.
+      void parts.engine.request("close", {}).catch(() => undefined);
+      throw error;
+    }
+  }
+
+  private constructor(parts: LifeOptions, resumption: Resumption, isDamaged: boolean) {
+    const { options, environment, engine, events } = parts;
+    this.environment = environment;
+    this.engine = engine;
+    this.ended = this.#end.promise;
+    this.beganAtMs = environment.clock.monotonicMs();
+    this.#options = options;
+    this.#events = events;
+    this.#left = resumption;
+    this.incarnation = resumption.incarnation;
+    this.groupCommit = new GroupCommit(engine);
+    const onFailure = (cause: unknown): SpillwayError => this.#readFailed(cause);
+    this.reader = openReader({ ...options, clock: environment.clock, isDamaged }, onFailure);
+    this.feeds = new ChannelFeeds(this.reader);
+    this.state = new StateReader(this.reader.connection);
+    engine.onNotice = (notice) => this.#told(notice);
+    engine.onStopped = ({ error, resumption: left }) => {
+      this.#left = left ?? this.#left;
+      this.#failed(error);
+    };
+    this.#showProgress();
+  }
+
+  /** Throws where the life has failed. */
+  assertAlive(): void {
+    if (this.#failure !== undefined) throw interrupted(this.#failure);
+  }
+
+  #told(notice: EngineNotice): void {
+    if (this.#failure !== undefined) return;
+    if (notice.kind === "advanced") this.feeds.advanced(notice.logs);
+    else if (notice.kind === "health") this.#events.health(notice);
+    else if (notice.kind === "group") reportGroup(notice);
+    else this.members.told(notice);
+  }
+
+  /** Tells the writer regularly that the event loop turns. */
+  #showProgress(): void {
+    this.engine.progress();
+    const delayMs = Math.min(progressMsMax, Math.floor(this.#options.maxBlockedMs / 4));
+    const again = (): void => this.#showProgress();
+    this.#cancelProgress = this.environment.clock.after(delayMs, again, { background: true });
+  }
+
+  #readFailed(cause: unknown): SpillwayError {
+    const error = diskFailure("reading the journal", cause);
+    this.#isSuspect ||= isDamage(cause);
+    this.#failed(error);
+    return interrupted(error);
+  }
+
+  /** At once for whoever uses it; then everything is closed, the connections first of all. */
+  #failed(error: SpillwayError): void {
+    if (this.#isClosing || this.#failure !== undefined) return;
+    this.#failure = error;
+    const reason = interrupted(error);
+    this.#cancelProgress?.();
+    this.members.failed(reason);
+    this.groupCommit.stop(reason);
+    this.feeds.wakeAll();
+    this.reader.close(reason);
+    void this.#closeEngine();
+    this.#events.failed(this, error);
+  }
+
+  /** An engine that still works finishes what it began, and answers for it. */
+  async #closeEngine(): Promise<void> {
+    await this.engine.request("close", {}).catch(() => undefined);
+    await this.engine.terminate().catch(() => undefined);
+    const isSuspect = this.#isSuspect || this.#left.isSuspect;
+    this.#end.resolve({ ...this.#left, isSuspect });
+  }
+
+  /** Finishes what is under way and closes everything; for a life that has not failed. */
+  async close(): Promise<void> {
+    await this.members.close();
+    await this.groupCommit.idle();
+    if (this.#failure !== undefined) return void (await this.ended);
+    this.#isClosing = true;
+    this.#cancelProgress?.();
+    this.feeds.wakeAll();
+    this.reader.close();
+    try {
+      await this.engine.request("close", {});
+    } finally {
+      await this.engine.terminate();
+    }
+  }
+}
+
+function reportGroup({
+  channel,
+  group,
+  state,
+  expiresAtMs,
+}: Extract<EngineNotice, { readonly kind: "group" }>): void {
+  if (!diagnostics.group.hasSubscribers) return;
+  diagnostics.group.publish({ channel, group, state, expiresAtMs } satisfies GroupDiagnostics);
+}

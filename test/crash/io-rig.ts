@@ -1,0 +1,208 @@
+// A worker process whose disk fails at a chosen system call: strace is attached to it while it
+// works and makes the k-th call of one kind, on one file of the journal, fail in every thread. What
+// the worker did is compared with what the journal holds, by a process whose disk is well.
+import { type ChildProcess, fork, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { type Bus, createBus } from "spillway";
+import { embedded } from "spillway/embedded";
+import {
+  accountCount,
+  accountSchema,
+  leastGroup,
+  ledgerGroup,
+  mostGroup,
+  type Order,
+  payments,
+  type Report,
+} from "./fixtures/payments.ts";
+
+/** Whether faults can be injected at all. */
+export const hasStrace: boolean = spawnSync("strace", ["-V"]).status === 0;
+
+/** One fault: what fails, how, and from which call to which. */
+export interface Fault {
+  /** Undefined: every file. */
+  readonly file?: "journal.db" | "journal.db-wal" | "journal.db-shm" | "tail";
+  readonly call: "pwrite64" | "fsync" | "fdatasync" | "pread64" | "ftruncate";
+  readonly error: "EIO" | "ENOSPC";
+  readonly first: number;
+  /** Undefined: all, until the fault ends, `lastingMs` after the first one. */
+  readonly last?: number;
+}
+
+/** How long a fault lasts that has no last call. */
+const lastingMs = 100;
+
+/** How long an order may take after its fault has ended; then the worker is stuck. */
+const orderMsMax = 30_000;
+
+export class IoRig {
+  readonly directory: string;
+  readonly journal: string;
+  readonly #notes: string;
+  readonly #options: object;
+  /** Faults that took place. */
+  injected = 0;
+  readonly codes = new Set<string>();
+  readonly totals = { indefinite: 0, definite: 0, duplicates: 0, payments: 0 };
+  #worker: ChildProcess | undefined;
+
+  constructor(options: object = {}) {
+    this.directory = mkdtempSync(join(tmpdir(), "spillway-io-"));
+    this.journal = join(this.directory, "journal");
+    this.#notes = join(this.directory, "notes.txt");
+    this.#options = options;
+  }
+
+  /** Starts the worker; it opens nothing yet. */
+  async start(): Promise<void> {
+    const path = fileURLToPath(new URL("./fixtures/io-worker.ts", import.meta.url));
+    const worker = fork(path, [this.journal, this.#notes, JSON.stringify(this.#options)], {
+      stdio: ["ignore", "inherit", "inherit", "ipc"],
+    });
+    this.#worker = worker;
+    await once(worker, "message");
+  }
+
+  /** Ends the worker, however it is, and removes everything. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const worker = this.#worker;
+    if (worker !== undefined && worker.exitCode === null) {
+      const ended = once(worker, "exit");
+      worker.kill("SIGKILL");
+      await ended;
+    }
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  /** Has the worker do something; rejects when it takes too long. */
+  async order(order: Order): Promise<Report> {
+    const worker = this.#worker as ChildProcess;
+    const late = new AbortController();
+    const answered = once(worker, "message", { signal: late.signal });
+    worker.send(order);
+    const timer = setTimeout(() => late.abort(), orderMsMax);
+    try {
+      const [report] = (await answered) as [Report];
+      this.totals.indefinite += report.indefinite;
+      this.totals.definite += report.definite;
+      this.totals.duplicates += report.duplicates;
+      for (const code of report.codes) this.codes.add(code);
+      return report;
+    } catch {
+      worker.send({ kind: "look" } satisfies Order);
+      const [report] = (await once(worker, "message")) as [Report];
+      throw new Error(
+        `stuck: ${JSON.stringify(order)} was not done within ${orderMsMax} ms: ` +
+          JSON.stringify(report),
+      );
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Has the worker publish so many more payments. */
+  async publish(count: number): Promise<Report> {
+    const from = this.totals.payments;
+    this.totals.payments += count;
+    return this.order({ kind: "publish", from, count });
+  }
+
+  /** Does `work` while the fault takes place; ends the fault once it has, or the work is done. */
+  async during(fault: Fault, work: () => Promise<Report>): Promise<Report> {
+    const trace = join(this.directory, "trace.txt");
+    const { file, call, error, first, last } = fault;
+    const when = last === undefined ? `${first}+` : `${first}..${last}`;
+    const where = file === undefined ? [] : ["-P", join(this.journal, file)];
+    const tracer = spawn(
+      "strace",
+      ["-f", "-p", `${this.#worker?.pid}`, "-o", trace].concat(
+        where,
+        ["-e", `trace=${call}`],
+        ["-e", `inject=${call}:error=${error}:when=${when}`],
+      ),
+      { stdio: ["ignore", "ignore", "pipe"] },
+    );
+    const ended = once(tracer, "exit");
+    await once(tracer.stderr, "data");
+    tracer.stderr.resume();
+    const working = work();
+    const injections = (): number => readFileSync(trace, "utf8").split("(INJECTED)").length - 1;
+    const isDone = working.then(
+      () => true,
+      () => true,
+    );
+    while (!(await Promise.race([isDone, pause(10, false)]))) {
+      if (injections() <= (last ?? first) - first) continue;
+      if (last === undefined) await pause(lastingMs);
+      break;
+    }
+    tracer.kill("SIGINT");
+    await ended;
+    this.injected += injections();
+    return working;
+  }
+
+  /** Closes the worker's journal and compares what it holds with what was done; closes it again. */
+  async violations(): Promise<string[]> {
+    const found: string[] = [];
+    const closed = await this.order({ kind: "close" });
+    if (closed.error !== undefined) found.push(`closing: ${closed.error}`);
+    const bus = await createBus({
+      name: "check",
+      transport: embedded({ directory: this.journal }),
+      channels: [payments],
+    });
+    try {
+      const times = new Map<number, number>();
+      for await (const { data } of bus.read(payments, { from: "earliest" })) {
+        times.set(data.number, (times.get(data.number) ?? 0) + 1);
+      }
+      for (let number = 0; number < this.totals.payments; number++) {
+        const stored = times.get(number) ?? 0;
+        if (stored !== 1) found.push(`payment ${number} is stored ${stored} times`);
+      }
+      if (times.size > this.totals.payments) found.push("there are payments nobody made");
+      found.push(...this.#handlings(), ...(await this.#balance(bus)));
+    } finally {
+      await bus.close();
+    }
+    return found;
+  }
+
+  #handlings(): string[] {
+    const least = new Set<number>();
+    const most = new Set<number>();
+    const found: string[] = [];
+    for (const line of readFileSync(this.#notes, "utf8").split("\n")) {
+      const [group, text] = line.split(" ");
+      const number = Number(text);
+      if (group === leastGroup) least.add(number);
+      if (group !== mostGroup) continue;
+      if (most.has(number)) found.push(`payment ${number} was handled twice, at most once`);
+      most.add(number);
+    }
+    const missing = this.totals.payments - least.size;
+    if (missing > 0) found.push(`${missing} payments were never handled, at least once`);
+    return found;
+  }
+
+  async #balance(bus: Bus): Promise<string[]> {
+    const subscription = await bus.subscribe(
+      payments,
+      { group: ledgerGroup, delivery: "effectively-once", state: { accounts: accountSchema } },
+      () => undefined,
+    );
+    let cents = 0;
+    for (let account = 0; account < accountCount; account++) {
+      cents += (await subscription.state.accounts.get(`${account}`))?.cents ?? 0;
+    }
+    const { payments: made } = this.totals;
+    return cents === made ? [] : [`ledger: the accounts hold ${cents} cents, ${made} were paid`];
+  }
+}
