@@ -198,7 +198,7 @@ function lookAtJournal(
   if (resumption !== undefined) assertStillThere(directory);
   prepareDirectory(directory);
   const connection = { clock, durability, busyTimeoutMs };
-  const soundness = inspectJournal(directory, connection);
+  const soundness = inspectJournal(directory, connection, resumption !== undefined);
   if (resumption?.isSuspect !== true || soundness.kind !== "sound") return soundness;
   const damage = looksDamaged(directory, connection, resumption);
   return damage === undefined ? soundness : { kind: "damaged", damage };

@@ -46,16 +46,21 @@ export type Soundness =
 
 /**
  * Looks at the journal in `directory`. Throws JOURNAL_DAMAGED where SQLite cannot read it at all,
- * JOURNAL_FORMAT for something else than a journal, JOURNAL_BUSY, JOURNAL_IO.
+ * JOURNAL_FORMAT for something else than a journal, JOURNAL_BUSY, JOURNAL_IO. `closedHere`: this
+ * process closed it because its disk failed, and could not note what was copied.
  */
-export function inspectJournal(directory: string, options: ConnectionOptions): Soundness {
+export function inspectJournal(
+  directory: string,
+  options: ConnectionOptions,
+  closedHere = false,
+): Soundness {
   // The tail first: what the database says afterwards can only be later.
   const tail = readTail(directory);
   if (isMissing(directory, tail)) return { kind: "new" };
   let connection: Connection | undefined;
   try {
     connection = openConnection(directory, "inspector", options);
-    const inspection = new Inspection(directory, connection, tail);
+    const inspection = new Inspection(directory, connection, tail, closedHere);
     return retryWhileBusy(`looking at the journal in ${directory}`, options, () => {
       return inspection.run();
     });
@@ -110,13 +115,15 @@ function isCorrupt(error: unknown): boolean {
 class Inspection {
   readonly #directory: string;
   readonly #tail: TailReading;
+  readonly #closedHere: boolean;
   readonly #snapshot: Snapshot;
   /** Pages in the write-ahead log; undefined where SQLite does not tell. */
   #walFrames: number | undefined;
   /** Whether the journal has this library's format; an older one has no tail, and other tables. */
   #isCurrent = true;
 
-  constructor(directory: string, connection: Connection, tail: TailReading) {
+  constructor(directory: string, connection: Connection, tail: TailReading, closedHere: boolean) {
+    this.#closedHere = closedHere;
     this.#directory = directory;
     this.#tail = tail;
     this.#snapshot = new Snapshot(connection, (error) => !isCorrupt(error));
@@ -246,7 +253,7 @@ class Inspection {
           ];
     }
     if (copied === 0 || copied >= commit || tail?.commit !== commit) return [];
-    if (this.#walFrames !== 0) return [];
+    if (this.#walFrames !== 0 || this.#closedHere) return [];
     return [
       `the write-ahead log is gone, and was copied up to commit ${copied} of ${commit} for all ` +
         "that is known: somebody else closed the journal, or deleted it; run `spillway verify`",

@@ -56,6 +56,11 @@ export class ChannelFeeds {
     return feed;
   }
 
+  /** Where a channel's log ends now. */
+  endOf(channel: string, priority: Priority = "normal"): number {
+    return this.of(channel).ends[priorities.indexOf(priority)] as number;
+  }
+
   /** What an "advanced" notice says. */
   advanced(logs: readonly (readonly [string, Priority, number])[]): void {
     for (const [channel, priority, end] of logs) {

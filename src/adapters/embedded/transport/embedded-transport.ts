@@ -172,8 +172,12 @@ export class EmbeddedTransport implements Transport {
   ): AsyncGenerator<StoredBatch | Gap> {
     let { from } = options;
     for (;;) {
-      const life = await this.#whenOpen();
+      this.#assertNotClosing();
+      const life = this.#lives.open ?? (await this.#whenOpen());
+      this.#assertChannel(life, channel);
       assertIncarnation(from, this.incarnation);
+      // Also where it goes on in another life: what is stored from now on is wanted.
+      if (from === "latest") from = { offset: life.feeds.endOf(channel, options.priority) };
       try {
         for await (const element of this.#readIn(life, channel, { ...options, from })) {
           yield element;
@@ -193,7 +197,6 @@ export class EmbeddedTransport implements Transport {
     { from, priority = "normal", follow = false, signal }: Parameters<Transport["read"]>[1],
   ): AsyncGenerator<StoredBatch | Gap> {
     const { environment, reader, feeds } = life;
-    this.#assertChannel(life, channel);
     return readLog({
       clock: environment.clock,
       reader,
