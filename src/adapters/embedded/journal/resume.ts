@@ -60,7 +60,7 @@ export function resume(
   const incarnation = writer.meta("incarnation");
   if (incarnation !== resumption.incarnation) {
     throw new SpillwayError(
-      "JOURNAL_DIRECTORY",
+      "INCARNATION_CHANGED",
       "another journal lies where this process had one open: bring the former one back, or start " +
         "the process anew",
       { details: { incarnation, expected: resumption.incarnation } },

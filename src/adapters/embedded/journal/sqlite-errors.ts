@@ -104,7 +104,15 @@ export function writeFailure(action: string, error: unknown): SpillwayError {
   if (resultCodeOf(error) === codes.corrupt) {
     return new SpillwayError("JOURNAL_DAMAGED", `${action}: SQLite found damage`, { cause: error });
   }
-  const reason = resultCodeOf(error) === codes.full ? "the disk is full" : textOf(error);
+  if (isFull(error)) {
+    // Its transaction was rolled back: surely nothing of it is stored.
+    return new SpillwayError(
+      "JOURNAL_IO",
+      `${action} failed (the disk is full): free some space, then repeat it`,
+      { cause: error, certainty: "definite" },
+    );
+  }
+  const reason = textOf(error);
   return new SpillwayError(
     "JOURNAL_IO",
     `${action} failed (${reason}): check the disk; repeat with the same message id`,

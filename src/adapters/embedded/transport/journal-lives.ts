@@ -105,7 +105,8 @@ export class JournalLives {
       } catch (error) {
         this.#cause = asError(error);
         verdicts = isVerdict(this.#cause) ? verdicts + 1 : 0;
-        if (verdicts > verdictsMax) return this.health.failed(this.#cause);
+        const isOther = this.#cause.code === "INCARNATION_CHANGED";
+        if (isOther || verdicts > verdictsMax) return this.health.failed(this.#cause);
         this.health.interrupted(this.#cause);
       }
     }
