@@ -1,10 +1,20 @@
 // `spillway repair` and repairJournal() as processes: what a user does with a damaged journal, from
 // the first error to services that work again.
 import assert from "node:assert/strict";
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { createHash } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { zstdDecompressSync } from "node:zlib";
 import { after, before, test, type TestContext } from "node:test";
 import { repairJournal, type RepairReport, verifyJournal } from "spillway/embedded";
 import { flipBit, framePlace } from "../journal/damage.ts";
@@ -101,6 +111,20 @@ test("it refuses what would mix or overwrite journals", async (t) => {
   const wrong = await runCli(["repair", "-d", from]);
   assert.equal(wrong.code, 2);
   assert.equal(existsSync(join(to, "journal.db")), false);
+});
+
+test("a journal of an older format is refused before anything is made", async () => {
+  const from = join(root, "older");
+  mkdirSync(from);
+  const packed = readFileSync(new URL("../golden/format-1.db.zst", import.meta.url));
+  writeFileSync(join(from, "journal.db"), zstdDecompressSync(packed));
+  const to = `${from}-new`;
+  await assert.rejects(repairJournal({ from, to }), {
+    code: "JOURNAL_FORMAT",
+    message: /format 1/,
+  });
+  await assert.rejects(verifyJournal(from), { code: "JOURNAL_FORMAT", message: /format 1/ });
+  assert.equal(existsSync(to), false);
 });
 
 test("a journal in use is not repaired", async (t) => {

@@ -3,7 +3,7 @@
 import type { FindingKind, InspectionFinding } from "./finding.ts";
 
 /** The steps of a verification, in order. */
-export type VerifyStep = "structure" | "batches" | "rows" | "tail";
+export type VerifyStep = "structure" | "batches" | "rows";
 
 /** How far a verification has come. */
 export interface VerifyProgress {

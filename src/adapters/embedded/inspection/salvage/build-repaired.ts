@@ -25,6 +25,7 @@ import { Snapshot } from "../snapshot.ts";
 import { scanBatches } from "./batch-scan.ts";
 import { SalvagedCatalog } from "./catalog.ts";
 import { CursorRebuild } from "./cursor-rebuild.ts";
+import { assertRepairable } from "./format-check.ts";
 import { LogRebuild } from "./log-rebuild.ts";
 import { PageStore } from "./page-store.ts";
 import { type GapValue, gapValue, metaValue } from "./row-values.ts";
@@ -46,9 +47,7 @@ export async function buildRepaired(
   const reading = readTail(request.from);
   const store = new PageStore(request.from, reading.tail?.commit ?? 0);
   try {
-    if (store.filePages === 0 && store.wal.frames.length === 0) {
-      throw new SpillwayError("JOURNAL_FORMAT", `there is no journal in ${request.from}`);
-    }
+    assertRepairable(store, request.from);
     const stamp = store.stamp();
     const target = RestoredDatabase.begin(request.to);
     try {
