@@ -45,11 +45,15 @@ export interface JournalDescription {
 const stateTables = [["orders", "billing", ["accounts", "visits"]]] as const;
 
 /** Opens the journal and reads all of it. */
-export async function describeJournal(directory: string): Promise<JournalDescription> {
+export async function describeJournal(
+  directory: string,
+  onOpened: (transport: Transport) => void = () => undefined,
+): Promise<JournalDescription> {
   const clock = new VirtualClock({ wallMs: writtenAtMs + 10_000 });
   const transport = embedded({ directory, engine: "direct" });
   await transport.open({ clock, random: seededRandom(9), name: "golden" });
   try {
+    onOpened(transport);
     const channels = await describeChannels(transport);
     const messages = await describeMessages(transport);
     const deliveries: Record<string, DescribedDelivery[]> = {};

@@ -31,10 +31,10 @@ interface Draft {
 }
 
 /** Writes the journal; everything is closed when it resolves. */
-export async function writeJournal(directory: string): Promise<void> {
+export async function writeJournal(directory: string, seed = 7): Promise<void> {
   const clock = new VirtualClock({ wallMs: writtenAtMs });
   const transport = embedded({ directory, engine: "direct" });
-  await transport.open({ clock, random: seededRandom(7), name: "golden" });
+  await transport.open({ clock, random: seededRandom(seed), name: "golden" });
   try {
     const wallMs = (): number => clock.wallMs();
     await declareChannels(transport);

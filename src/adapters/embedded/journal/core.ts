@@ -18,7 +18,7 @@ import { Maintenance } from "./maintenance.ts";
 import { openJournal } from "./open-journal.ts";
 import { assertStillThere, looksDamaged } from "./resume.ts";
 import { inspectJournal, type Soundness } from "./soundness.ts";
-import { openFailure } from "./sqlite-errors.ts";
+import { openFailure, writeFailure } from "./sqlite-errors.ts";
 
 export type { CoreEnvironment } from "./journal.ts";
 
@@ -179,6 +179,7 @@ export class JournalCore {
 
   #failed(kind: EngineRequestKind, error: unknown): unknown {
     const journal = this.#journal;
+    if (this.#damaged !== undefined) return writeFailure("reading a damaged journal", error);
     if (journal === undefined) return error;
     const failure = journal.writer.failed(`the request '${kind}'`, error);
     if (journal.writer.failure !== undefined) {

@@ -12,14 +12,14 @@ import {
   type ConnectionOptions,
   journalFormat,
   openConnection,
-  openDatabaseAlone,
   retryWhileBusy,
 } from "./connection.ts";
 import { type JournalDamage, lossReasons, unreadableJournal } from "./damage.ts";
 import { databasePath, walPath } from "./directory.ts";
 import { endProblems } from "./log-end-check.ts";
+import { type MetaAlone, metaAlone } from "./meta-alone.ts";
 import { metaCrc } from "./row-checksums.ts";
-import { resultCodeOf } from "./sqlite-errors.ts";
+import { isDamage } from "./sqlite-errors.ts";
 import { compareTail } from "./tail-compare.ts";
 import { readTail, type TailReading } from "./tail-file.ts";
 import type { TailLog } from "./tail-format.ts";
@@ -93,7 +93,7 @@ function wasNeverMade(error: unknown, tail: TailReading): boolean {
 
 /** A journal whose first page is damaged looks like another program's file; its tail tells. */
 function openingFailure(directory: string, error: unknown, tail: TailReading): unknown {
-  if (isCorrupt(error)) return unreadableJournal(directory, String(error), error);
+  if (isDamage(error)) return unreadableJournal(directory, String(error), error);
   if (!(error instanceof SpillwayError)) return error;
   const isNewer = error.details["format"] !== undefined;
   if (error.code === "JOURNAL_FORMAT" && tail.state === "read" && !isNewer) {
@@ -101,14 +101,6 @@ function openingFailure(directory: string, error: unknown, tail: TailReading): u
     return unreadableJournal(directory, what, error);
   }
   return error;
-}
-
-const corrupt = 11;
-const notADatabase = 26;
-
-function isCorrupt(error: unknown): boolean {
-  const code = resultCodeOf(error);
-  return code === corrupt || code === notADatabase;
 }
 
 /** One look, on one connection; may be repeated after a lock was busy. */
@@ -126,7 +118,7 @@ class Inspection {
     this.#closedHere = closedHere;
     this.#directory = directory;
     this.#tail = tail;
-    this.#snapshot = new Snapshot(connection, (error) => !isCorrupt(error));
+    this.#snapshot = new Snapshot(connection, (error) => !isDamage(error));
   }
 
   run(): Soundness {
@@ -144,6 +136,7 @@ class Inspection {
     if (format === 0) {
       throw unreadableJournal(this.#directory, "its first page does not say which format it has");
     }
+    this.#assertOwnDatabase();
     const logs = this.#logs();
     this.#isCurrent = format === journalFormat;
     const reasons = this.#problems();
@@ -157,6 +150,15 @@ class Inspection {
     if (losses.length === 0) return this.#verdict(this.#staleness(), commit, incarnation, []);
     const { missing } = difference;
     return { kind: "damaged", damage: { incarnation, reasons: losses, missing, isLoss: true } };
+  }
+
+  /** Pages of another journal would pass for this one's: their checksums are right. */
+  #assertOwnDatabase(): void {
+    const alone = this.#alone();
+    const incarnation = this.#tail.tail?.incarnation;
+    if (alone === undefined || alone.incarnation === incarnation) return;
+    const what = `${databasePath(this.#directory)} belongs to another journal than its other files`;
+    throw unreadableJournal(this.#directory, what);
   }
 
   #verdict(
@@ -231,10 +233,15 @@ class Inspection {
   }
 
   /** A database that is older than what was copied into it is not the one its log belongs to. */
+  /** What the database says without its write-ahead log, as far as that can be known. */
+  #alone(): MetaAlone | undefined {
+    if (this.#tail.copied === 0 || this.#walFrames === 0) return undefined;
+    return metaAlone(this.#directory);
+  }
+
   #staleness(): string[] {
     const { copied } = this.#tail;
-    if (copied === 0 || this.#walFrames === 0) return [];
-    const alone = commitAlone(this.#directory);
+    const alone = this.#alone()?.commit;
     if (alone === undefined || alone >= copied) return [];
     return [
       `${databasePath(this.#directory)} is older than its write-ahead log: it holds commit ` +
@@ -274,21 +281,5 @@ class Inspection {
   #pragma(name: string): number {
     const row = this.#snapshot.first<Record<string, unknown>>(`PRAGMA ${name}`);
     return Number(Object.values(row ?? {})[0]);
-  }
-}
-
-/** The commit number in the database file, whatever its write-ahead log says. */
-function commitAlone(directory: string): number | undefined {
-  const connection = openDatabaseAlone(directory);
-  try {
-    const sql = "SELECT name, value, crc FROM meta WHERE name = 'commit'";
-    const row = connection.prepare(sql).get();
-    const value = String(row?.["value"]);
-    // Somebody may be writing this very page.
-    return metaCrc("commit", value) === row?.["crc"] ? Number(value) : undefined;
-  } catch {
-    return undefined;
-  } finally {
-    connection.close();
   }
 }

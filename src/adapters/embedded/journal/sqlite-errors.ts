@@ -5,6 +5,8 @@ import { SpillwayError } from "../../../errors/spillway-error.ts";
 
 /** The primary result codes that are told apart (sqlite.org/rescode.html). */
 const codes = {
+  /** A statement that does not fit the tables: the statements of this library are fixed. */
+  error: 1,
   busy: 5,
   locked: 6,
   readOnly: 8,
@@ -60,10 +62,10 @@ export function isFatal(error: unknown): boolean {
   return fatal.has(resultCodeOf(error));
 }
 
-/** Whether SQLite met content that it cannot have written. */
+/** Whether SQLite met content that it cannot have written, or tables that this library did not. */
 export function isDamage(error: unknown): boolean {
   const code = resultCodeOf(error);
-  return code === codes.corrupt || code === codes.notADatabase;
+  return code === codes.corrupt || code === codes.notADatabase || code === codes.error;
 }
 
 /** The error for what was under way when the journal's disk failed: nobody knows its end. */
@@ -101,7 +103,7 @@ export function openFailure(path: string, error: unknown): SpillwayError {
 export function writeFailure(action: string, error: unknown): SpillwayError {
   if (error instanceof SpillwayError) return error;
   if (isBusy(error)) return busyFailure(action, error);
-  if (resultCodeOf(error) === codes.corrupt) {
+  if (isDamage(error)) {
     return new SpillwayError("JOURNAL_DAMAGED", `${action}: SQLite found damage`, { cause: error });
   }
   if (isFull(error)) {

@@ -20,6 +20,7 @@ import type {
   TransportHealth,
 } from "../../../ports/transport.ts";
 import { createDirectEngine } from "../journal/direct-engine.ts";
+import { damaged } from "../journal/format.ts";
 import type { ResolvedOptions } from "../options.ts";
 import type { JournalLife } from "./journal-life.ts";
 import { type EngineFactory, JournalLives } from "./journal-lives.ts";
@@ -127,8 +128,9 @@ export class EmbeddedTransport implements Transport {
     }
   }
 
-  #assertChannel({ reader }: JournalLife, channel: string): void {
+  #assertChannel({ reader, isDamaged }: JournalLife, channel: string): void {
     if (reader.channelId(channel) !== undefined) return;
+    if (isDamaged) throw damaged(`channel '${channel}' is not found any more`, { channel });
     const known = reader.channelNames(namedChannelsMax);
     throw new SpillwayError(
       "UNKNOWN_CHANNEL",

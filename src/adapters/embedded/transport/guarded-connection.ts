@@ -3,7 +3,7 @@
 // failure of the disk, and after close(), nothing is read any more.
 import { SpillwayError } from "../../../errors/spillway-error.ts";
 import type { Connection } from "../journal/connection.ts";
-import { busyFailure, isBusy, isFatal } from "../journal/sqlite-errors.ts";
+import { busyFailure, isBusy, isDamage, isFatal } from "../journal/sqlite-errors.ts";
 
 type Values = readonly (number | string)[];
 /** A row as SQLite gives it. */
@@ -33,7 +33,7 @@ export class GuardedConnection implements ReadConnection {
   }
 
   prepare(sql: string): ReadStatement {
-    const statement = this.#connection.prepare(sql);
+    const statement = this.#run(() => this.#connection.prepare(sql));
     return {
       get: (...values) => this.#run(() => statement.get(...values)),
       all: (...values) => this.#run(() => statement.all(...values)),
@@ -45,7 +45,7 @@ export class GuardedConnection implements ReadConnection {
     try {
       return read();
     } catch (error) {
-      if (isFatal(error)) throw this.#onFailure(error);
+      if (isFatal(error) || isDamage(error)) throw this.#onFailure(error);
       if (isBusy(error)) throw busyFailure("reading the journal", error);
       throw error;
     }

@@ -6,6 +6,7 @@ import type { SpillwayError } from "../../../errors/spillway-error.ts";
 import type { CancelTimer } from "../../../kernel/clock.ts";
 import type { TransportEnvironment } from "../../../ports/transport.ts";
 import { type Engine, type EngineNotice, interrupted, type Resumption } from "../journal/engine.ts";
+import { damaged } from "../journal/format.ts";
 import { diskFailure, isDamage } from "../journal/sqlite-errors.ts";
 import { engineOptionsOf, type ResolvedOptions } from "../options.ts";
 import { diagnostics, type GroupDiagnostics } from "../../../telemetry/channels.ts";
@@ -57,6 +58,8 @@ export class JournalLife {
   #left: Resumption;
   readonly #end = Promise.withResolvers<Resumption>();
   #cancelProgress: CancelTimer | undefined;
+  /** Whether the journal was found damaged, and is open for reading only. */
+  readonly isDamaged: boolean;
   #failure: SpillwayError | undefined;
   /** Whether the reader met damage. */
   #isSuspect = false;
@@ -101,7 +104,12 @@ export class JournalLife {
     this.#left = resumption;
     this.incarnation = resumption.incarnation;
     this.groupCommit = new GroupCommit(engine);
-    const onFailure = (cause: unknown): SpillwayError => this.#readFailed(cause);
+    this.isDamaged = isDamaged;
+    const onFailure = (cause: unknown): SpillwayError =>
+      // Of a journal that is known to be damaged another life would find the same.
+      isDamaged && isDamage(cause)
+        ? damaged(`SQLite found damage (${String(cause)})`)
+        : this.#readFailed(cause);
     this.reader = openReader({ ...options, clock: environment.clock, isDamaged }, onFailure);
     this.feeds = new ChannelFeeds(this.reader);
     this.state = new StateReader(this.reader.connection);
