@@ -1,5 +1,5 @@
-// Single faults in the files of a journal that nobody has open: drawn from a seed, applied in place,
-// described in one line. Runs in a process of its own that holds no connection meanwhile.
+// Single faults in the files of a journal that nobody has open: drawn from a seed, applied in
+// place, described in one line. Runs in a process of its own that holds no connection meanwhile.
 import {
   closeSync,
   copyFileSync,
@@ -25,7 +25,7 @@ const pageBytes = 16_384;
 const walHeaderBytes = 32;
 const frameHeaderBytes = 24;
 
-/** Applies one fault to the copy in `directory`; returns what was done, undefined where it cannot. */
+/** Applies one fault to a copy; returns what was done, undefined where it cannot be. */
 export function applyFault(
   scene: DamageScene,
   directory: string,

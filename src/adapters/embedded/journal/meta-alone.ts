@@ -19,10 +19,13 @@ export function metaAlone(directory: string): MetaAlone | undefined {
     const sound = rows.filter((row) => {
       return metaCrc(String(row["name"]), String(row["value"])) === row["crc"];
     });
-    const valueOf = (name: string): unknown => sound.find((row) => row["name"] === name)?.["value"];
+    const valueOf = (name: string): string | undefined => {
+      const value = sound.find((row) => row["name"] === name)?.["value"];
+      return typeof value === "string" ? value : undefined;
+    };
     const [incarnation, commit] = [valueOf("incarnation"), valueOf("commit")];
     if (incarnation === undefined || commit === undefined) return undefined;
-    return { incarnation: String(incarnation), commit: Number(commit) };
+    return { incarnation, commit: Number(commit) };
   } catch {
     return undefined;
   } finally {
