@@ -89,7 +89,8 @@ export class LogRebuild {
 
   /** Writes the rows of logs and gaps; inside a transaction. */
   finish(): RepairedLog[] {
-    for (const log of this.#logs) this.#catalog.log(log);
+    // Of some nothing is left but that offsets were given out: all of them are a gap.
+    for (const log of [...this.#logs, ...this.#reached.keys()]) this.#catalog.log(log);
     return [...this.#catalog.logs.keys()]
       .sort((left, right) => left - right)
       .map((id) => {
