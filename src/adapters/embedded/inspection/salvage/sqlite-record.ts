@@ -37,7 +37,8 @@ export function readRecord(bytes: Uint8Array, columnsMax: number): Column[] | un
     columns.push(column);
     at += size;
   }
-  return at === bytes.byteLength ? columns : undefined;
+  // Bytes behind the last column are ignored, as SQLite does: the row's checksum decides.
+  return columns;
 }
 
 /** The serial types of a record's header, whose body may be longer than `bytes`. */
