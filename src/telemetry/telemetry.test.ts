@@ -62,7 +62,10 @@ test("the diagnostics channels have their fixed names", () => {
       "spillway:dead-letter",
       "spillway:invalid",
       "spillway:lease",
+      "spillway:gap",
+      "spillway:group",
       "spillway:log",
+      "spillway:reply",
     ],
   );
 });
