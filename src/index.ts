@@ -121,4 +121,14 @@ export type {
 export type { ReplyOptions, ReplyStrategy } from "./requests/reply-address.ts";
 export type { RequestStats } from "./requests/request-counters.ts";
 export type { RequestOptions } from "./requests/request-options.ts";
+export type {
+  CommandOf,
+  GatheredOf,
+  GatherOptions,
+  PartOf,
+  ReplyNameOf,
+  ScatteredOf,
+  ScatterEnd,
+  ScatterOptions,
+} from "./requests/scatter-outcome.ts";
 export type { LogDiagnostics, ReplyDiagnostics } from "./telemetry/channels.ts";

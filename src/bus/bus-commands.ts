@@ -1,7 +1,8 @@
-// The calls of a bus that have to do with commands: send, handle, request, replies. Wires requests/
-// to the publisher, the registry and the groups. Always true: nothing is asked of a bus that is
+// The calls of a bus that have to do with commands: send, handle, request, scatter, gather, replies.
+// Wires requests/ to the publisher, the registry and the groups. Always true: nothing is asked of a bus that is
 // closed, and nothing escapes a commit unit unnoticed.
 import type { AnyCommand } from "../contracts/command.ts";
+import type { OutgoingMessage } from "../contracts/contract.ts";
 import type { Handler, StateSchemas } from "../delivery/handler-context.ts";
 import { OutgoingEncoder } from "../delivery/outgoing-encoder.ts";
 import { SpillwayError } from "../errors/spillway-error.ts";
@@ -11,6 +12,7 @@ import { answerContractsOf, handlerGroupOf, repliesGroupOf } from "../requests/r
 import { replyStrategyOf } from "../requests/reply-address.ts";
 import type { RequestStats } from "../requests/request-counters.ts";
 import type { RequestOptions } from "../requests/request-options.ts";
+import type { GatherOptions, ScatterOptions } from "../requests/scatter-outcome.ts";
 import { Requester } from "../requests/requester.ts";
 import { assertCommand, type BusGate } from "./bus-gate.ts";
 import type { BusSettings } from "./bus-options.ts";
@@ -108,6 +110,25 @@ export class BusCommands implements CommandCalls {
     this.#parts.gate.assertMayRequest(command, options);
     // What a reply decodes to is what its types say: its schema validated it.
     return this.#requester.request(command, data, options) as Promise<never>;
+  };
+
+  readonly scatter: CommandCalls["scatter"] = async (
+    command: AnyCommand,
+    data: unknown,
+    options?: ScatterOptions,
+  ) => {
+    this.#parts.gate.assertMayRequest(command, options);
+    return this.#requester.scatter(command, data, options) as Promise<never>;
+  };
+
+  readonly gather: CommandCalls["gather"] = async (
+    requests: readonly OutgoingMessage[],
+    options?: GatherOptions,
+  ) => {
+    for (const { contract } of requests) {
+      this.#parts.gate.assertMayRequest(contract as AnyCommand, options);
+    }
+    return this.#requester.gather(requests, options) as Promise<never>;
   };
 
   readonly replies: CommandCalls["replies"] = async (

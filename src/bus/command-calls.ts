@@ -1,9 +1,17 @@
 // The calls of a bus that have to do with commands, with what each promises. Words only;
 // bus-commands.ts implements them.
 import type { AnyCommand } from "../contracts/command.ts";
+import type { OutgoingMessage } from "../contracts/contract.ts";
 import type { StateSchemas } from "../delivery/handler-context.ts";
 import type { DataOf, OutcomeOf } from "../requests/outcome.ts";
 import type { RequestOptions } from "../requests/request-options.ts";
+import type {
+  GatheredOf,
+  GatherOptions,
+  ReplyNameOf,
+  ScatteredOf,
+  ScatterOptions,
+} from "../requests/scatter-outcome.ts";
 import type {
   CommandHandler,
   HandleOptions,
@@ -87,6 +95,60 @@ export interface CommandCalls {
     data: DataOf<Command>,
     options?: RequestOptions,
   ): Promise<OutcomeOf<Command>>;
+
+  /**
+   * Asks every service that handles a command, and gathers their answers until all have answered,
+   * `quorum` replies have come, or time is up. What came is in `parts`, who had not answered in
+   * `missing`. Rejects as request() does.
+   *
+   * @example
+   * import { createBus, defineCommand } from "spillway";
+   * import { memory } from "spillway/memory";
+   * import { z } from "zod";
+   * const Quote = defineCommand("freight.quote", {
+   *   data: z.object({ kg: z.int() }),
+   *   replies: { offered: z.object({ cents: z.int() }), declined: z.object({}) },
+   * });
+   * await using bus = await createBus({ name: "shop", transport: memory() });
+   * await bus.handle(Quote, { group: "by-road" }, () => Quote.replies.offered({ cents: 900 }));
+   * await bus.handle(Quote, { group: "by-air" }, () => Quote.replies.offered({ cents: 4_200 }));
+   * const { parts } = await bus.scatter(Quote, { kg: 3 }, { timeoutMs: 2_000 });
+   * const offers = parts.map(({ outcome }) => (outcome.type === "offered" ? outcome.data.cents : 0));
+   * console.log(Math.min(...offers)); // 900
+   */
+  scatter<const Command extends AnyCommand>(
+    command: Command,
+    data: DataOf<Command>,
+    options?: ScatterOptions<ReplyNameOf<Command>>,
+  ): Promise<ScatteredOf<Command>>;
+
+  /**
+   * Asks several questions at once, of one command or of several, and gathers their outcomes, in
+   * the order of the questions, until all are there, `quorum` replies have come, or time is up:
+   * what is divided into parts and put together again. Rejects as request() does; what was asked
+   * before may be handled then.
+   *
+   * @example
+   * import { createBus, defineCommand } from "spillway";
+   * import { memory } from "spillway/memory";
+   * import { z } from "zod";
+   * const Count = defineCommand("text.count", {
+   *   data: z.object({ text: z.string() }),
+   *   replies: { counted: z.object({ words: z.int() }) },
+   * });
+   * await using bus = await createBus({ name: "library", transport: memory() });
+   * await bus.handle(Count, ({ data }) =>
+   *   Count.replies.counted({ words: data.text.split(" ").length }),
+   * );
+   * const pages = ["one two", "three"].map((text) => Count.message({ text }));
+   * const { parts } = await bus.gather(pages, { timeoutMs: 2_000 });
+   * const words = parts.map((part) => (part.type === "counted" ? part.data.words : 0));
+   * console.log(words); // [ 2, 1 ]
+   */
+  gather<const Requests extends readonly OutgoingMessage<AnyCommand>[]>(
+    requests: Requests,
+    options?: GatherOptions,
+  ): Promise<GatheredOf<Requests>>;
 
   /**
    * Receives the answers to commands sent with `replyTo`, as long as it takes: a subscription of

@@ -34,6 +34,8 @@ export class RunningBus implements Bus {
   readonly send: Bus["send"];
   readonly handle: Bus["handle"];
   readonly request: Bus["request"];
+  readonly scatter: Bus["scatter"];
+  readonly gather: Bus["gather"];
   readonly replies: Bus["replies"];
   readonly #settings: BusSettings;
   readonly #registry: ChannelRegistry;
@@ -79,6 +81,8 @@ export class RunningBus implements Bus {
     this.send = this.#commands.send;
     this.handle = this.#commands.handle;
     this.request = this.#commands.request;
+    this.scatter = this.#commands.scatter;
+    this.gather = this.#commands.gather;
     this.replies = this.#commands.replies;
     this.#reader = new BusReader(settings, registry);
     this.#stats = this.#subscriptions.statsReader();

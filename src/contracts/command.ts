@@ -1,6 +1,6 @@
 // Commands: requests in the imperative, each with one receiver and a closed set of replies.
 import { SpillwayError } from "../errors/spillway-error.ts";
-import type { AnyContract, Contract } from "./contract.ts";
+import type { AnyContract, Contract, MessageOptions, OutgoingMessage } from "./contract.ts";
 import { contractOf, type EventOptions, outgoing } from "./event.ts";
 import {
   type DeepReadonly,
@@ -40,6 +40,10 @@ export interface CommandContract<
 > extends Contract<"command", Type, Version, Schema> {
   readonly replySchemas: Replies;
   readonly replies: ReplyMakers<Type, Replies>;
+  message(
+    data: InputOf<Schema>,
+    options?: MessageOptions,
+  ): OutgoingMessage<CommandContract<Type, Version, Schema, Replies>>;
 }
 
 /**

@@ -1,17 +1,18 @@
-// Whether anybody handles a command, found out from the groups of its channel. Knows nothing of
-// requests. Always true: "no" is never taken from memory; "yes" is for a second, because groups
-// that handle come and go with deployments, not with messages.
+// Who handles a command, found out from the groups of its channel. Knows nothing of requests.
+// Always true: "nobody" is never taken from memory; a list is for a second, because groups that
+// handle come and go with deployments, not with messages.
 import type { AnyCommand } from "../contracts/command.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Transport } from "../ports/transport.ts";
 import { isHandlerGroup } from "./reply-contracts.ts";
 
-/** How long it is taken for granted that somebody handles a command. */
+/** How long it is taken for granted who handles a command. */
 export const handledForMs = 1_000;
 
 interface Known {
+  groups: readonly string[];
   untilMs: number;
-  asking: Promise<boolean> | undefined;
+  asking: Promise<readonly string[]> | undefined;
 }
 
 /** What one bus knows of handlers. */
@@ -25,26 +26,31 @@ export class HandledCommands {
     this.#clock = clock;
   }
 
-  /** Whether it is known, without asking, that somebody handles it. */
-  isKnown(command: AnyCommand): boolean {
+  /** The groups that handle it, where that is known without asking. */
+  known(command: AnyCommand): readonly string[] | undefined {
     const known = this.#known.get(command);
-    return known !== undefined && known.untilMs > this.#clock.monotonicMs();
+    if (known === undefined || known.untilMs <= this.#clock.monotonicMs()) return undefined;
+    return known.groups;
   }
 
-  /** Whether any group handles it; requests of the same moment ask once. */
-  isHandled(command: AnyCommand, channel: string): Promise<boolean> {
+  /** The groups that handle it now; requests of the same moment ask once. */
+  ask(command: AnyCommand, channel: string): Promise<readonly string[]> {
     let known = this.#known.get(command);
-    if (known === undefined) this.#known.set(command, (known = { untilMs: 0, asking: undefined }));
+    if (known === undefined) {
+      known = { groups: [], untilMs: 0, asking: undefined };
+      this.#known.set(command, known);
+    }
     known.asking ??= this.#ask(known, command, channel);
     return known.asking;
   }
 
-  async #ask(known: Known, command: AnyCommand, channel: string): Promise<boolean> {
+  async #ask(known: Known, command: AnyCommand, channel: string): Promise<readonly string[]> {
     try {
-      const groups = await this.#transport.groups(channel);
-      const isHandled = groups.some((group) => isHandlerGroup(group, command.type));
-      if (isHandled) known.untilMs = this.#clock.monotonicMs() + handledForMs;
-      return isHandled;
+      const all = await this.#transport.groups(channel);
+      known.groups = all.filter((group) => isHandlerGroup(group, command.type));
+      const isHandled = known.groups.length > 0;
+      known.untilMs = isHandled ? this.#clock.monotonicMs() + handledForMs : 0;
+      return known.groups;
     } finally {
       known.asking = undefined;
     }

@@ -26,16 +26,16 @@ export interface Waiting extends Timed {
   isOver: boolean;
   /** Asked before, perhaps by another process: its answer may be addressed to somebody else. */
   isRepeated: boolean;
-  /** An answer came. */
-  answered(answer: AnyAnswer, origin: AnswerOrigin): void;
+  /** An answer came; false: it says nothing new. */
+  answered(answer: AnyAnswer, origin: AnswerOrigin): boolean;
   /** The deadline came. */
   timedOut(): void;
   /** Nobody can tell any more what becomes of it. */
   failed(error: unknown): void;
 }
 
-/** How an ended request had ended. */
-export type End = "answered" | "unanswered";
+/** How an ended request had ended; of one that went to several, which groups had answered. */
+export type End = "answered" | "unanswered" | ReadonlySet<string>;
 
 /** All requests of a bus that wait. */
 export class PendingRequests {
@@ -64,15 +64,19 @@ export class PendingRequests {
     return this.#repeated > 0;
   }
 
+  /** Throws BACK_PRESSURE unless there is room for so many more. */
+  assertRoom(count: number, type: string): void {
+    if (this.size + count <= this.#pendingMax) return;
+    throw new BackPressureError(
+      `'${type}' was not requested: ${this.size} requests wait for their outcome already: await ` +
+        "some of them, or raise pendingRequestsMax",
+      { details: { waiting: this.size, pendingRequestsMax: this.#pendingMax } },
+    );
+  }
+
   /** Begins to wait. Throws BACK_PRESSURE. */
   add(waiting: Waiting): void {
-    if (this.size >= this.#pendingMax) {
-      throw new BackPressureError(
-        `'${waiting.command.type}' was not requested: ${this.size} requests wait for their ` +
-          "outcome already: await some of them, or raise pendingRequestsMax",
-        { details: { waiting: this.size, pendingRequestsMax: this.#pendingMax } },
-      );
-    }
+    this.assertRoom(1, waiting.command.type);
     waiting.twin = this.#byId.get(waiting.id);
     this.#byId.set(waiting.id, waiting);
     this.#deadlines.add(waiting);
@@ -98,7 +102,7 @@ export class PendingRequests {
     if (waiting.isRepeated) this.#repeated--;
     this.#deadlines.remove(waiting);
     this.#unlink(waiting);
-    if (end === "answered" || !this.#ended.has(waiting.id)) this.#remember(waiting.id, end);
+    if (end !== "unanswered" || !this.#ended.has(waiting.id)) this.#remember(waiting.id, end);
     if (this.size === 0) for (const resolve of this.#onEmpty.splice(0)) resolve();
     return true;
   }

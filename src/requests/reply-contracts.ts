@@ -39,6 +39,13 @@ export function handlerGroupOf(service: string, commandType: string): string {
   return service + handles + commandType;
 }
 
+/** The service in the name of a handling group. */
+export function serviceOf(group: string, commandType: string): string {
+  return isHandlerGroup(group, commandType)
+    ? group.slice(0, -(handles.length + commandType.length))
+    : group;
+}
+
 /** Whether a group of that name handles the command. */
 export function isHandlerGroup(group: string, commandType: string): boolean {
   return group.endsWith(handles + commandType);

@@ -9,7 +9,7 @@ import type { Transport } from "../ports/transport.ts";
 import { diagnostics, type ReplyDiagnostics } from "../telemetry/channels.ts";
 import { answeredByExtension } from "./answering.ts";
 import type { AnyAnswer } from "./outcome.ts";
-import type { PendingRequests, Waiting } from "./pending-requests.ts";
+import type { AnswerOrigin, PendingRequests, Waiting } from "./pending-requests.ts";
 import { readAnswer } from "./read-answer.ts";
 import type { ReplyAddress } from "./reply-address.ts";
 import type { RequestCounters } from "./request-counters.ts";
@@ -87,15 +87,22 @@ export class ReplyReader {
     const origin = originOf(attributes);
     for (; waiting !== undefined; waiting = waiting.twin) {
       const asked: Waiting = waiting;
+      const tell = (answer: AnyAnswer): void => {
+        if (!asked.answered(answer, origin)) this.#unawaited(stored, record, causationId);
+      };
       const answer = readAnswer(asked.command, codec, stored, record);
-      if (answer instanceof Promise) void answer.then((each) => asked.answered(each, origin));
-      else asked.answered(answer, origin);
+      if (answer instanceof Promise) void answer.then(tell);
+      else tell(answer);
     }
   }
 
   #unawaited(stored: StoredBatch, record: number, requestId: string): void {
     const { pending, counters } = this.#parts;
-    const isDuplicate = pending.endOf(requestId) === "answered";
+    const { group = "" } = originOf(stored.attributesAt(record));
+    const end = pending.endOf(requestId);
+    const isPending = pending.get(requestId) !== undefined;
+    const isDuplicate =
+      isPending || end === "answered" || (typeof end === "object" && end.has(group));
     if (isDuplicate) counters.duplicates++;
     else counters.late++;
     reportUnawaited(isDuplicate ? "duplicate" : "late", stored, record, requestId);
@@ -103,7 +110,7 @@ export class ReplyReader {
 }
 
 /** Tells who listens on `spillway:reply`. */
-export function reportUnawaited(
+function reportUnawaited(
   kind: ReplyDiagnostics["kind"],
   stored: StoredBatch,
   record: number,
@@ -116,32 +123,8 @@ export function reportUnawaited(
   diagnostics.reply.publish({ kind, channel, type, id, requestId } satisfies ReplyDiagnostics);
 }
 
-function originOf({ extensions }: MessageAttributes): { readonly group: string | undefined } {
+/** Who gave an answer. */
+export function originOf({ extensions }: MessageAttributes): AnswerOrigin {
   const group = extensions?.[answeredByExtension];
   return { group: typeof group === "string" ? group : undefined };
-}
-
-/** One answer with its origin; what a search in stored answers gives. */
-export interface FoundAnswer {
-  readonly answer: AnyAnswer;
-  readonly group: string | undefined;
-}
-
-/** The first stored answer to a request since that time, whoever it was addressed to. */
-export async function findAnswer(
-  { transport, codec, address }: Pick<ReplyReaderParts, "transport" | "codec" | "address">,
-  { command, id }: Pick<Waiting, "command" | "id">,
-  sinceMs: number,
-): Promise<FoundAnswer | undefined> {
-  const batches = transport.read(address.declaration.name, { from: { timeMs: sinceMs } });
-  for await (const stored of batches) {
-    if (isGap(stored)) continue;
-    for (let record = 0; record < stored.count; record++) {
-      const attributes = stored.attributesAt(record);
-      if (attributes.causationId !== id) continue;
-      const answer = await readAnswer(command, codec, stored, record);
-      return { answer, group: originOf(attributes).group };
-    }
-  }
-  return undefined;
 }

@@ -33,6 +33,13 @@ export class RequestCounters {
   late = 0;
   duplicates = 0;
 
+  /** Counts the end of a request to many; with any part it counts as answered. */
+  countScatter(type: "all" | "quorum" | "deadline" | "unhandled", parts: number): void {
+    if (type === "unhandled") this.unhandled++;
+    else if (parts === 0) this.timedOut++;
+    else this.answered++;
+  }
+
   /** Counts an outcome. */
   count(type: string): void {
     if (type === "timeout") this.timedOut++;

@@ -3,6 +3,16 @@
 import type { MessageOptions } from "../contracts/contract.ts";
 import { SpillwayError } from "../errors/spillway-error.ts";
 
+/** Checks how many answers are enough. Throws INVALID_ARGUMENT. */
+export function assertQuorum(type: string, quorum: number | undefined): void {
+  if (quorum === undefined || (Number.isInteger(quorum) && quorum >= 1)) return;
+  throw new SpillwayError(
+    "INVALID_ARGUMENT",
+    `request '${type}': quorum is ${String(quorum)}: give a whole number, 1 or more`,
+    { details: { type, option: "quorum" } },
+  );
+}
+
 /** How long a request waits that says nothing. */
 export const requestTimeoutMsDefault = 30_000;
 
@@ -25,7 +35,10 @@ export interface RequestOptions extends Omit<MessageOptions, "replyTo" | "delayM
 }
 
 /** The time to wait. Throws INVALID_ARGUMENT. */
-export function timeoutMsOf(type: string, options: RequestOptions | undefined): number {
+export function timeoutMsOf(
+  type: string,
+  options: Pick<RequestOptions, "timeoutMs"> | undefined,
+): number {
   const timeoutMs = options?.timeoutMs ?? requestTimeoutMsDefault;
   if (typeof timeoutMs === "number" && timeoutMs > 0 && Number.isFinite(timeoutMs)) {
     return timeoutMs;

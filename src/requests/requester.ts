@@ -1,37 +1,45 @@
-// Asking: one bus's requests, from the call to the outcome. Owns the address, its reader and the
-// requests under way; is lent everything that stores or reads. Always true: a request has exactly
-// one outcome or rejection; nothing is stored for one that ended before it was.
+// Asking: one bus's requests, from the call to the outcome. Owns the requests under way and the
+// mailbox; is lent everything that stores or reads. Always true: a request has exactly one outcome
+// or rejection; nothing is stored for one that ended before it was.
 import type { AnyCommand } from "../contracts/command.ts";
+import type { MessageOptions, OutgoingMessage } from "../contracts/contract.ts";
 import { ClosedError, SpillwayError } from "../errors/spillway-error.ts";
-import { atDeadline, type Clock } from "../kernel/clock.ts";
+import { atDeadline } from "../kernel/clock.ts";
 import { newId } from "../kernel/id.ts";
-import type { Random } from "../kernel/random.ts";
-import type { Codec } from "../message/codec.ts";
-import type { ChannelDeclaration, Transport } from "../ports/transport.ts";
 import { callerExtension } from "./answering.ts";
+import type { Asked, RequestTerms, SentOptions } from "./asked-request.ts";
+import { gatherOutcomes } from "./gathering.ts";
 import { HandledCommands } from "./handled-commands.ts";
+import { Mailbox, type MailboxParts } from "./mailbox.ts";
 import type { AnyOutcome } from "./outcome.ts";
 import { PendingRequests } from "./pending-requests.ts";
-import { addressOf, type ReplyAddress, type ReplyStrategy } from "./reply-address.ts";
-import { ReplyReader } from "./reply-reader.ts";
+import { replayAnswers, type StoredPlace } from "./replay-answers.ts";
 import { RequestCounters, type RequestStats } from "./request-counters.ts";
-import { type RequestOptions, timeoutMsOf } from "./request-options.ts";
-import { type SentOptions, SingleRequest, type StoredRequest } from "./single-request.ts";
+import { assertQuorum, type RequestOptions, timeoutMsOf } from "./request-options.ts";
+import type {
+  AnyGathered,
+  AnyScattered,
+  GatherOptions,
+  ScatterOptions,
+} from "./scatter-outcome.ts";
+import { ScatterRequest } from "./scatter-request.ts";
+import { SingleRequest } from "./single-request.ts";
+
+/** Most times that an expired question is asked again under a further id. */
+export const roundsMax = 16;
+
+/** What the receipt of a request says. */
+export interface StoredRequest extends StoredPlace {
+  /** Whether it had been stored before. */
+  readonly duplicate: boolean;
+}
 
 /** What a requester is lent. */
-export interface RequesterParts {
-  readonly name: string;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly codec: Codec;
-  readonly transport: Transport;
-  readonly strategy: ReplyStrategy;
+export interface RequesterParts extends MailboxParts {
   /** Most requests that may wait at once. */
   readonly pendingMax: number;
   /** The command's channel, declared; a promise only where it was not yet. */
   channelOf(command: AnyCommand): string | Promise<string>;
-  /** Sees to it that the channel of this bus's replies exists. */
-  declareReplies(declaration: ChannelDeclaration): Promise<void>;
   /** Stores a message; answers the waiter once, also where it refuses at once. */
   send(
     command: AnyCommand,
@@ -47,15 +55,14 @@ export class Requester {
   readonly #parts: RequesterParts;
   readonly #pending: PendingRequests;
   readonly #handled: HandledCommands;
-  #reader: ReplyReader | undefined;
-  #attached: Promise<ReplyAddress> | undefined;
-  #address: ReplyAddress | undefined;
+  readonly #mailbox: Mailbox;
   #isClosed = false;
 
   constructor(parts: RequesterParts) {
     this.#parts = parts;
     this.#pending = new PendingRequests(parts.clock, parts.pendingMax);
     this.#handled = new HandledCommands(parts.transport, parts.clock);
+    this.#mailbox = new Mailbox(parts, this.#pending, this.counters);
   }
 
   /** The numbers as they are now. */
@@ -63,112 +70,145 @@ export class Requester {
     return { pending: this.#pending.size, ...this.counters };
   }
 
-  /** Asks; see bus.request(). */
+  /** Asks; see CommandCalls.request(). Throws what can be told at once. */
   request(
     command: AnyCommand,
     data: unknown,
     options: RequestOptions | undefined,
   ): Promise<AnyOutcome> {
-    const { clock, random } = this.#parts;
-    let single: SingleRequest;
-    try {
-      assertRequestable(command);
-      if (this.#isClosed) throw this.#closedError(command);
-      const timeoutMs = timeoutMsOf(command.type, options);
-      const id = options?.id ?? newId(clock, random);
-      const dueMs = clock.monotonicMs() + timeoutMs;
-      single = new SingleRequest({ pending: this.#pending, counters: this.counters }, command, {
-        id,
-        dueMs,
-        signal: options?.signal,
-      });
-      this.#pending.add(single);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    const terms = this.#terms(command, options);
+    const single = this.#single(command, terms);
+    this.#ask(single, data, options);
+    // Only a question with a name of its own can have been asked before.
+    if (options?.id === undefined) return single.result;
+    return single.result.then((outcome) => this.#asked(single, outcome, data, options, 1));
+  }
+
+  /** An old question that expired, so that nobody worked on it, is asked under a further id. */
+  #asked(
+    asked: SingleRequest,
+    outcome: AnyOutcome,
+    data: unknown,
+    options: RequestOptions,
+    round: number,
+  ): AnyOutcome | Promise<AnyOutcome> {
+    if (outcome.type !== "expired" || !asked.isRepeated || round >= roundsMax) return outcome;
+    const { command, dueMs } = asked;
+    const id = `${options.id}~${round + 1}`;
+    const single = this.#single(command, { id, dueMs, signal: options.signal });
+    this.#ask(single, data, options);
+    return single.result.then((next) => this.#asked(single, next, data, options, round + 1));
+  }
+
+  /** Asks everybody; see CommandCalls.scatter(). Throws what can be told at once. */
+  scatter(
+    command: AnyCommand,
+    data: unknown,
+    options: ScatterOptions | undefined,
+  ): Promise<AnyScattered> {
+    const { quorum, counts, ...others } = options ?? {};
+    assertQuorum(command?.type, quorum);
+    const counted = new Set(counts ?? Object.keys(command.replySchemas));
+    const terms = this.#terms(command, others);
+    const enough =
+      quorum === undefined
+        ? undefined
+        : { count: quorum, counts: ({ type }: { readonly type: string }) => counted.has(type) };
+    const owner = { pending: this.#pending, counters: this.counters };
+    const scatter = new ScatterRequest(owner, command, terms, enough);
+    this.#pending.add(scatter);
     this.counters.sent++;
-    const given = { expiresInMs: timeoutMsOf(command.type, options), ...options };
-    const ready = this.#ready(command);
-    if (ready instanceof Promise) {
-      ready.then(
-        (address) => this.#send(single, data, given, address),
-        (error: unknown) => single.failed(error),
-      );
-    } else this.#send(single, data, given, ready);
-    return single.outcome;
+    this.#ask(scatter, data, others);
+    return scatter.result;
   }
 
-  /** Where answers go, or that nobody will answer; a promise only while that is found out. */
-  #ready(command: AnyCommand): ReplyAddress | "unhandled" | Promise<ReplyAddress | "unhandled"> {
-    if (this.#address !== undefined && this.#handled.isKnown(command)) return this.#address;
-    return this.#prepare(command);
-  }
-
-  async #prepare(command: AnyCommand): Promise<ReplyAddress | "unhandled"> {
-    const channel = await this.#parts.channelOf(command);
-    if (!(await this.#handled.isHandled(command, channel))) return "unhandled";
-    return this.#address ?? this.#attach();
-  }
-
-  /** Begins to follow the reply channel, before anything is asked. */
-  #attach(): Promise<ReplyAddress> {
-    this.#attached ??= this.#open().catch((error: unknown) => {
-      this.#attached = undefined;
-      throw error;
+  /** Asks many questions; see CommandCalls.gather(). Throws what can be told at once. */
+  gather(requests: readonly OutgoingMessage[], options: GatherOptions = {}): Promise<AnyGathered> {
+    const { quorum, id, signal, timeoutMs } = options;
+    assertQuorum("gather", quorum);
+    const [first] = requests;
+    if (first === undefined) return Promise.resolve({ type: "all", parts: [] });
+    this.#pending.assertRoom(requests.length, first.contract.type);
+    const given = requests.map(({ contract, data, options: own }, index) => {
+      const named = id === undefined ? {} : { id: `${id}.${index}` };
+      const asked = questionOptions({ ...named, ...own }, { timeoutMs, signal });
+      const command = contract as AnyCommand;
+      return { terms: this.#terms(command, asked), command, data, options: asked };
     });
-    return this.#attached;
+    const singles = given.map(({ command, terms }) => this.#single(command, terms));
+    const gathered = gatherOutcomes(singles, quorum);
+    for (const [index, each] of given.entries()) {
+      this.#ask(singles[index] as SingleRequest, each.data, each.options);
+    }
+    return gathered;
   }
 
-  async #open(): Promise<ReplyAddress> {
-    const { transport, strategy, name, clock, random, codec } = this.#parts;
-    const address = addressOf(strategy, name, newId(clock, random));
-    await this.#parts.declareReplies(address.declaration);
-    if (this.#isClosed) throw new ClosedError(`bus '${name}' is closed`);
-    const shared = { transport, codec, address };
-    this.#reader = new ReplyReader({
-      ...shared,
-      pending: this.#pending,
-      counters: this.counters,
-      onEnded: (error) => this.#detached(error),
-    });
-    this.#address = address;
-    return address;
+  #single(command: AnyCommand, terms: RequestTerms): SingleRequest {
+    const owner = { pending: this.#pending, counters: this.counters };
+    const single = new SingleRequest(owner, command, terms);
+    this.#pending.add(single);
+    this.counters.sent++;
+    return single;
   }
 
-  /** The reply channel can be followed no further: the next request tries anew. */
-  #detached(cause: unknown): void {
-    this.#reader = undefined;
-    this.#address = undefined;
-    this.#attached = undefined;
-    const reason = cause instanceof Error ? cause.message : "it ended";
-    this.#pending.failAll(
-      new SpillwayError("TRANSPORT_FAILED", `answers can not be read any more: ${reason}`, {
-        cause,
-        certainty: "indefinite",
-      }),
+  #terms(command: AnyCommand, options: RequestOptions | undefined): RequestTerms {
+    assertRequestable(command);
+    if (this.#isClosed) {
+      throw new ClosedError(`'${command.type}' was not requested: the bus is closed`);
+    }
+    const { clock, random } = this.#parts;
+    const dueMs = clock.monotonicMs() + timeoutMsOf(command.type, options);
+    return { id: options?.id ?? newId(clock, random), dueMs, signal: options?.signal };
+  }
+
+  /** Finds out who will answer and where to, then stores the question. */
+  #ask(asked: Asked, data: unknown, options: RequestOptions | undefined): void {
+    const groups = this.#handled.known(asked.command);
+    if (groups !== undefined && this.#mailbox.address !== undefined) {
+      asked.handledBy(groups);
+      return this.#send(asked, data, options);
+    }
+    this.#prepare(asked).then(
+      () => this.#send(asked, data, options),
+      (error: unknown) => asked.failed(error),
     );
   }
 
-  #send(
-    single: SingleRequest,
-    data: unknown,
-    given: RequestOptions,
-    address: ReplyAddress | "unhandled",
-  ): void {
-    if (single.isOver) return;
-    if (address === "unhandled") return single.unhandled();
-    const { timeoutMs: _, extensions, ...options } = given;
-    const { command } = single;
+  async #prepare(asked: Asked): Promise<void> {
+    const channel = await this.#parts.channelOf(asked.command);
+    const groups = await this.#handled.ask(asked.command, channel);
+    asked.handledBy(groups);
+    if (!asked.isOver && this.#mailbox.address === undefined) await this.#mailbox.open();
+  }
+
+  #send(asked: Asked, data: unknown, given: RequestOptions | undefined): void {
+    const { address } = this.#mailbox;
+    if (asked.isOver) return;
+    if (address === undefined) return asked.failed(new ClosedError("the reply channel is closed"));
+    const { command, id, dueMs } = asked;
+    const { timeoutMs: _, extensions, ...options } = given ?? {};
     const sent: SentOptions = {
+      expiresInMs: Math.max(0, dueMs - this.#parts.clock.monotonicMs()),
       ...options,
-      id: single.id,
+      id,
       replyTo: address.declaration.name,
       extensions: { ...extensions, [callerExtension]: address.caller },
     };
     this.#parts.send(command, data, sent, {
-      resolve: () => single.stored(),
-      reject: (error) => single.failed(error),
+      resolve: (stored) => {
+        asked.stored();
+        if (stored.duplicate) this.#repeated(asked, stored);
+      },
+      reject: (error) => asked.failed(error),
     });
+  }
+
+  /** It was asked before: the answer may be there, or come to another address of this channel. */
+  #repeated(asked: Asked, stored: StoredRequest): void {
+    this.#pending.repeat(asked);
+    const { transport, codec } = this.#parts;
+    // What cannot be looked up is waited for like any other answer.
+    replayAnswers(transport, codec, asked, stored).catch(() => undefined);
   }
 
   /**
@@ -189,28 +229,28 @@ export class Requester {
       new ClosedError("the bus was closed before an answer came", { certainty: "indefinite" }),
     );
     this.#pending.close();
-    await this.#reader?.close();
+    await this.#mailbox.close();
     return !isLate;
-  }
-
-  #closedError(command: AnyCommand): ClosedError {
-    return new ClosedError(`'${command.type}' was not requested: the bus is closed`);
   }
 }
 
 function assertRequestable(command: AnyCommand): void {
-  if (command?.kind !== "command") {
-    throw new SpillwayError(
-      "INVALID_ARGUMENT",
-      `request takes a command, made by defineCommand(), not '${String(
-        (command as { type?: unknown } | undefined)?.type,
-      )}'`,
-    );
-  }
   if (Object.keys(command.replySchemas).length > 0) return;
   throw new SpillwayError(
     "INVALID_ARGUMENT",
     `'${command.type}' declares no replies, so nobody would answer: use bus.send()`,
     { details: { type: command.type } },
   );
+}
+
+/** A message's options as those of a question: what concerns its way is not its own to say. */
+function questionOptions(
+  { delayMs: _, replyTo: __, ...message }: MessageOptions,
+  { timeoutMs, signal }: { timeoutMs: number | undefined; signal: AbortSignal | undefined },
+): RequestOptions {
+  return {
+    ...message,
+    ...(timeoutMs !== undefined && { timeoutMs }),
+    ...(signal !== undefined && { signal }),
+  };
 }
