@@ -113,7 +113,9 @@ export interface CommandCalls {
    * await bus.handle(Quote, { group: "by-road" }, () => Quote.replies.offered({ cents: 900 }));
    * await bus.handle(Quote, { group: "by-air" }, () => Quote.replies.offered({ cents: 4_200 }));
    * const { parts } = await bus.scatter(Quote, { kg: 3 }, { timeoutMs: 2_000 });
-   * const offers = parts.map(({ outcome }) => (outcome.type === "offered" ? outcome.data.cents : 0));
+   * const offers = parts.flatMap(({ outcome }) => {
+   *   return outcome.type === "offered" ? [outcome.data.cents] : [];
+   * });
    * console.log(Math.min(...offers)); // 900
    */
   scatter<const Command extends AnyCommand>(

@@ -245,7 +245,7 @@ function assertRequestable(command: AnyCommand): void {
 
 /** A message's options as those of a question: what concerns its way is not its own to say. */
 function questionOptions(
-  { delayMs: _, replyTo: __, ...message }: MessageOptions,
+  { delayMs: _delayMs, replyTo: _replyTo, ...message }: MessageOptions,
   { timeoutMs, signal }: { timeoutMs: number | undefined; signal: AbortSignal | undefined },
 ): RequestOptions {
   return {
