@@ -62,7 +62,8 @@ export class LogWalk {
   #started = false;
   #next = 0;
   #previousCrc: number | undefined;
-  /** Bytes of the log as far as all of them were seen. */
+  /** The log's start when counting began: what retention removes since is in `#bytes` only. */
+  #countedFrom = 0;
   #bytes: number | undefined = 0;
 
   constructor(parts: {
@@ -115,8 +116,9 @@ export class LogWalk {
   }
 
   #goToStart(head: LogRow): void {
+    if (this.#started && head.start !== this.#countedFrom) this.#bytes = undefined;
     if (this.#started && head.start <= this.#next) return;
-    if (this.#started) this.#bytes = undefined;
+    this.#countedFrom = head.start;
     this.#started = true;
     this.#next = Math.max(head.start, this.#from);
     this.#previousCrc = this.#next === 0 ? 0 : undefined;
@@ -259,8 +261,7 @@ export class LogWalk {
   }
 
   #finish(head: LogRow, rowIsSound: boolean): void {
-    const lastCrc = this.#previousCrc;
-    const passed = this.#next;
+    const [lastCrc, passed] = [this.#previousCrc, this.#next];
     if (passed < head.end) this.#uncovered(passed, head.end);
     if (!rowIsSound) return;
     if (passed > head.end) this.#add("log-wrong", "stored behind the log's end", head.end, passed);
