@@ -37,7 +37,9 @@ export async function startSpillwayService(
 ): Promise<RunningService> {
   const { clock, random } = host;
   const bus = await createBus({
-    name: order.name,
+    // The service's name, the same in all its processes: messages are told apart by source and id,
+    // so that a customer who asks another process again is recognized.
+    name: order.service,
     transport: embedded({ directory: order.directory }),
     channels: [...shopChannels],
     shutdownSignals: [],
