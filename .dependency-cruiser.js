@@ -24,6 +24,7 @@ const seam = ["kernel", "errors", "telemetry", "message", "ports"];
 const mayImport = {
   ...Object.fromEntries(layers.map((layer, index) => [layer, layers.slice(0, index)])),
   adapters: seam,
+  http: layers,
   testing: [...layers, "adapters"],
   server: [...layers, "adapters"],
   demo: [...layers, "adapters", "testing", "server"],
@@ -53,7 +54,7 @@ export default {
     rule(
       "public-names",
       { path: "^src/index\\.ts$" },
-      { path: "^src/(adapters|testing|server|demo|cli)/" },
+      { path: "^src/(adapters|http|testing|server|demo|cli)/" },
     ),
     rule(
       "examples-see-the-public-surface",
@@ -124,5 +125,5 @@ function publicOf(folder) {
 }
 
 function entryPoints() {
-  return ["^src/index\\.ts$", "^src/testing/index\\.ts$", "^src/adapters/[^/]+/index\\.ts$"];
+  return ["^src/index\\.ts$", "^src/(http|testing)/index\\.ts$", "^src/adapters/[^/]+/index\\.ts$"];
 }

@@ -11,6 +11,7 @@ export const entryPoints: Readonly<Record<string, string>> = {
   spillway: "src/index.ts",
   "spillway/embedded": "src/adapters/embedded/index.ts",
   "spillway/memory": "src/adapters/memory/index.ts",
+  "spillway/http": "src/http/index.ts",
   "spillway/testing": "src/testing/index.ts",
 };
 
