@@ -50,7 +50,7 @@ export const plants: readonly Plant[] = [
     // Three ways to be seen: by the ids that are gone; where all of the journal is gone, and what
     // was acknowledged with it; where the disk kept a newer `tail` than database.
     finds:
-      /lost: \S+ was acknowledged|"acknowledgedAtCut":[1-9][^]*(nothing was stored in it|commits are missing)/,
+      /lost: \S+ was acknowledged|"acknowledgedAtCut":[1-9][^]*(nothing was stored|are missing)/,
   },
   {
     bug: "a publish is acknowledged before its commit",
