@@ -7,7 +7,7 @@ import type { StateRows } from "./state-rows.ts";
 import type { Window } from "./window.ts";
 
 /** Why uncommitted work must be done again. */
-export type Refusal = "fenced" | "conflict" | "unavailable";
+export type Refusal = "fenced" | "conflict" | "reused" | "unavailable";
 
 /** The parts of a delivery that settling works on. */
 export interface DeliveryParts {

@@ -64,6 +64,7 @@ export class Delivery {
         this.#progressed();
       },
       refused: () => this.#restartWhenQuiet(),
+      reused: (place, error) => this.#handling.reused(place, error),
       failed: (error) => this.#failed(error),
     });
     const index = new ContractIndex(options.contracts, options.whole);

@@ -14,7 +14,7 @@ import type { OpenMessage } from "./key-lines.ts";
 import { Outcomes } from "./outcomes.ts";
 import type { Ended, Prepared, Runner } from "./runners.ts";
 import type { Settler } from "./settler.ts";
-import type { WindowBatch } from "./window.ts";
+import type { WindowBatch, WindowPlace } from "./window.ts";
 
 /** Handles the messages of one subscription. */
 export class Handling {
@@ -68,6 +68,8 @@ export class Handling {
     }
     const open = batch.open?.get(position);
     if (!this.#isToBeRun(batch, position, open)) return undefined;
+    const reused = batch.reused?.get(position);
+    if (reused !== undefined) return this.#refuse(batch, position, open, reused);
     return this.#begin(runner, batch, position, open);
   }
 
@@ -183,6 +185,24 @@ export class Handling {
       this.#outcomes.deadLetter(subject, { code: "KEY_BLOCKED", reason, attempts });
     }
     return this.#free(batch, position);
+  }
+
+  /** What the message's last call published was refused for its id: that call has failed. */
+  #refuse(
+    batch: WindowBatch,
+    position: number,
+    open: OpenMessage | undefined,
+    error: SpillwayError,
+  ): undefined {
+    const run = new HandlerRun(this.#scope, batch, position, open, this.#settler.generation);
+    this.#outcomes.fail(run, failureOf(error));
+    this.#end(run);
+  }
+
+  /** The same for a message that was acknowledged before it ran. */
+  reused({ batch, position }: WindowPlace, error: SpillwayError): void {
+    const run = new HandlerRun(this.#scope, batch, position, undefined, this.#settler.generation);
+    this.#outcomes.fail(run, failureOf(error));
   }
 
   /** Calls the handler. */

@@ -43,7 +43,7 @@ export class Outcomes {
   /** The handler finished: its state, its messages and the acknowledgement join the unit. */
   succeed(run: HandlerRun): void {
     const { unit } = this.#settler;
-    if (run.published !== undefined) for (const each of run.published) unit.outgoing.add(each);
+    if (run.published !== undefined) for (const each of run.published) unit.outgoing.add(each, run);
     if (run.view !== undefined) for (const touch of run.view.touches) unit.change(touch);
     this.#settler.ack(run.batch, run.position, run.open);
   }

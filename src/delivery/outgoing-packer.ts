@@ -6,15 +6,25 @@ import type { MessageAttributes, Priority } from "../message/envelope.ts";
 import { OutgoingBatch } from "../message/outgoing-batch.ts";
 import type { StoredBatch } from "../ports/delivery-batch.ts";
 import type { EncodedMessage } from "./outgoing-encoder.ts";
+import type { WindowPlace } from "./window.ts";
 
 interface Filling {
   readonly batch: OutgoingBatch;
   readonly dueAtMs: number[] | undefined;
 }
 
+/** An outgoing message with an id of its own, and the message whose handling caused it. */
+export interface Origin {
+  readonly batch: OutgoingBatch;
+  readonly index: number;
+  readonly place: WindowPlace;
+}
+
 /** Batches while they are being filled. */
 export class OutgoingPacker {
   readonly batches: OutgoingBatch[] = [];
+  /** Who gave ids; only messages with a given id can be refused. */
+  readonly origins: Origin[] = [];
   /** Messages added. */
   count = 0;
   /** What they take, in bytes, roughly. */
@@ -26,13 +36,18 @@ export class OutgoingPacker {
     this.#random = random;
   }
 
-  /** Adds one encoded message. */
-  add(message: EncodedMessage): void {
+  /** Adds one encoded message; `place`: the message whose handler published it. */
+  add(message: EncodedMessage, place?: WindowPlace): void {
     const { channel, priority, dueAtMs, payload, key, attributes } = message;
     const bytes = payload.length + (key?.length ?? 0);
     const isDelayed = dueAtMs !== undefined;
     const filling = this.#roomFor(channel, priority, isDelayed, bytes, message.isOptional);
-    filling.batch.add(message.template, payload, message.wallMs, key, attributes, message.id);
+    const { batch } = filling;
+    const index = batch.add(message.template, payload, message.wallMs, key, attributes, message.id);
+    if (place !== undefined && message.id !== undefined) {
+      const { batch: from, position } = place;
+      this.origins.push({ batch, index, place: { batch: from, position } });
+    }
     if (dueAtMs !== undefined) filling.dueAtMs?.push(dueAtMs);
     this.#count(bytes);
   }
@@ -55,12 +70,21 @@ export class OutgoingPacker {
     this.#count(bytes);
   }
 
-  /** Takes over batches that were packed before and are to go first. */
-  carry(batches: readonly OutgoingBatch[]): void {
-    for (const batch of batches) {
+  /** Takes over what was packed before and is to go first, but for the messages in `reused`. */
+  carry(packed: OutgoingPacker, reused: readonly Origin[]): void {
+    const kept = new Map(packed.batches.map((batch) => [batch, withoutReused(batch, reused)]));
+    for (const batch of kept.values()) {
+      if (batch.count === 0) continue;
       this.batches.push(batch);
       this.count += batch.count;
       this.bytes += batch.bytes;
+    }
+    for (const origin of packed.origins) {
+      if (reused.includes(origin)) continue;
+      const { batch, index, place } = origin;
+      const before = reused.filter((each) => each.batch === batch && each.index < index).length;
+      const now = kept.get(batch) as OutgoingBatch;
+      this.origins.push({ batch: now, index: index - before, place });
     }
   }
 
@@ -86,4 +110,9 @@ export class OutgoingPacker {
     this.batches.push(batch);
     return filling;
   }
+}
+
+function withoutReused(batch: OutgoingBatch, reused: readonly Origin[]): OutgoingBatch {
+  const indexes = reused.filter((each) => each.batch === batch).map(({ index }) => index);
+  return indexes.length === 0 ? batch : batch.without(new Set(indexes));
 }

@@ -2,12 +2,13 @@
 // transport answers. Knows nothing of handlers. Always true: nothing leaves the window before the
 // unit that settled it has taken effect; after a refused unit everything uncommitted is put back.
 import { SpillwayError } from "../errors/spillway-error.ts";
-import type { CommitResult, CommitUnit, StateVersion } from "../ports/commit-unit.ts";
+import type { CommitResult, CommitUnit, ReusedId, StateVersion } from "../ports/commit-unit.ts";
 import type { DeliveryParts, Refusal } from "./delivery-parts.ts";
 import { acknowledged, type OpenMessage } from "./key-lines.ts";
-import { reportCommitted, reportRefused, Tally } from "./tally.ts";
+import type { Origin } from "./outgoing-packer.ts";
+import { reportCommitted, reportRefused, reportReused, Tally } from "./tally.ts";
 import { UnitBuilder } from "./unit-builder.ts";
-import type { WindowBatch } from "./window.ts";
+import type { WindowBatch, WindowPlace } from "./window.ts";
 
 /** Whom the settler tells. */
 export interface SettlerEvents {
@@ -15,6 +16,8 @@ export interface SettlerEvents {
   progressed(): void;
   /** A unit was refused, and nothing is under way any more: call restart() when no handler runs. */
   refused(): void;
+  /** What this message, acknowledged before it ran, published was refused: its handling failed. */
+  reused(place: WindowPlace, error: SpillwayError): void;
   /** The transport failed for good. */
   failed(error: unknown): void;
 }
@@ -22,6 +25,8 @@ export interface SettlerEvents {
 interface UnitUnderWay {
   readonly builder: UnitBuilder;
   readonly tally: Tally;
+  /** Outgoing messages for which it was refused. */
+  readonly reused?: ReadonlyMap<Origin, SpillwayError>;
 }
 
 /** Settles the messages of one subscription. */
@@ -140,6 +145,12 @@ export class Settler {
     if (result.kind === "committed") {
       reportCommitted(this.#parts, unit.tally, request, result.appended);
       this.#confirm(unit.builder, result.version);
+    } else if (result.kind === "reused") {
+      reportReused(this.#parts, request, result.reused);
+      const reused = originsOf(unit.builder, request, result.reused);
+      // Nobody to hold to account: it would be refused again and again.
+      if (reused.size === 0) return this.#events.failed(result.reused[0]?.error);
+      this.#refuse({ ...unit, reused }, result.kind);
     } else this.#refuse(unit, result.kind);
     if (this.refusal !== undefined) {
       if (this.#underWay === 0) this.#events.refused();
@@ -195,8 +206,11 @@ export class Settler {
     this.refusal = undefined;
     rows?.clear();
     environment.consumer.resume();
-    if (this.#claimsFirst) this.#claimAgain(refused);
-    else this.#putBack();
+    if (this.#claimsFirst) return this.#claimAgain(refused);
+    for (const { reused } of refused) {
+      for (const [{ place }, error] of reused ?? []) place.batch.refuse(place.position, error);
+    }
+    this.#putBack();
   }
 
   #putBack(): void {
@@ -214,11 +228,27 @@ export class Settler {
 
   /** Handlers that ran are not called again: what they published goes with the next unit. */
   #claimAgain(refused: readonly UnitUnderWay[]): void {
-    for (const { builder, tally } of refused) {
-      this.unit.outgoing.carry(builder.outgoing.batches);
+    for (const { builder, tally, reused } of refused) {
+      this.unit.outgoing.carry(builder.outgoing, Array.from(reused?.keys() ?? []));
       this.tally.add(tally);
+      for (const [{ place }, error] of reused ?? []) this.#events.reused(place, error);
     }
     for (const { builder } of refused) for (const batch of builder.claims) this.claim(batch);
     this.planFlush();
   }
+}
+
+/** Whose handling published what was refused. */
+function originsOf(
+  { outgoing }: UnitBuilder,
+  { publishes }: CommitUnit,
+  reused: readonly ReusedId[],
+): Map<Origin, SpillwayError> {
+  const found = new Map<Origin, SpillwayError>();
+  for (const { publish, index, error } of reused) {
+    const batch = publishes[publish];
+    const origin = outgoing.origins.find((each) => each.batch === batch && each.index === index);
+    if (origin !== undefined) found.set(origin, error);
+  }
+  return found;
 }

@@ -1,8 +1,7 @@
 // What a unit counts once it has taken effect, and the telemetry of units. Knows nothing of
 // handlers. Always true: work that a refused unit threw away is counted only as a refusal.
-import { SpillwayError } from "../errors/spillway-error.ts";
 import type { OutgoingBatch } from "../message/outgoing-batch.ts";
-import type { CommitUnit } from "../ports/commit-unit.ts";
+import type { CommitUnit, ReusedId } from "../ports/commit-unit.ts";
 import type { AppendResult } from "../ports/delivery-batch.ts";
 import {
   diagnostics,
@@ -66,7 +65,6 @@ export function reportCommitted(
   for (const [index, batch] of unit.publishes.entries()) {
     countPublished(environment.countersOf(batch.channel), batch, appended[index]);
   }
-  if (diagnostics.publish.hasSubscribers) reportRefusedMessages(unit, appended);
   if (!diagnostics.settle.hasSubscribers) return;
   const published = unit.publishes.reduce((sum, batch) => sum + batch.count, 0);
   const { channel, group } = options;
@@ -82,31 +80,25 @@ function countPublished(
     counters.rejected += count;
     return;
   }
-  let stored = count;
-  for (const exception of result?.exceptions?.values() ?? []) {
-    stored--;
-    if (exception instanceof SpillwayError) counters.rejected++;
-    else counters.duplicates++;
-  }
+  const duplicates = result?.exceptions?.size ?? 0;
+  const stored = count - duplicates;
+  counters.duplicates += duplicates;
   counters.published += stored;
   if (stored > 0) counters.publishedBytes += bytes;
 }
 
-/** Messages with an id of their own that was taken: the rest of the unit stands. */
-function reportRefusedMessages(unit: CommitUnit, appended: readonly AppendResult[]): void {
-  for (const [index, { exceptions }] of appended.entries()) {
-    const batch = unit.publishes[index];
-    if (exceptions === undefined || batch === undefined) continue;
-    for (const error of exceptions.values()) {
-      if (!(error instanceof SpillwayError)) continue;
-      const { channel, priority } = batch;
-      diagnostics.publish.publish({
-        channel,
-        priority,
-        count: 1,
-        error,
-      } satisfies PublishDiagnostics);
-    }
+/** Counts messages with an id of their own that was given before. */
+export function reportReused(
+  { environment }: DeliveryParts,
+  unit: CommitUnit,
+  reused: readonly ReusedId[],
+): void {
+  for (const { publish, error } of reused) {
+    const { channel, priority } = unit.publishes[publish] as OutgoingBatch;
+    environment.countersOf(channel).rejected++;
+    if (!diagnostics.publish.hasSubscribers) continue;
+    const event: PublishDiagnostics = { channel, priority, count: 1, error };
+    diagnostics.publish.publish(event);
   }
 }
 

@@ -1,6 +1,7 @@
 // The window: every fetched batch of which something is not yet settled for good, with one byte of
 // state per message. Knows nothing of order or handlers. Always true: `messages` counts what is not
 // done; a batch without such messages is let go, and its bytes with it.
+import type { SpillwayError } from "../errors/spillway-error.ts";
 import { PassingSet } from "../kernel/passing-map.ts";
 import type { DeliveryBatch, StoredBatch } from "../ports/delivery-batch.ts";
 import { priorities } from "../message/envelope.ts";
@@ -32,6 +33,8 @@ export class WindowBatch {
   readonly ownershipVersion: number | undefined;
   /** Whether its messages need no look at each: asked once; see Handling. */
   isPlain: boolean | undefined;
+  /** Messages whose handling must fail, by position: what they published was refused for its id. */
+  reused: Map<number, SpillwayError> | undefined;
 
   /** Whether it was read again because its messages were due. */
   readonly isReloaded: boolean;
@@ -55,6 +58,12 @@ export class WindowBatch {
   /** Delivered records. */
   get size(): number {
     return this.states.length;
+  }
+
+  /** The message's handling must fail with `error` when its turn comes again. */
+  refuse(position: number, error: SpillwayError): void {
+    this.isPlain = false;
+    (this.reused ??= new Map()).set(position, error);
   }
 
   /** The record at a position. */

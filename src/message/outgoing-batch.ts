@@ -110,6 +110,25 @@ export class OutgoingBatch implements MessageColumns {
     return index;
   }
 
+  /** The same batch without some of its messages; the others keep their order and their ids. */
+  without(indexes: ReadonlySet<number>): OutgoingBatch {
+    const isKept = (_: unknown, index: number): boolean => !indexes.has(index);
+    const dueAtMs = this.dueAtMs?.filter(isKept);
+    const { channel, priority, isOptional } = this;
+    const rest = new OutgoingBatch(channel, priority, this.#random, dueAtMs, isOptional);
+    for (let index = 0; index < this.count; index++) {
+      if (indexes.has(index)) continue;
+      const id = this.idAt(index);
+      const payload = this.payloads[index] as string | Uint8Array;
+      const others = [this.timeAt(index), this.keys[index], this.attributes[index], id] as const;
+      // Every id is kept; whether it counts as given is told from it below.
+      const at = rest.add(this.templateAt(index), payload, ...others, true);
+      if (this.idGivenAt(index)) (rest.#given ??= new Set()).add(at);
+    }
+    rest.hasCopies = this.hasCopies;
+    return rest;
+  }
+
   #grow(): void {
     const larger = new Uint8Array(this.ids.length * 4);
     larger.set(this.ids);

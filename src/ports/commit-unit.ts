@@ -1,5 +1,6 @@
 // The commit unit: everything that handling some messages caused. A transport whose store shares
 // its writer makes it durable together or not at all. Built by delivery/, applied by an adapter.
+import type { SpillwayError } from "../errors/spillway-error.ts";
 import type { OutgoingBatch } from "../message/outgoing-batch.ts";
 import type { AppendResult, DeliveryBatch, OpenReason } from "./delivery-batch.ts";
 import type { StateVersion } from "./state-store.ts";
@@ -63,11 +64,22 @@ export interface CommitUnit {
   readonly state: readonly StateChange[];
 }
 
+/** An outgoing message whose given id stands for other content within the window. */
+export interface ReusedId {
+  /** Its batch: an index into the unit's `publishes`. */
+  readonly publish: number;
+  /** Its index within that batch. */
+  readonly index: number;
+  /** ID_REUSED. */
+  readonly error: SpillwayError;
+}
+
 /**
- * How a commit ended. "committed": everything is durable. "fenced": some keys belong to somebody
- * else now. "conflict": state that the unit read has changed. In the last two cases nothing at all
- * was applied, and units of this subscription sent after the refused one are refused too
- * ("poisoned"), until resume() was called.
+ * How a commit ended. "committed": everything is durable; `appended` holds repeats, no refusals.
+ * "fenced": some keys belong to somebody else now. "conflict": state that the unit read has
+ * changed. "reused": every outgoing message is listed whose id was given to another one before it,
+ * be it in the same unit. In the last three cases nothing at all was applied, and units of this
+ * subscription sent after the refused one are refused too ("poisoned"), until resume() was called.
  */
 export type CommitResult =
   | {
@@ -77,4 +89,5 @@ export type CommitResult =
     }
   | { readonly kind: "fenced" }
   | { readonly kind: "conflict"; readonly table: string; readonly key: string }
+  | { readonly kind: "reused"; readonly reused: readonly ReusedId[] }
   | { readonly kind: "poisoned" };

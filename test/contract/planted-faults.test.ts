@@ -78,6 +78,18 @@ const faults: Record<string, (transport: Transport) => Partial<Transport>> = {
         return result.kind === "committed" ? { ...result, appended } : result;
       },
     }))(transport),
+  "ids are not looked at in units": withUnit((unit) => ({
+    ...unit,
+    publishes: unit.publishes.map((batch) => changed(batch, { idGivenAt: () => false })),
+  })),
+  "a message with a used id is left out, and its unit stands": withConsumer((consumer) => ({
+    async commit(unit) {
+      const result = await consumer.commit(unit);
+      if (result.kind !== "reused") return result;
+      consumer.resume();
+      return consumer.commit({ ...unit, publishes: [] });
+    },
+  })),
   "a refused unit does not poison the later ones": withConsumer((consumer) => ({
     async commit(unit) {
       const result = await consumer.commit(unit);

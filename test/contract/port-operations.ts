@@ -250,7 +250,11 @@ export class Player {
     const result = await this.#run.within("commit", this.#run.commit(consumer, unit));
     if (result.kind !== "committed") {
       consumer.resume();
-      return result;
+      if (result.kind !== "reused") return result;
+      const places = result.reused.map(({ publish, index, error: { code } }) => {
+        return { publish, index, code };
+      });
+      return { kind: result.kind, places };
     }
     membership.held = held.filter((taken) => outcomes.get(taken)?.kind !== "ack");
     return { kind: result.kind, appended: result.appended.map(seen) };

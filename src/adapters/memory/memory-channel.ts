@@ -15,9 +15,13 @@ export interface DedupeWindow {
   readonly dedupeCountMax: number;
 }
 
-interface Accepted {
+/** A message with an id of its own, and where it goes. */
+export interface Identified {
   readonly message: MemoryMessage;
   readonly priority: Priority;
+}
+
+interface Accepted extends Identified {
   readonly acceptedAtMs: number;
   /** −1 while the message is delayed. */
   offset: number;
@@ -75,6 +79,28 @@ export class MemoryChannel {
     this.retain();
     this.wake();
     return exceptions.size === 0 ? { firstOffset } : { firstOffset, exceptions };
+  }
+
+  /**
+   * Messages of a unit's batch whose id stands for other content: by index, the error. `own` has
+   * what the unit stores before them, in whatever channel, and is added to.
+   */
+  reusedIn(batch: OutgoingBatch, own: Map<string, Identified>): Map<number, SpillwayError> {
+    const reused = new Map<number, SpillwayError>();
+    const { dedupeWindowMs, dedupeCountMax } = this.#window;
+    if (!batch.hasGivenIds || dedupeWindowMs === 0 || dedupeCountMax === 0) return reused;
+    const { priority } = batch;
+    for (let index = 0; index < batch.count; index++) {
+      const message = messageAt(batch, index);
+      if (!message.idGiven) continue;
+      const name = `${this.declaration.name} ${identityOf(message)}`;
+      const earlier = this.#earlier(message) ?? own.get(name);
+      if (earlier === undefined) own.set(name, { message, priority });
+      else if (!isRepeat(earlier, message, priority)) {
+        reused.set(index, idReused(this.declaration.name, message));
+      }
+    }
+    return reused;
   }
 
   #accept(message: MemoryMessage, priority: Priority, dueAtMs: number | undefined): void {
@@ -160,7 +186,7 @@ function identityOf(message: MemoryMessage): string {
   return JSON.stringify([message.attributes?.tenant ?? "", message.template.source, message.id]);
 }
 
-function isRepeat(earlier: Accepted, message: MemoryMessage, priority: Priority): boolean {
+function isRepeat(earlier: Identified, message: MemoryMessage, priority: Priority): boolean {
   const first = earlier.message;
   return (
     earlier.priority === priority &&

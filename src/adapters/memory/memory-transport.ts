@@ -7,7 +7,7 @@ import { newId } from "../../kernel/id.ts";
 import type { Priority } from "../../message/envelope.ts";
 import type { OutgoingBatch } from "../../message/outgoing-batch.ts";
 import type { Capabilities } from "../../ports/capabilities.ts";
-import type { CommitResult, CommitUnit } from "../../ports/commit-unit.ts";
+import type { CommitResult, CommitUnit, ReusedId } from "../../ports/commit-unit.ts";
 import { assertIncarnation } from "../../ports/incarnation.ts";
 import type {
   AppendResult,
@@ -21,7 +21,7 @@ import type {
   TransportEnvironment,
   TransportHealth,
 } from "../../ports/transport.ts";
-import { type DedupeWindow, MemoryChannel } from "./memory-channel.ts";
+import { type DedupeWindow, type Identified, MemoryChannel } from "./memory-channel.ts";
 import { MemoryConsumer } from "./memory-consumer.ts";
 import { MemoryGroup } from "./memory-group.ts";
 import { MemoryState } from "./memory-state.ts";
@@ -177,6 +177,8 @@ export class MemoryTransport implements Transport {
       if (this.state.isCurrent(scope, change, consumer)) continue;
       return { kind: "conflict", table: change.table, key: change.key };
     }
+    const reused = reusedIn(unit.publishes, channels);
+    if (reused.length > 0) return { kind: "reused", reused };
     const version = ++this.#version;
     const by = { version, writer: consumer, sequence: unit.sequence };
     for (const change of unit.state) this.state.write(scope, change, by);
@@ -253,6 +255,18 @@ export class MemoryTransport implements Transport {
       `channel '${name}' does not exist; declared are: ${[...this.#channels.keys()].join(", ")}`,
     );
   }
+}
+
+/** Every message of a unit that must not be stored. */
+function reusedIn(
+  batches: readonly OutgoingBatch[],
+  channels: readonly (MemoryChannel | undefined)[],
+): ReusedId[] {
+  const own = new Map<string, Identified>();
+  return batches.flatMap((batch, publish) => {
+    const reused = channels[publish]?.reusedIn(batch, own) ?? [];
+    return Array.from(reused, ([index, error]) => ({ publish, index, error }));
+  });
 }
 
 async function* readOn(

@@ -1,11 +1,13 @@
 // The contract of commit units: together or not at all, in order, and nothing after a refusal.
 import assert from "node:assert/strict";
+import type { CommitResult } from "../../ports/commit-unit.ts";
 import type { Consumer } from "../../ports/transport.ts";
 import type { ContractCase } from "./contract-case.ts";
 import type { ContractRun } from "./contract-run.ts";
 import { acked, numbered, payloadsOf, type Taken } from "./contract-words.ts";
 
 const refusal = "commit() refuses a unit that settles and publishes";
+const refusalOfIds = `${refusal}, or messages with given ids`;
 const scope = { channel: "one", group: "group" };
 
 /** A consumer of "one" with two deliveries, and a channel "out". */
@@ -24,6 +26,12 @@ const row = (value: string | null, expected = 0, key = "k") => ({
   expected,
   value,
 });
+
+/** Where the messages are for which a unit was refused, and why. */
+function reusedOf(result: CommitResult): string[] {
+  assert.ok(result.kind === "reused", `the unit was not refused: ${JSON.stringify(result)}`);
+  return result.reused.map(({ publish, index, error }) => `${publish}.${index} ${error.code}`);
+}
 
 /** What commit units promise. */
 export const unitCases: readonly ContractCase[] = [
@@ -189,6 +197,66 @@ export const unitCases: readonly ContractCase[] = [
       assert.deepEqual(await run.stored("out"), []);
       assert.equal((await run.transport.state?.read(scope, "t", "k"))?.value, undefined);
       assert.equal((await run.groupStatsOf("one", "group")).depth, 2);
+    },
+  },
+  {
+    name: "unit: an id that stands for other content refuses the whole unit, and names the message",
+    requires: ["atomicUnit", "deduplication"],
+    refusal: refusalOfIds,
+    async run(run) {
+      const [consumer, first, second] = await twoTaken(run);
+      await run.declare("out-2");
+      await run.publish("out-2", [{ payload: "x", id: "id-1" }]);
+      const result = await run.commit(consumer, {
+        settle: [
+          [first, acked],
+          [second, { kind: "open", attempt: 1, dueAtMs: 0, reason: "retry" }],
+        ],
+        publishes: [
+          run.batch("out", ["a"]),
+          run.batch("out-2", ["b", { payload: "y", id: "id-1" }, { payload: "c", id: "id-2" }]),
+        ],
+        state: [row("1")],
+      });
+      assert.deepEqual(reusedOf(result), ["1.1 ID_REUSED"]);
+      assert.equal((await run.commit(consumer, {})).kind, "poisoned");
+      assert.deepEqual([await run.stored("out"), await run.stored("out-2")], [[], ["x"]]);
+      assert.equal((await run.transport.state?.read(scope, "t", "k"))?.value, undefined);
+      assert.equal((await run.groupStatsOf("one", "group")).depth, 2);
+      consumer.resume();
+      await run.commitAll(consumer, {
+        settle: [[first, acked]],
+        publishes: [run.batch("out-2", [{ payload: "c", id: "id-2" }])],
+      });
+      assert.deepEqual(await run.stored("out-2"), ["x", "c"]);
+      assert.equal((await run.groupStatsOf("one", "group")).depth, 1);
+    },
+  },
+  {
+    name: "unit: an id given twice within a unit refuses it; a repeat of the same message does not",
+    requires: ["atomicUnit", "deduplication"],
+    refusal: refusalOfIds,
+    async run(run) {
+      const [consumer, first] = await twoTaken(run);
+      const id = "id-1";
+      const twice = [{ payload: "x", id }, "between", { payload: "y", id }];
+      const within = await run.commit(consumer, { publishes: [run.batch("out", twice)] });
+      assert.deepEqual(reusedOf(within), ["0.2 ID_REUSED"]);
+      consumer.resume();
+      const across = [run.batch("out", [{ payload: "x", id }]), run.batch("one", ["other"])];
+      const dueAtMs = [run.clock.wallMs() + 60_000];
+      const delayed = run.batch("out", [{ payload: "y", id }], { dueAtMs });
+      const later = await run.commit(consumer, { publishes: [...across, delayed] });
+      assert.deepEqual(reusedOf(later), ["2.0 ID_REUSED"]);
+      consumer.resume();
+      const repeats = [{ payload: "x", id }, "between", { payload: "x", id }];
+      const { appended } = await run.commitAll(consumer, {
+        settle: [[first, acked]],
+        publishes: [run.batch("out", repeats), run.batch("out", [{ payload: "x", id }])],
+      });
+      assert.deepEqual(appended[0]?.exceptions?.get(2), { offset: 0 });
+      assert.deepEqual(appended[1]?.exceptions?.get(0), { offset: 0 });
+      assert.deepEqual(await run.stored("out"), ["x", "between"]);
     },
   },
   {

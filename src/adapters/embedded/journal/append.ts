@@ -7,6 +7,7 @@ import type { Deduper } from "./dedupe.ts";
 import type { Doubts } from "./doubts.ts";
 import type { EncodedAppend, EngineAppendResult } from "./engine.ts";
 import { batchCrc, compressBatch, subsetBatch, viewOf } from "./format.ts";
+import { reusedIn, type ReusedPlace } from "./reused-ids.ts";
 import type { Timers } from "./timers.ts";
 import type { Writer } from "./writer.ts";
 
@@ -47,6 +48,11 @@ export class Appender {
     const channel = this.#catalog.channel(append.channel);
     const plain = append.dueAtMs !== undefined || channel.compression === "none";
     return { append, stored: plain ? append.blob : compressBatch(append.blob) };
+  }
+
+  /** Messages that apply() would refuse, or that the unit has twice; inside a transaction. */
+  reusedIn(appends: readonly EncodedAppend[]): ReusedPlace[] {
+    return reusedIn(this.#deduper, this.#catalog, appends, this.#clock.wallMs());
   }
 
   /** Stores what is new of an append; inside a transaction. */

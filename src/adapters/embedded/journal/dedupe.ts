@@ -116,11 +116,16 @@ export class Deduper implements WriterCache {
     return { keep, exceptions };
   }
 
+  /** Whether ids are remembered at all. */
+  get remembers(): boolean {
+    return this.#limits.windowMs > 0 && this.#limits.countMax > 0;
+  }
+
   /**
-   * Decides about one delayed message: what it repeats, or undefined when it is new; then the
-   * caller calls rememberTimer() with the id of the timer that holds it.
+   * Decides about one message with a given id, and remembers nothing: what it repeats, or undefined
+   * when it is new. Where it then becomes a timer, the caller calls rememberTimer().
    */
-  checkTimer(
+  check(
     channel: Channel,
     lane: number,
     view: BatchView,
@@ -135,7 +140,7 @@ export class Deduper implements WriterCache {
     return this.#confirm(channel, view, index, { lane, nowMs });
   }
 
-  /** The message that checkTimer() found to be new is stored as this timer. */
+  /** The message that check() found to be new is stored as this timer. */
   rememberTimer(channel: Channel, timer: number, nowMs: number): void {
     const window = this.#windows.get(channel.id);
     if (window === undefined) return;
@@ -149,8 +154,8 @@ export class Deduper implements WriterCache {
    * The channel's table with everything committed so far; undefined where nothing is remembered.
    */
   #windowOf(channel: Channel, nowMs: number): Window | undefined {
+    if (!this.remembers) return undefined;
     const { windowMs, countMax } = this.#limits;
-    if (windowMs === 0 || countMax === 0) return undefined;
     this.#forgetIdle(nowMs);
     let window = this.#windows.get(channel.id);
     if (window === undefined) {

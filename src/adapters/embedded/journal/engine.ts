@@ -90,6 +90,11 @@ export type EngineUnitResult =
     }
   | { readonly kind: "fenced" }
   | { readonly kind: "conflict"; readonly table: string; readonly key: string }
+  | {
+      /** Outgoing messages whose id was given before: index of the append, index of the record. */
+      readonly kind: "reused";
+      readonly reused: readonly (readonly [number, number])[];
+    }
   | { readonly kind: "poisoned" };
 
 /**

@@ -71,7 +71,7 @@ export class Timers {
     for (let index = 0; index < view.count; index++) {
       const given = (view.flagsAt(index) & recordFlags.givenId) !== 0;
       const found: number | ErrorCode | undefined = given
-        ? this.#deduper.checkTimer(channel, lane, view, index, nowMs)
+        ? this.#deduper.check(channel, lane, view, index, nowMs)
         : undefined;
       if (found !== undefined) {
         exceptions.push([index, found]);

@@ -119,7 +119,10 @@ export class Units {
       else ranges.add(range);
     }
     if (fenced) return { kind: "fenced" };
-    return this.#conflict(unit, member);
+    const conflict = this.#conflict(unit, member);
+    if (conflict !== undefined) return conflict;
+    const reused = this.#appender.reusedIn(unit.appends);
+    return reused.length > 0 ? { kind: "reused", reused } : undefined;
   }
 
   /** The first row that is not as the unit saw it. */

@@ -181,6 +181,13 @@ function encode(batch: OutgoingBatch): EncodedAppend {
 }
 
 function toCommitResult(result: EngineUnitResult, batches: readonly PreparedBatch[]): CommitResult {
+  if (result.kind === "reused") {
+    const reused = result.reused.map(([publish, index]) => {
+      const { batch } = batches[publish] as PreparedBatch;
+      return { publish, index, error: refusal("ID_REUSED", batch, index) };
+    });
+    return { kind: "reused", reused };
+  }
   if (result.kind !== "committed") return result;
   const appended = result.appended.map((append, index) =>
     toAppendResult(append, (batches[index] as PreparedBatch).batch),

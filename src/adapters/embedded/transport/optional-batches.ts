@@ -18,13 +18,20 @@ export function presentBatches(
   return batches.every(isPresent) ? batches : batches.filter(isPresent);
 }
 
-/** The result of a unit of which only the batches in `present` were stored. */
+/** The result of a unit of which only the batches in `present` were to be stored. */
 export function withDropped(
   result: CommitResult,
   batches: readonly OutgoingBatch[],
   present: readonly OutgoingBatch[],
 ): CommitResult {
-  if (result.kind !== "committed" || present.length === batches.length) return result;
+  if (present.length === batches.length) return result;
+  if (result.kind === "reused") {
+    const reused = result.reused.map(({ publish, ...rest }) => {
+      return { ...rest, publish: batches.indexOf(present[publish] as OutgoingBatch) };
+    });
+    return { ...result, reused };
+  }
+  if (result.kind !== "committed") return result;
   const { appended } = result;
   let at = 0;
   return {
