@@ -9,7 +9,9 @@ import { Catalog } from "./catalog.ts";
 import { CursorCopies } from "./cursor-copies.ts";
 import { Deduper } from "./dedupe.ts";
 import { Doubts } from "./doubts.ts";
+import { doubtsBehind, isBehind } from "./doubts-behind-tail.ts";
 import type {
+  Doubt,
   EngineNotice,
   EngineOptions,
   EngineRequests,
@@ -100,10 +102,18 @@ export class Journal {
     this.retention = new Retention(writer, catalog, clock);
     this.health = new Health(notify);
     this.expiry = new GroupExpiry({ writer, catalog, clock, health: this.health, notify });
-    this.#tail = new TailKeeper({ writer, catalog, health: this.health, options });
-    this.#tail.start(readTail(options.directory).state !== "read");
+    this.#tail = new TailKeeper({ writer, catalog, doubts, health: this.health, options });
+    const { state, tail } = readTail(options.directory);
+    this.#tail.start(state !== "read");
     this.ends = new LogEnds(writer, notify);
-    if (resumption !== undefined) resume({ writer, doubts, members }, resumption, clock.wallMs());
+    const noteDoubts = (known: readonly Doubt[]): void => {
+      const behind = doubtsBehind(readTail(options.directory).tail, writer);
+      doubts.keep([...behind, ...known], clock.wallMs());
+    };
+    if (resumption !== undefined) resume({ writer, noteDoubts, members }, resumption);
+    else if (isBehind(tail, writer)) {
+      writer.transaction("noting what is in doubt", () => noteDoubts([]));
+    }
     this.processes = new Processes(writer, clock, environment.bell, options.leaseMs);
     this.writer.othersCommitted();
   }

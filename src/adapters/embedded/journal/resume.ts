@@ -8,8 +8,7 @@ import { pauseThread } from "../../../kernel/pause.ts";
 import { type ConnectionOptions, openConnection } from "./connection.ts";
 import type { JournalDamage } from "./damage.ts";
 import { databasePath } from "./directory.ts";
-import type { Doubts } from "./doubts.ts";
-import type { Resumption } from "./engine.ts";
+import type { Doubt, Resumption } from "./engine.ts";
 import type { Members } from "./members.ts";
 import type { Writer } from "./writer.ts";
 
@@ -52,11 +51,15 @@ export function looksDamaged(
 
 /** Settles what `resumption` says; throws where this is another journal. */
 export function resume(
-  parts: { readonly writer: Writer; readonly doubts: Doubts; readonly members: Members },
+  parts: {
+    readonly writer: Writer;
+    readonly members: Members;
+    /** Keeps what the life before left in doubt, inside a transaction. */
+    noteDoubts(doubts: readonly Doubt[]): void;
+  },
   resumption: Resumption,
-  nowMs: number,
 ): void {
-  const { writer, doubts, members } = parts;
+  const { writer, members } = parts;
   const incarnation = writer.meta("incarnation");
   if (incarnation !== resumption.incarnation) {
     throw new SpillwayError(
@@ -70,7 +73,7 @@ export function resume(
   writer.transaction("resuming after a failure", () => {
     writer.run("DELETE FROM process WHERE id = ?", resumption.process);
     members.removeProcess(resumption.process);
-    doubts.keep(resumption.doubts, nowMs);
+    parts.noteDoubts(resumption.doubts);
   });
 }
 

@@ -4,7 +4,7 @@
 import type { Clock } from "../../../kernel/clock.ts";
 import type { Connection } from "./connection.ts";
 import { TailFile } from "./tail-file.ts";
-import { readTailLogs, TailLogs } from "./tail-logs.ts";
+import { readLastTimer, readTailLogs, TailLogs } from "./tail-logs.ts";
 
 /** How often the file is synced at most. */
 const syncIntervalMs = 1_000;
@@ -83,8 +83,11 @@ export class CheckpointTail {
 
   #logs(commit: number): TailLogs {
     const logs = new TailLogs(this.#incarnation);
-    const rows = readTailLogs((sql) => this.#connection.prepare(sql).all());
-    for (const { log, channel, lane, end } of rows) logs.set(log, lane, end, commit, () => channel);
+    const all = (sql: string): unknown[] => this.#connection.prepare(sql).all();
+    for (const { log, channel, lane, end } of readTailLogs(all)) {
+      logs.set(log, lane, end, commit, () => channel);
+    }
+    logs.slot.lastTimer(readLastTimer(all));
     return logs;
   }
 }

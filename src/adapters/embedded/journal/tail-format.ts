@@ -24,11 +24,22 @@ export interface Tail {
   readonly unlistedCommit: number;
   /** The highest end of those logs. */
   readonly unlistedEnd: number;
+  /** The number of the last delayed message accepted, modulo 2³²; 0 where nobody told. */
+  readonly lastTimer: number;
 }
 
 const magic = 0x3154_5753; // "SWT1", the format of the slot
 const copiedMagic = 0x3143_5753; // "SWC1"
-const at = { magic: 0, crc: 4, used: 8, logs: 10, commit: 16, unlistedCommit: 24, unlistedEnd: 32 };
+const at = {
+  magic: 0,
+  crc: 4,
+  used: 8,
+  logs: 10,
+  lastTimer: 12,
+  commit: 16,
+  unlistedCommit: 24,
+  unlistedEnd: 32,
+};
 const incarnationAt = 40;
 const incarnationBytesMax = 63;
 const logsAt = incarnationAt + 1 + incarnationBytesMax;
@@ -81,6 +92,11 @@ export class TailSlot {
     this.#view.setFloat64(at.unlistedEnd, end, true);
   }
 
+  /** Says which delayed message was the last. */
+  lastTimer(id: number): void {
+    this.#view.setUint32(at.lastTimer, id % 2 ** 32, true);
+  }
+
   /** Completes the bytes for this commit. */
   seal(commit: number): Uint8Array {
     this.#view.setFloat64(at.commit, commit, true);
@@ -120,6 +136,7 @@ export function readSlot(bytes: Uint8Array): Tail | undefined {
     logs,
     unlistedCommit: view.getFloat64(at.unlistedCommit, true),
     unlistedEnd: view.getFloat64(at.unlistedEnd, true),
+    lastTimer: view.getUint32(at.lastTimer, true),
   };
 }
 

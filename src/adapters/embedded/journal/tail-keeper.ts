@@ -5,11 +5,13 @@
 import { existsSync } from "node:fs";
 import type { SpillwayError } from "../../../errors/spillway-error.ts";
 import type { Catalog } from "./catalog.ts";
+import { timerLane } from "./dedupe-table.ts";
 import { walPath } from "./directory.ts";
+import type { Doubts } from "./doubts.ts";
 import type { EngineOptions } from "./engine.ts";
 import type { Health } from "./health.ts";
 import { TailFile } from "./tail-file.ts";
-import { readTailLogs, TailLogs } from "./tail-logs.ts";
+import { readLastTimer, readTailLogs, TailLogs } from "./tail-logs.ts";
 import type { Writer, WriterCache } from "./writer.ts";
 
 interface CheckpointRow {
@@ -22,6 +24,7 @@ interface CheckpointRow {
 export class TailKeeper implements WriterCache {
   readonly #writer: Writer;
   readonly #catalog: Catalog;
+  readonly #doubts: Doubts;
   readonly #logs: TailLogs;
   readonly #directory: string;
   readonly #eachCommit: boolean;
@@ -33,11 +36,14 @@ export class TailKeeper implements WriterCache {
   constructor(parts: {
     readonly writer: Writer;
     readonly catalog: Catalog;
+    /** Knows what the running transaction appends. */
+    readonly doubts: Doubts;
     readonly health: Health;
     readonly options: Pick<EngineOptions, "directory" | "durability">;
   }) {
     this.#writer = parts.writer;
     this.#catalog = parts.catalog;
+    this.#doubts = parts.doubts;
     this.#health = parts.health;
     this.#directory = parts.options.directory;
     this.#eachCommit = parts.options.durability === "fsync";
@@ -108,12 +114,16 @@ export class TailKeeper implements WriterCache {
     for (const { id, lane, end, channel } of this.#catalog.moved) {
       this.#logs.set(id, lane, end, commit, () => channel.name);
     }
+    for (const { lane, end } of this.#doubts.underWay) {
+      if (lane === timerLane) this.#logs.slot.lastTimer(end - 1);
+    }
   }
 
   #lookAtAll(commit: number): void {
     for (const { log, lane, end, channel } of readTailLogs((sql) => this.#writer.all(sql))) {
       this.#logs.set(log, lane, end, commit, () => channel);
     }
+    this.#logs.slot.lastTimer(readLastTimer((sql) => this.#writer.all(sql)));
   }
 
   #attempt(step: () => void): void {

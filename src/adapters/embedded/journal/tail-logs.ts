@@ -36,6 +36,12 @@ export function readTailLogs(all: (sql: string) => unknown[]): TailLog[] {
   });
 }
 
+/** The number of the last delayed message that was accepted; `all` runs a statement. */
+export function readLastTimer(all: (sql: string) => unknown[]): number {
+  const rows = all("SELECT seq FROM sqlite_sequence WHERE name = 'timer'") as { seq: number }[];
+  return rows[0]?.seq ?? 0;
+}
+
 /** Which logs a slot lists: as many as fit, the most recently moved ones first. */
 export class TailLogs {
   readonly slot: TailSlot;

@@ -32,6 +32,7 @@ describe("a slot of the tail", () => {
     const place = slot.add(4_000_000_000, "a".repeat(200), 2, 3);
     slot.move(place, 2 ** 40);
     slot.unlisted(7, 8);
+    slot.lastTimer(2 ** 32 + 6);
     assert.deepEqual(readSlot(slot.seal(9)), {
       incarnation: "incarnation",
       commit: 9,
@@ -41,6 +42,7 @@ describe("a slot of the tail", () => {
       ],
       unlistedCommit: 7,
       unlistedEnd: 8,
+      lastTimer: 6,
     });
   });
 
