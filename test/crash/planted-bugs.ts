@@ -12,7 +12,7 @@ export interface Plant {
   readonly bug: string;
   readonly changes: readonly Change[];
   /** The suite in test/crash that must fail, and which of its tests. */
-  readonly suite: "crash" | "fsync" | "ownership" | "power-cut";
+  readonly suite: "crash" | "fsync" | "locks" | "ownership" | "power-cut";
   readonly testName: string;
   /** Where messages stay unsettled for ever: how long the suite waits for them, not its 30 s. */
   readonly drainMs?: number;
@@ -69,6 +69,20 @@ export const plants: readonly Plant[] = [
     suite: "fsync",
     testName: "no publish resolves",
     finds: /resolved before a sync/,
+  },
+  {
+    bug: "a file of the database is opened by path in a process that writes it",
+    changes: [
+      {
+        file: `${journal}/writer.ts`,
+        find: 'this.connection.exec("BEGIN IMMEDIATE");',
+        replace: `this.connection.exec("BEGIN IMMEDIATE");
+        process.getBuiltinModule("fs").readFileSync(\`\${this.connection.location()}-shm\`);`,
+      },
+    ],
+    suite: "locks",
+    testName: "while one process has the write lock",
+    finds: /a second process got the write lock/,
   },
   {
     bug: "the cursor of one range is not moved",

@@ -114,6 +114,12 @@ test("a file is published; CloudEvents in an array over several lines are read",
   const missing = await runCli([...words, join(directory, "none.json")]);
   assert.equal(missing.code, 1);
   assert.match(missing.stderr, /^spillway: INPUT_INVALID: cannot read the input: ENOENT/);
+  for (const name of ["journal.db", "journal.db-wal"]) {
+    writeFileSync(join(directory, name), "", { flag: "a" });
+    const own = await runCli([...words, join(directory, name)]);
+    assert.equal(own.code, 1);
+    assert.match(own.stderr, /INPUT_INVALID: '.*' is a file of a journal/);
+  }
 });
 
 test("looking creates nothing: a missing and an empty directory are told apart", async (t) => {

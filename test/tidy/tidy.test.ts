@@ -118,6 +118,7 @@ describe("determinism", () => {
 
 describe("disk", () => {
   const journal = "src/adapters/embedded/journal/open-database.ts";
+  const command = "src/cli/commands/look.ts";
 
   test("only four folders may use the file system", () => {
     const text = 'import { mkdirSync } from "node:fs";';
@@ -128,8 +129,19 @@ describe("disk", () => {
     }
   });
 
-  const reading = [
+  const opening = [
     'import { readFileSync } from "node:fs";',
+    'import { writeFileSync } from "node:fs";',
+    'import { appendFileSync } from "node:fs";',
+    'import { copyFileSync } from "node:fs";',
+    'import { copyFile } from "node:fs/promises";',
+    'import { cpSync, statSync } from "node:fs";',
+    'import { truncateSync } from "node:fs";',
+    'import { openSync } from "node:fs";',
+    'import { open } from "fs/promises";',
+    'import { promises } from "node:fs";',
+    'import { createWriteStream } from "node:fs";',
+    'import { openAsBlob } from "node:fs";',
     'import { existsSync, openSync as open } from "node:fs";',
     'import { createReadStream } from "node:fs";',
     'import { readFile } from "node:fs/promises";',
@@ -138,18 +150,31 @@ describe("disk", () => {
     'const fs = await import("node:fs");',
     'export { readFileSync } from "node:fs";',
     'const fs = process.getBuiltinModule("node:fs");',
+    'const fs = createRequire(import.meta.url)("node:fs");',
+    "const fs = await import(`node:fs`);",
   ];
-  for (const text of reading) {
-    test(`the embedded adapter may not: ${text}`, () => {
-      assert.deepEqual(check(journal, text), ["disk"]);
+  for (const text of opening) {
+    test(`whoever may have a journal open may not: ${text}`, () => {
+      for (const path of [journal, command, "src/demo/run.ts", "src/testing/disk.ts"]) {
+        assert.deepEqual(check(path, text), ["disk"], path);
+      }
     });
   }
 
-  test("the embedded adapter may look, make folders and write", () => {
-    const text = `import { existsSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+  test("what a file is allowed holds for that file and that function", () => {
+    const reading = 'import { readFileSync } from "node:fs";';
+    assert.deepEqual(check("src/cli/program.ts", reading), []);
+    assert.deepEqual(check("src/cli/command.ts", reading), ["disk"]);
+    const writing = 'import { writeFileSync } from "node:fs";';
+    assert.deepEqual(check("src/cli/program.ts", writing), ["disk"]);
+  });
+
+  test("looking, and making folders, is allowed", () => {
+    const text = `import { existsSync, mkdirSync, statSync } from "node:fs";
       import type { Stats } from "node:fs";
       import { type StatsFs, statfsSync } from "node:fs";`;
     assert.deepEqual(check(journal, text), []);
+    assert.deepEqual(check(command, text), []);
   });
 });
 
