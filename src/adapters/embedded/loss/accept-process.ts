@@ -43,7 +43,7 @@ serveTask(async (request: AcceptLossRequest, { clock, random }): Promise<Accepte
   };
 });
 
-/** What repair could still find in the write-ahead log stays; returns where. */
+/** What the write-ahead log holds stays, whatever is written now; returns where. */
 function keepWal(directory: string): string | undefined {
   const wal = walPath(directory);
   if (!existsSync(wal) || statSync(wal).size === 0) return undefined;

@@ -28,6 +28,10 @@ export interface AcceptedLoss {
   readonly ranges: readonly LostRange[];
   /** Whether the tail belonged to another journal, or to another life of this one. */
   readonly otherIncarnation: boolean;
-  /** Where the write-ahead log was copied to before it was used again: repair may read it. */
+  /**
+   * Where the write-ahead log was copied to before it was used again. It belongs to the database as
+   * it was then: beside a copy of that, named `journal.db-wal`, repair reads it. Repair of this
+   * directory does not: what was accepted stays a gap, which groups and readers have passed.
+   */
   readonly walCopy: string | undefined;
 }
