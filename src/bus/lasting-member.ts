@@ -10,19 +10,22 @@ import { type Clock, delay } from "../kernel/clock.ts";
 import type { Random } from "../kernel/random.ts";
 import type { Transport } from "../ports/transport.ts";
 
+/** What a member asks of the delivery that is at work for it. */
+export type MemberDelivery = Pick<Delivery, "failure" | "ended" | "troubles" | "drain">;
+
 /** What a member is made of. */
 export interface GroupMemberParts {
   /** Group and channel, for people. */
   readonly name: string;
   /** Joined and started. */
-  readonly delivery: Delivery;
+  readonly delivery: MemberDelivery;
   readonly transport: Pick<Transport, "ready">;
   readonly clock: Clock;
   readonly random: Random;
   /** How long a handler of the delivery before may hold up the next one. */
   readonly timeoutMs: number;
   /** Joins once more and starts; rejects where the bus is closing. */
-  join(): Promise<Delivery>;
+  join(): Promise<MemberDelivery>;
   /** What was settled and not committed is void. */
   onInterrupted(): void;
   onLeft(): void;
@@ -34,7 +37,7 @@ export class GroupMember {
   readonly failure: Promise<unknown>;
   readonly #parts: GroupMemberParts;
   readonly #leaving = new AbortController();
-  #delivery: Delivery;
+  #delivery: MemberDelivery;
   #joinedAtMs: number;
   #failures = 0;
   /** Why it has no delivery at the moment. */
@@ -86,7 +89,7 @@ export class GroupMember {
     }
   }
 
-  async #joinAgain(): Promise<Delivery> {
+  async #joinAgain(): Promise<MemberDelivery> {
     const { clock, random, transport } = this.#parts;
     const { signal } = this.#leaving;
     await this.#handlersEnded();
@@ -117,10 +120,10 @@ export class GroupMember {
   }
 
   /** Joins, or gives up waiting for it as soon as the member leaves. */
-  #joined(): Promise<Delivery> {
+  #joined(): Promise<MemberDelivery> {
     const joining = this.#parts.join();
     return this.#unlessLeaving(joining).catch((error: unknown) => {
-      const leave = async (late: Delivery): Promise<unknown> => late.drain(0);
+      const leave = async (late: MemberDelivery): Promise<unknown> => late.drain(0);
       joining.then(leave).catch(() => undefined);
       throw error;
     });
