@@ -72,6 +72,19 @@ describe("leases", () => {
     assert.deepEqual(rig.take("revoke"), []);
   });
 
+  test("a lease that is not what was written decides nothing: it is damage", () => {
+    const member = rig.join("orders", "billing");
+    const other = open();
+    rig.withConnection((connection) =>
+      connection.exec("UPDATE lease SET epoch = 9 WHERE range = 1"),
+    );
+    assert.equal(commits(rig, member, 0, 1), "committed");
+    const damaged = { code: "JOURNAL_DAMAGED", message: /the lease of range 1/ };
+    // Without its checksum the row would fence the unit, and the range would be lost for ever.
+    assert.throws(() => commits(rig, member, 1, 1), damaged);
+    assert.throws(() => other.join("orders", "billing"), damaged);
+  });
+
   test("a member of another process: asked for at the next tick, taken at the next tick", () => {
     const first = rig.join("orders", "billing");
     const other = open();

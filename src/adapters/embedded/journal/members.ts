@@ -7,6 +7,7 @@ import { SpillwayError } from "../../../errors/spillway-error.ts";
 import type { Catalog, Channel } from "./catalog.ts";
 import type { EngineNotice, RangeGrant } from "./engine.ts";
 import type { Groups } from "./groups.ts";
+import { type Lease, leasesOf } from "./lease-rows.ts";
 import { leaseCrc, metaCrc } from "./row-checksums.ts";
 import type { Writer } from "./writer.ts";
 
@@ -30,12 +31,6 @@ export interface LocalMember {
   poisonedGeneration: number;
   /** Committed units by sequence, the latest `recentUnitsMax`. */
   readonly recent: Map<number, RecentUnit>;
-}
-
-interface Lease {
-  range: number;
-  epoch: number;
-  member: number;
 }
 
 /** See the head of this file. */
@@ -144,7 +139,7 @@ export class Members {
   takeFree(group: number, left?: number, released?: Released): Notices {
     const members = this.#memberIds(group);
     const grants = new Map<number, RangeGrant[]>();
-    for (const { range, epoch, member: owner } of this.#leases(group)) {
+    for (const { range, epoch, member: owner } of leasesOf(this.#writer, group)) {
       const free = owner === 0 || !members.includes(owner);
       const wanted = this.#local.get(members[range % members.length] ?? 0);
       if (!free || wanted === undefined || wanted.id === left) continue;
@@ -161,7 +156,7 @@ export class Members {
   /** Whether a local member could take a range of this group now. */
   hasFree(group: number): boolean {
     const members = this.#memberIds(group);
-    return this.#leases(group).some(
+    return leasesOf(this.#writer, group).some(
       ({ range, member: owner }) =>
         (owner === 0 || !members.includes(owner)) &&
         this.#local.has(members[range % members.length] ?? 0),
@@ -204,7 +199,7 @@ export class Members {
   /** Compares what local members of a group hold with the database: says "lost" and "revoke". */
   review(group: number): void {
     const members = this.#memberIds(group);
-    const leases = new Map(this.#leases(group).map((lease) => [lease.range, lease]));
+    const leases = new Map(leasesOf(this.#writer, group).map((lease) => [lease.range, lease]));
     for (const member of this.#local.values()) {
       if (member.group !== group) continue;
       const lost: number[] = [];
@@ -260,15 +255,8 @@ export class Members {
     return rows.map(({ id }) => id);
   }
 
-  #leases(group: number): Lease[] {
-    return this.#writer.all<Lease>(
-      "SELECT range, epoch, member FROM lease WHERE grp = ? ORDER BY range",
-      group,
-    );
-  }
-
   #free(group: number, which: (lease: Lease) => boolean): void {
-    for (const lease of this.#leases(group)) {
+    for (const lease of leasesOf(this.#writer, group)) {
       if (which(lease)) this.#writeLease(group, lease.range, lease.epoch, 0);
     }
   }

@@ -12,6 +12,7 @@ import { SpillwayError } from "../../../errors/spillway-error.ts";
 import type { StateChange } from "../../../ports/commit-unit.ts";
 import type { EngineUnit } from "./engine.ts";
 import { decodeOpen, encodeOpen } from "./format.ts";
+import { leaseCrc } from "./row-checksums.ts";
 import { recentUnitsMax } from "./units.ts";
 
 describe("commit units", () => {
@@ -113,7 +114,11 @@ describe("commit units", () => {
   });
 
   test("a failed fence is told as lost before the answer", () => {
-    rig.withConnection((connection) => connection.exec("UPDATE lease SET epoch = 7, member = 99"));
+    rig.withConnection((connection) => {
+      const sql = "UPDATE lease SET epoch = 7, member = 99, crc = ? WHERE grp = 1 AND range = ?";
+      const update = connection.prepare(sql);
+      for (let range = 0; range < 4; range++) update.run(leaseCrc(1, range, 7, 99), range);
+    });
     const fences = [
       { range: 0, epoch: 1 },
       { range: 3, epoch: 1 },

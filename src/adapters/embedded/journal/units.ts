@@ -6,6 +6,7 @@ import type { Appender, PreparedAppend } from "./append.ts";
 import { type Catalog, laneOf } from "./catalog.ts";
 import type { EngineUnit, EngineUnitResult } from "./engine.ts";
 import { GapCounts } from "./gap-counts.ts";
+import { leaseOf } from "./lease-rows.ts";
 import type { LocalMember, Members } from "./members.ts";
 import type { PendingRows } from "./pending-rows.ts";
 import { StateCursor } from "./state-columns.ts";
@@ -105,11 +106,7 @@ export class Units {
     if (unit.generation <= member.poisonedGeneration) return { kind: "poisoned" };
     let fenced = false;
     for (const { range, epoch } of unit.fences) {
-      const lease = this.#writer.one<{ epoch: number; member: number }>(
-        "SELECT epoch, member FROM lease WHERE grp = ? AND range = ?",
-        member.group,
-        range,
-      );
+      const lease = leaseOf(this.#writer, member.group, range);
       if (lease !== undefined && lease.epoch === epoch && lease.member === member.id) continue;
       fenced = true;
       // A range that was lost and regained is held under another epoch: that one is not lost.
