@@ -5,10 +5,21 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
+import { verifyJournal } from "spillway/embedded";
 import { journalFormat } from "../../src/adapters/embedded/journal/connection.ts";
 import { describeJournal } from "../golden/describe-journal.ts";
 import { copyGolden, goldenDescription, goldenFormats } from "../golden/golden-directories.ts";
 import { delaysMs, givenIds } from "../golden/write-journal.ts";
+
+/** Opens the database and changes one thing that its checksums cover. */
+function change(directory: string, sql: string): void {
+  const database = new DatabaseSync(join(directory, "journal.db"));
+  try {
+    assert.equal(database.prepare(sql).run().changes, 1);
+  } finally {
+    database.close();
+  }
+}
 
 function formatIn(directory: string): unknown {
   const database = new DatabaseSync(join(directory, "journal.db"), { readOnly: true });
@@ -28,6 +39,30 @@ test("there is a golden directory of each older format", () => {
 });
 
 for (const format of goldenFormats()) {
+  test(`format ${format}: it can be verified before anybody has opened it`, async () => {
+    const directory = mkdtempSync(join(tmpdir(), "spillway-golden-"));
+    try {
+      copyGolden(format, directory);
+      const report = await verifyJournal(directory);
+      assert.deepEqual(
+        report.findings.filter(({ severity }) => severity === "damage"),
+        [],
+      );
+      assert.deepEqual([report.sound, report.complete], [true, true]);
+      assert.ok(report.messages > 120 && report.rows > 30, JSON.stringify(report));
+      assert.equal(formatIn(directory), format);
+      const one = (table: string): string => `rowid = (SELECT min(rowid) FROM ${table})`;
+      change(directory, "UPDATE state SET value = '0' WHERE key = (SELECT min(key) FROM state)");
+      change(directory, `UPDATE timer SET due_at = due_at + 1 WHERE ${one("timer")}`);
+      change(directory, `UPDATE batch SET crc = crc + 1 WHERE ${one("batch")}`);
+      const damaged = await verifyJournal(directory);
+      assert.deepEqual(damaged.counts, { ...report.counts, "batch-damaged": 1, "row-damaged": 2 });
+      assert.equal(formatIn(directory), format);
+    } finally {
+      rmSync(directory, { recursive: true, force: true });
+    }
+  });
+
   test(`format ${format}: everything is delivered as it was recorded`, async () => {
     const directory = mkdtempSync(join(tmpdir(), "spillway-golden-"));
     try {

@@ -123,7 +123,6 @@ test("a journal of an older format is refused before anything is made", async ()
     code: "JOURNAL_FORMAT",
     message: /format 1/,
   });
-  await assert.rejects(verifyJournal(from), { code: "JOURNAL_FORMAT", message: /format 1/ });
   assert.equal(existsSync(to), false);
 });
 

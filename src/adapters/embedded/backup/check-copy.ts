@@ -5,10 +5,9 @@ import type { Clock } from "../../../kernel/clock.ts";
 import { priorities } from "../../../message/envelope.ts";
 import { FindingList, type InspectionFinding } from "../inspection/finding.ts";
 import { type InspectedCounts, LogWalk } from "../inspection/log-walk.ts";
-import { rowChecks } from "../inspection/row-checks.ts";
+import { rowChecksOf } from "../inspection/row-checks.ts";
 import { RowWalk } from "../inspection/row-walk.ts";
 import { Snapshot } from "../inspection/snapshot.ts";
-import { journalFormat } from "../journal/connection.ts";
 import type { Statements } from "./statements.ts";
 
 /** Most lines that SQLite's own check gives. */
@@ -74,13 +73,11 @@ export async function checkBatches(rows: Statements, options: CheckOptions): Pro
 /** Everything that is wrong with the small tables and with the file; in a line each. */
 export async function checkRows(rows: Statements, options: CheckOptions): Promise<string[]> {
   const findings = new FindingList();
-  // The tables of an older format are checked once it has been migrated.
-  if (rows.number("PRAGMA user_version") === journalFormat) {
-    const snapshot = new Snapshot(rows.connection);
-    for (const check of rowChecks.filter(({ table }) => hasTable(rows, table))) {
-      const walk = new RowWalk(check, { snapshot, findings, counts: emptyCounts() });
-      while (walk.slice()) await options.pieceDone();
-    }
+  const checks = rowChecksOf(rows.number("PRAGMA user_version"));
+  const snapshot = new Snapshot(rows.connection);
+  for (const check of checks.filter(({ table }) => hasTable(rows, table))) {
+    const walk = new RowWalk(check, { snapshot, findings, counts: emptyCounts() });
+    while (walk.slice()) await options.pieceDone();
   }
   const structure = rows.all(`PRAGMA integrity_check(${structureLinesMax})`).map(String);
   return [

@@ -14,7 +14,8 @@ import { cursorCrc, logCrc, openCrc, stateCrc } from "../journal/row-checksums.t
 import { checkCursors } from "./cursor-check.ts";
 import { type FindingKind, FindingList, findingsMax } from "./finding.ts";
 import { inspectConnection } from "./inspect-connection.ts";
-import { rowChecks } from "./row-checks.ts";
+import { journalFormat } from "../journal/connection.ts";
+import { rowChecksOf } from "./row-checks.ts";
 
 type Row = Record<string, number | string | Uint8Array>;
 
@@ -251,7 +252,7 @@ describe("inspection by SQL", () => {
         true,
       ],
     );
-    const tables = rowChecks.map(({ table }) => table);
+    const tables = rowChecksOf(journalFormat).map(({ table }) => table);
     const sum = tables.map((table) => `SELECT count(*) AS n FROM ${table}`).join(" UNION ALL ");
     assert.equal(result.rows, count(`SELECT sum(n) AS n FROM (${sum})`));
     connection.close();

@@ -8,7 +8,7 @@ import { type Connection, type ConnectionOptions, retryWhileBusy } from "../jour
 import type { FindingList } from "./finding.ts";
 import { type InspectedCounts, LogWalk } from "./log-walk.ts";
 import { Pace } from "./pace.ts";
-import { rowChecks } from "./row-checks.ts";
+import { rowChecksOf } from "./row-checks.ts";
 import { RowWalk } from "./row-walk.ts";
 import { Snapshot } from "./snapshot.ts";
 import type { VerifyProgress } from "./verify-report.ts";
@@ -69,7 +69,8 @@ class Inspection {
       complete = await this.#walk("batches", this.#logWalk(log));
     }
     if (complete) this.#lookForLostLogs();
-    for (const check of rowChecks) {
+    const format = Number(this.#read("PRAGMA user_version")[0]?.["user_version"]);
+    for (const check of rowChecksOf(format)) {
       const parts = { snapshot: this.#snapshot, findings, counts: this.#counts };
       complete &&= await this.#walk("rows", new RowWalk(check, parts));
     }

@@ -45,7 +45,7 @@ interface BatchRow {
 }
 
 /** Whether the row of a log is what its writer stored. */
-export function isLogRowSound(row: LogRow): boolean {
+function isLogRowSound(row: LogRow): boolean {
   const { channel, lane, start, end, bytes, appended_at, last_crc: lastCrc } = row;
   return logCrc(channel, lane, start, end, bytes, appended_at, lastCrc) === row.crc;
 }

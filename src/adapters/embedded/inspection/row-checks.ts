@@ -9,13 +9,13 @@ import {
   cursorCrc,
   groupCrc,
   leaseCrc,
+  logCrc,
   metaCrc,
   openCrc,
   stateCrc,
   timerCrc,
 } from "../journal/row-checksums.ts";
 import { priorities } from "../../../message/envelope.ts";
-import { isLogRowSound, type LogRow } from "./log-walk.ts";
 import type { RowCheck } from "./row-walk.ts";
 import { type Row, textOf } from "./snapshot.ts";
 
@@ -62,9 +62,16 @@ const log: RowCheck = {
   select:
     "SELECT *, (SELECT count(*) FROM channel WHERE channel.id = log.channel) AS channels FROM log",
   problem(row) {
-    if (!isLogRowSound(row as unknown as LogRow)) return checksumWrong;
-    if (number(row, "channels") === 0) return wrong(`names channel ${number(row, "channel")}`);
-    if (number(row, "start") > number(row, "end")) return wrong("starts behind its end");
+    const [start, end] = [number(row, "start"), number(row, "end")];
+    const [channelId, lane] = [number(row, "channel"), number(row, "lane")];
+    const last = [
+      number(row, "bytes"),
+      number(row, "appended_at"),
+      number(row, "last_crc"),
+    ] as const;
+    if (logCrc(channelId, lane, start, end, ...last) !== row["crc"]) return checksumWrong;
+    if (number(row, "channels") === 0) return wrong(`names channel ${channelId}`);
+    if (start > end) return wrong("starts behind its end");
     return undefined;
   },
 };
@@ -111,16 +118,22 @@ const cursorCopy: RowCheck = {
   },
 };
 
+const isStored =
+  "EXISTS (SELECT 1 FROM batch WHERE batch.log = open.log AND batch.base = open.base)";
+const isInGap =
+  "EXISTS (SELECT 1 FROM gap WHERE gap.log = open.log AND gap.base <= open.base " +
+  "AND gap.base + gap.count > open.base)";
+
+/** Open lists with what says whether their batch is there. */
+const openSelect = (isThere: string): string =>
+  "SELECT open.*, log.end AS log_end, log.channel AS log_channel, " +
+  `grp.channel AS group_channel, ${partitionsOf} AS partitions, ${isThere} AS stored ` +
+  "FROM open LEFT JOIN grp ON grp.id = open.grp LEFT JOIN log ON log.id = open.log";
+
 const open: RowCheck = {
   table: "open",
   key: ["open.grp", "open.log", "open.range", "open.base"],
-  select:
-    "SELECT open.*, log.end AS log_end, log.channel AS log_channel, " +
-    `grp.channel AS group_channel, ${partitionsOf} AS partitions, ` +
-    "EXISTS (SELECT 1 FROM batch WHERE batch.log = open.log AND batch.base = open.base) OR " +
-    "EXISTS (SELECT 1 FROM gap WHERE gap.log = open.log AND gap.base <= open.base " +
-    "AND gap.base + gap.count > open.base) AS stored " +
-    "FROM open LEFT JOIN grp ON grp.id = open.grp LEFT JOIN log ON log.id = open.log",
+  select: openSelect(`${isStored} OR ${isInGap}`),
   problem(row) {
     const [grp, logId, range] = [number(row, "grp"), number(row, "log"), number(row, "range")];
     const base = number(row, "base");
@@ -186,6 +199,13 @@ const state: RowCheck = {
   },
 };
 
+/** Its rows named their table themselves, under the same checksum. */
+const stateOfFormat1: RowCheck = {
+  ...state,
+  key: ["state.grp", "state.name", "state.key"],
+  select: "SELECT state.*, grp.id AS grp_id FROM state LEFT JOIN grp ON grp.id = state.grp",
+};
+
 const timer: RowCheck = {
   table: "timer",
   key: ["id"],
@@ -210,16 +230,14 @@ const timer: RowCheck = {
   },
 };
 
+const checks = [meta, channel, log, group, cursor, cursorCopy, open, lease, state, timer];
+/** There were no gaps and no copies of cursors yet. */
+const openOfFormat1 = { ...open, select: openSelect(isStored) };
+const checksOfFormat1 = checks
+  .filter((check) => check !== cursorCopy)
+  .map((check) => (check === open ? openOfFormat1 : check === state ? stateOfFormat1 : check));
+
 /** The checks of a journal's small tables, in the order in which they are reported. */
-export const rowChecks: readonly RowCheck[] = [
-  meta,
-  channel,
-  log,
-  group,
-  cursor,
-  cursorCopy,
-  open,
-  lease,
-  state,
-  timer,
-];
+export function rowChecksOf(format: number): readonly RowCheck[] {
+  return format === 1 ? checksOfFormat1 : checks;
+}

@@ -3,7 +3,7 @@
 // damaged is a finding, not a failure.
 import { SpillwayError } from "../../../errors/spillway-error.ts";
 import type { ErrorCode } from "../../../errors/error-codes.ts";
-import { type Connection, journalFormat, openConnection } from "../journal/connection.ts";
+import { type Connection, openConnection } from "../journal/connection.ts";
 import { isNotADatabase } from "../journal/sqlite-errors.ts";
 import { readTail } from "../journal/tail-file.ts";
 import { serveTask, type TaskContext } from "../task/task-process.ts";
@@ -37,7 +37,6 @@ async function verify(directory: string, context: TaskContext): Promise<VerifyRe
     // The tail first: what the database says afterwards can only be later.
     const reading = readTail(directory);
     connection = openConnection(directory, "inspector", options);
-    assertFormat(directory, connection);
     meta = readMeta(connection);
     checkTail(reading, connection, findings, options);
     result = await inspect(directory, connection, findings, context);
@@ -57,17 +56,6 @@ async function verify(directory: string, context: TaskContext): Promise<VerifyRe
     findings: findings.findings,
     counts: findings.counts,
   };
-}
-
-/** An older journal has other tables. */
-function assertFormat(directory: string, connection: Connection): void {
-  const format = new Snapshot(connection).first<{ user_version: number }>("PRAGMA user_version");
-  if (format === undefined || format.user_version >= journalFormat) return;
-  throw new SpillwayError(
-    "JOURNAL_FORMAT",
-    `the journal in ${directory} has format ${format.user_version}: the next service that opens ` +
-      `it brings it to format ${journalFormat}; verify it then`,
-  );
 }
 
 /** Whether a failure to open says something about the file, and not about who may open it. */

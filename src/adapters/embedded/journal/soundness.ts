@@ -4,7 +4,7 @@
 import { existsSync, statSync } from "node:fs";
 import { SpillwayError } from "../../../errors/spillway-error.ts";
 import { FindingList } from "../inspection/finding.ts";
-import { rowChecks } from "../inspection/row-checks.ts";
+import { rowChecksOf } from "../inspection/row-checks.ts";
 import { rowsAtOnce, RowWalk } from "../inspection/row-walk.ts";
 import { Snapshot } from "../inspection/snapshot.ts";
 import {
@@ -31,8 +31,6 @@ export const structureBytesMax = 67_108_864;
 export const rowsCheckedMax = 51_200;
 /** Findings of SQLite's own check that are named. */
 const structureFindingsMax = 5;
-/** Tables that have been the same since format 1. */
-const oldTables = ["meta", "channel", "log", "lease", "cursor"];
 /** State is as large as its users make it; its rows are checked when they are read. */
 const uncheckedTables = ["state"];
 
@@ -111,8 +109,7 @@ class Inspection {
   readonly #snapshot: Snapshot;
   /** Pages in the write-ahead log; undefined where SQLite does not tell. */
   #walFrames: number | undefined;
-  /** Whether the journal has this library's format; an older one has no tail, and other tables. */
-  #isCurrent = true;
+  #format = journalFormat;
 
   constructor(directory: string, connection: Connection, tail: TailReading, closedHere: boolean) {
     this.#closedHere = closedHere;
@@ -138,7 +135,7 @@ class Inspection {
     }
     this.#assertOwnDatabase();
     const logs = this.#logs();
-    this.#isCurrent = format === journalFormat;
+    this.#format = format;
     const reasons = this.#problems();
     const { incarnation, commit } = this.#meta(reasons);
     const { tail } = this.#tail;
@@ -173,6 +170,11 @@ class Inspection {
     return { kind: "sound", doubts: this.#isCurrent ? this.#doubts(commit) : [] };
   }
 
+  /** Whether the journal has this library's format; an older one has no tail, and other tables. */
+  get #isCurrent(): boolean {
+    return this.#format === journalFormat;
+  }
+
   #logs(): TailLog[] {
     return readTailLogs((sql) => {
       const { rows, failure } = this.#snapshot.read(sql);
@@ -200,9 +202,8 @@ class Inspection {
     const findings = new FindingList();
     const counts = { batches: 0, messages: 0, bytes: 0, rows: 0 };
     const parts = { snapshot: this.#snapshot, findings, counts };
-    for (const check of rowChecks) {
+    for (const check of rowChecksOf(this.#format)) {
       if (uncheckedTables.includes(check.table)) continue;
-      if (!this.#isCurrent && !oldTables.includes(check.table)) continue;
       const walk = new RowWalk(check, parts);
       for (let rows = 0; rows < rowsCheckedMax && walk.slice(); ) rows += rowsAtOnce;
     }
@@ -218,7 +219,7 @@ class Inspection {
     const checks =
       bytes <= structureBytesMax
         ? [whole]
-        : rowChecks
+        : rowChecksOf(this.#format)
             .filter(({ table }) => !uncheckedTables.includes(table))
             .map(({ table }) => `PRAGMA integrity_check(${table})`);
     return checks.flatMap((sql) => {

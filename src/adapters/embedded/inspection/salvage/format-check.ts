@@ -23,7 +23,9 @@ export function assertRepairable(store: PageStore, directory: string): void {
   throw new SpillwayError(
     "JOURNAL_FORMAT",
     `the journal in ${directory} has format ${format}, whose rows repair does not know: let a ` +
-      "service open it once, which brings it up to date, then repair it; nothing was changed",
+      "service open it once, which brings it up to date, then repair it. Where that is refused " +
+      "because the journal is damaged, restore a backup, or go on reading it as it is: " +
+      "`spillway verify` says what is readable. Nothing was changed",
     { details: { directory, format } },
   );
 }
