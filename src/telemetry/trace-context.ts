@@ -19,14 +19,7 @@ const zeros = /^0+$/;
 export function parseTraceparent(traceparent: string | undefined): TraceContext | undefined {
   const parts = traceparent === undefined ? null : grammar.exec(traceparent);
   if (parts === null) return undefined;
-  const [, version, traceId, spanId, flags, rest] = parts as unknown as [
-    string,
-    string,
-    string,
-    string,
-    string,
-    string | undefined,
-  ];
+  const [, version = "", traceId = "", spanId = "", flags = "", rest] = parts;
   // Version ff is forbidden; version 00 has exactly four parts, later ones may have more.
   if (version === "ff" || (version === "00" && rest !== undefined)) return undefined;
   if (zeros.test(traceId) || zeros.test(spanId)) return undefined;

@@ -1,20 +1,17 @@
-// The progress of backup and restore: a bar on a terminal, a plain line every few seconds where
-// standard error is a pipe or a file, nothing with --json.
+// The progress of backup and restore: a bar with the phase, and what is left of it.
 import type { BackupProgress } from "../../adapters/embedded/index.ts";
 import { SpillwayError } from "../../errors/spillway-error.ts";
-import type { CommandCall, CommandIo } from "../command.ts";
+import type { CommandCall } from "../command.ts";
 import { clipStyled, type Style } from "../terminal/ansi.ts";
-import { LiveView } from "../terminal/live-view.ts";
 import { formatBytes, formatCount, formatDuration } from "../terminal/number-format.ts";
 import { remainingMs, renderBar } from "../terminal/progress-bar.ts";
+import { ProgressOutput } from "../terminal/progress-output.ts";
 
-const plainLineMs = 5_000;
-const plainColumns = 100;
 const barWidth = 24;
 const phaseWidth = 7;
 
 /** One line, cut to `columns`; `elapsedMs` counts from the beginning of the phase. */
-export function renderCopy(
+function renderCopy(
   progress: BackupProgress,
   elapsedMs: number,
   columns: number,
@@ -40,56 +37,25 @@ export async function withCopyProgress<Report>(
   stopped: string,
   work: (onProgress: (progress: BackupProgress) => void) => Promise<Report>,
 ): Promise<Report | undefined> {
-  const progress = new CopyProgress(io, json);
+  let phase: BackupProgress["phase"] | undefined;
+  let phaseFromMs = 0;
+  const output = new ProgressOutput<BackupProgress>(io, json, (progress, columns, nowMs) => {
+    return renderCopy(progress, nowMs - phaseFromMs, columns, io.stderr.style);
+  });
+  const update = (progress: BackupProgress): void => {
+    if (progress.phase !== phase) phaseFromMs = io.clock.monotonicMs();
+    phase = progress.phase;
+    output.update(progress);
+  };
   try {
-    return await work((state) => progress.update(state));
+    return await work(update);
   } catch (error) {
     const asked = io.signal.aborted && error instanceof SpillwayError && error.code === "ABORTED";
     if (!asked || json) throw error;
-    progress.close();
+    output.close();
     io.stderr.write(`${stopped}\n`);
     return undefined;
   } finally {
-    progress.close();
-  }
-}
-
-/** Draws on standard error, so that standard output holds the report alone. */
-class CopyProgress {
-  readonly #io: CommandIo;
-  readonly #quiet: boolean;
-  readonly #view: LiveView | undefined;
-  #progress: BackupProgress | undefined;
-  #phaseFromMs = 0;
-  #nextLineMs: number;
-
-  constructor(io: CommandIo, quiet: boolean) {
-    this.#io = io;
-    this.#quiet = quiet;
-    this.#nextLineMs = io.clock.monotonicMs() + plainLineMs;
-    if (quiet || !io.stderr.isTerminal) return;
-    this.#view = new LiveView(io.stderr, io.clock, (columns) => this.#lines(columns));
-  }
-
-  /** Takes what the task reports; draws when it is time. */
-  update(progress: BackupProgress): void {
-    const nowMs = this.#io.clock.monotonicMs();
-    if (progress.phase !== this.#progress?.phase) this.#phaseFromMs = nowMs;
-    this.#progress = progress;
-    if (this.#view !== undefined) return this.#view.refresh();
-    if (this.#quiet || nowMs < this.#nextLineMs) return;
-    this.#nextLineMs = nowMs + plainLineMs;
-    for (const line of this.#lines(plainColumns)) this.#io.stderr.write(`${line}\n`);
-  }
-
-  /** Removes the bar. Idempotent. */
-  close(): void {
-    this.#view?.close({ erase: true });
-  }
-
-  #lines(columns: number): string[] {
-    if (this.#progress === undefined) return [];
-    const elapsedMs = this.#io.clock.monotonicMs() - this.#phaseFromMs;
-    return [renderCopy(this.#progress, elapsedMs, columns, this.#io.stderr.style)];
+    output.close();
   }
 }

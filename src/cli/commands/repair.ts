@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { SpillwayError } from "../../errors/spillway-error.ts";
 import { type Command, type CommandCall, exitCodes } from "../command.ts";
 import { listHolders } from "../doctor/journal-holders.ts";
-import { InspectionProgress } from "../inspection/inspection-progress.ts";
+import { inspectionProgress } from "../inspection/inspection-progress.ts";
 import { repairLines } from "../inspection/repair-text.ts";
 import { directoryFlag, directoryOf } from "../journal-access.ts";
 
@@ -40,7 +40,7 @@ async function repair(call: CommandCall): Promise<number> {
   assertNobodyWorks(from);
   // Loaded here, so that a command's help needs no journal at all.
   const { repairJournal } = await import("../../adapters/embedded/index.ts");
-  const progress = new InspectionProgress(io, json);
+  const progress = inspectionProgress(io, json);
   let report: Awaited<ReturnType<typeof repairJournal>>;
   try {
     report = await repairJournal({

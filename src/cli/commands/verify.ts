@@ -1,7 +1,7 @@
 // `spillway verify`: looks for damage in a journal while others use it. Its flags, its progress and
 // its report; the work is verifyJournal().
 import { type Command, type CommandCall, exitCodes } from "../command.ts";
-import { InspectionProgress } from "../inspection/inspection-progress.ts";
+import { inspectionProgress } from "../inspection/inspection-progress.ts";
 import { lossLines, verifyLines } from "../inspection/verify-text.ts";
 import { assertJournal, directoryFlag, directoryOf } from "../journal-access.ts";
 
@@ -37,7 +37,7 @@ async function verify(call: CommandCall): Promise<number> {
   // Loaded here, so that a command's help needs no journal at all.
   const { acceptLoss, verifyJournal } = await import("../../adapters/embedded/index.ts");
   const loss = call.flags["accept-loss"] === true ? await acceptLoss(directory) : undefined;
-  const progress = new InspectionProgress(io, json);
+  const progress = inspectionProgress(io, json);
   let report: Awaited<ReturnType<typeof verifyJournal>>;
   try {
     report = await verifyJournal(directory, {

@@ -1,49 +1,30 @@
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import {
-  CoreRig,
-  HandClock,
-  makeDirectory,
-  plainUnit,
-  removeDirectory,
-} from "../../../../test/journal/core-rig.ts";
+import { type CoreRig, plainUnit } from "../../../../test/journal/core-rig.ts";
 import { copyFiles } from "../../../../test/journal/damaged-directories.ts";
+import { NamedJournals, names } from "../../../../test/journal/named-journals.ts";
 import { seededRandom } from "../../../kernel/random.ts";
 import { acceptLossOf, type LossAccepted } from "./accept-loss.ts";
 import type { JournalDamage } from "./damage.ts";
 import { inspectJournal } from "./soundness.ts";
 
-const names = (count: number): string[] => Array.from({ length: count }, (_, index) => `${index}`);
-
 describe("accepting a loss", () => {
-  let root: string;
-  let clock: HandClock;
-  let rigs: CoreRig[];
+  let journals: NamedJournals;
   beforeEach(() => {
-    root = makeDirectory();
-    clock = new HandClock();
-    rigs = [];
+    journals = new NamedJournals();
   });
-  afterEach(() => {
-    for (const rig of rigs) rig.close();
-    removeDirectory(root);
-  });
+  afterEach(() => journals.end());
 
-  const at = (name: string): string => join(root, name);
-  const open = (name: string): CoreRig => {
-    const rig = new CoreRig(at(name), clock, { durability: "fsync" });
-    rigs.push(rig);
-    return rig;
-  };
+  const at = (name: string): string => journals.at(name);
+  const open = (name: string): CoreRig => journals.open(name);
   const damageOf = (name: string): JournalDamage => {
-    const options = { clock, durability: "fsync", busyTimeoutMs: 1_000 } as const;
+    const options = { clock: journals.clock, durability: "fsync", busyTimeoutMs: 1_000 } as const;
     const soundness = inspectJournal(at(name), options);
     assert.equal(soundness.kind, "damaged");
     return soundness.kind === "damaged" ? soundness.damage : assert.fail();
   };
   const accept = (name: string, damage = damageOf(name)): LossAccepted => {
-    const environment = { clock, random: seededRandom(1), busyTimeoutMs: 1_000 };
+    const environment = { clock: journals.clock, random: seededRandom(1), busyTimeoutMs: 1_000 };
     return acceptLossOf(at(name), damage, environment);
   };
   const gapsOf = (rig: CoreRig): unknown[] =>
@@ -83,7 +64,6 @@ describe("accepting a loss", () => {
     ]);
     // A second look finds nothing: the chain of checksums and the ends are whole.
     rig.close();
-    rigs = rigs.filter((other) => other !== rig);
     assert.deepEqual(open("earlier").take("health"), []);
   });
 

@@ -23,18 +23,20 @@ import { openFailure, writeFailure } from "./sqlite-errors.ts";
 export type { CoreEnvironment } from "./journal.ts";
 
 type Answer<Kind extends EngineRequestKind> = EngineRequests[Kind]["answer"];
+type Handlers = {
+  readonly [Kind in EngineRequestKind]: (request: EngineRequests[Kind]["request"]) => Answer<Kind>;
+};
 
 /** See the head of this file. */
 export class JournalCore {
   readonly #environment: CoreEnvironment;
-  readonly #handlers: { [Name in EngineRequestKind]: (request: never) => Answer<Name> } = {
-    open: (open: EngineRequests["open"]["request"]) => this.#open(open),
-    declare: (declare: EngineRequests["declare"]["request"]) =>
-      (this.#damaged ?? this.#opened()).declare(declare),
-    transact: (transact: EngineRequests["transact"]["request"]) => this.#transact(transact),
-    join: (join: EngineRequests["join"]["request"]) => this.#opened().join(join),
-    release: (release: EngineRequests["release"]["request"]) => this.#opened().release(release),
-    leave: (leave: EngineRequests["leave"]["request"]) => this.#opened().leave(leave.member),
+  readonly #handlers: Handlers = {
+    open: (open) => this.#open(open),
+    declare: (declare) => (this.#damaged ?? this.#opened()).declare(declare),
+    transact: (transact) => this.#transact(transact),
+    join: (join) => this.#opened().join(join),
+    release: (release) => this.#opened().release(release),
+    leave: (leave) => this.#opened().leave(leave.member),
     stats: () => ({ channels: (this.#damaged ?? this.#opened()).stats.channels() }),
     close: () => this.#close(),
   };
@@ -55,7 +57,7 @@ export class JournalCore {
     request: EngineRequests[Kind]["request"],
   ): Answer<Kind> {
     try {
-      return this.#handlers[kind](request as never);
+      return this.#handlers[kind](request);
     } catch (error) {
       throw this.#failed(kind, error);
     }

@@ -18,13 +18,7 @@ export interface JournalDamage {
 }
 
 /** "channel 'orders' (normal), offsets 10 to 19". */
-export function nameRange({
-  channel,
-  priority,
-  fromOffset,
-  toOffset,
-  exact,
-}: MissingRange): string {
+function nameRange({ channel, priority, fromOffset, toOffset, exact }: MissingRange): string {
   const last = toOffset - 1;
   const offsets = last === fromOffset ? `offset ${fromOffset}` : `offsets ${fromOffset} to ${last}`;
   return `channel '${channel}' (${priority}), ${offsets}${exact ? "" : " at most"}`;

@@ -193,11 +193,6 @@ export class BatchView implements StoredBatch {
     return this.blob[this.layout.recordFlagsAt + this.#checked(index)] as number;
   }
 
-  /** The entry of the dictionary that the record refers to. */
-  dictionaryIndexAt(index: number): number {
-    return this.#dictionaryIndexes[this.#checked(index)] as number;
-  }
-
   /** The record's bytes of one section of the body; a view. */
   recordBytes(section: "key" | "attribute" | "data", index: number): Uint8Array {
     return this.#recordBytes(section, this.#checked(index));

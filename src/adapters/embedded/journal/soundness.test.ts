@@ -1,44 +1,25 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { rmSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, test } from "node:test";
-import {
-  CoreRig,
-  HandClock,
-  makeDirectory,
-  plainUnit,
-  removeDirectory,
-} from "../../../../test/journal/core-rig.ts";
+import { type CoreRig, plainUnit } from "../../../../test/journal/core-rig.ts";
 import { copyFiles, fingerprint, flipBit } from "../../../../test/journal/damaged-directories.ts";
+import { NamedJournals, names } from "../../../../test/journal/named-journals.ts";
 import { SpillwayError } from "../../../errors/spillway-error.ts";
 import { databasePath, walPath } from "./directory.ts";
 import { CheckpointTail } from "./tail-checkpoint.ts";
 import { tailPath } from "./tail-file.ts";
 
-const names = (count: number): string[] => Array.from({ length: count }, (_, index) => `${index}`);
-
 describe("opening a journal", () => {
-  let root: string;
-  let clock: HandClock;
-  let rigs: CoreRig[];
+  let journals: NamedJournals;
   beforeEach(() => {
-    root = makeDirectory();
-    clock = new HandClock();
-    rigs = [];
+    journals = new NamedJournals();
   });
-  afterEach(() => {
-    for (const rig of rigs) rig.close();
-    removeDirectory(root);
-  });
+  afterEach(() => journals.end());
 
-  const at = (name: string): string => join(root, name);
-  const open = (name: string): CoreRig => {
-    const rig = new CoreRig(at(name), clock, { durability: "fsync" });
-    rigs.push(rig);
-    return rig;
-  };
+  const at = (name: string): string => journals.at(name);
+  const open = (name: string): CoreRig => journals.open(name);
   /** A journal with ten messages in "live", as it was after five of them in "earlier". */
   const tenMessages = (): CoreRig => {
     const rig = open("live");
@@ -80,7 +61,6 @@ describe("opening a journal", () => {
     assert.equal(status, "failed");
     assert.match(text, missing);
     rig.close();
-    rigs = rigs.filter((other) => other !== rig);
     assert.equal(fingerprint(walPath(at("earlier"))), wal, "the write-ahead log is as it was");
   });
 
@@ -92,7 +72,6 @@ describe("opening a journal", () => {
     const rig = open("flipped");
     assert.match(healthOf(rig).text, /commits are missing/);
     rig.close();
-    rigs = rigs.filter((other) => other !== rig);
     assert.equal(statSync(walPath(at("flipped"))).size, bytes);
   });
 
@@ -122,7 +101,6 @@ describe("opening a journal", () => {
     assert.equal(rig.publish("orders", ["x"]).firstOffset, 5);
     rig.close();
     writeFileSync(tailPath(at("earlier")), "not a tail");
-    rigs = rigs.filter((other) => other !== rig);
     assert.match(healthOf(open("earlier")).text, /tail was not readable/);
   });
 
@@ -138,7 +116,6 @@ describe("opening a journal", () => {
     const rig = tenMessages();
     rig.join("orders", "group");
     rig.close();
-    rigs = [];
     return at("live");
   };
 
@@ -171,7 +148,6 @@ describe("opening a journal", () => {
       assert.match(text, new RegExp(`${what}.*spillway repair`));
       assert.throws(() => rig.join("orders", "second"), damaged(/spillway repair/));
       rig.close();
-      rigs = [];
       assert.equal(fingerprint(databasePath(directory)), before);
     });
   }
@@ -194,10 +170,10 @@ describe("opening a journal", () => {
   }
 
   test("whose making was cut short is made anew", () => {
-    const making = new DatabaseSync(databasePath(root));
+    const making = new DatabaseSync(databasePath(at(".")));
     making.exec("PRAGMA page_size = 16384; PRAGMA cache_size = 1; BEGIN; CREATE TABLE half (row)");
     making.exec("INSERT INTO half SELECT randomblob(9000) FROM json_each('[1,2,3,4,5,6,7,8,9]')");
-    spawnSync("sh", ["-c", `mkdir "${at("cut")}" && cp "${root}"/journal.db* "${at("cut")}"`]);
+    spawnSync("sh", ["-c", `mkdir "${at("cut")}" && cp "${at(".")}"/journal.db* "${at("cut")}"`]);
     making.close();
     assert.equal(healthOf(open("cut")).status, "ok");
   });
@@ -207,7 +183,11 @@ describe("opening a journal", () => {
     rig.declare("orders");
     const checkpoint = (isSynced: boolean): void =>
       rig.withConnection((connection) => {
-        const options = { directory: at("live"), clock, durability: "fsync" } as const;
+        const options = {
+          directory: at("live"),
+          clock: journals.clock,
+          durability: "fsync",
+        } as const;
         const tail = new CheckpointTail(connection, options);
         tail.before();
         connection.exec(`PRAGMA wal_checkpoint(${isSynced ? "TRUNCATE" : "PASSIVE"})`);

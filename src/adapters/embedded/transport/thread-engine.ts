@@ -5,12 +5,19 @@
 import type { Worker } from "node:worker_threads";
 import { SpillwayError } from "../../../errors/spillway-error.ts";
 import { PassingMap } from "../../../kernel/passing-map.ts";
-import { type Engine, type EngineNotice, type EngineStop, interrupted } from "../journal/engine.ts";
+import {
+  type Engine,
+  type EngineNotice,
+  type EngineRequestKind,
+  type EngineRequests,
+  type EngineStop,
+  interrupted,
+} from "../journal/engine.ts";
 import { startThread, threadUrl } from "./start-thread.ts";
 import { fromPlainError, type ThreadMessage, type WriterData } from "./thread-messages.ts";
 
 interface Pending {
-  readonly resolve: (answer: never) => void;
+  readonly resolve: (answer: unknown) => void;
   readonly reject: (error: SpillwayError) => void;
 }
 
@@ -40,13 +47,19 @@ class ThreadEngine implements Engine {
     this.#worker.on("exit", (code) => this.#ended(code));
   }
 
-  request: Engine["request"] = (kind, request, transfer = []) =>
-    new Promise((resolve, reject) => {
+  request<Kind extends EngineRequestKind>(
+    kind: Kind,
+    request: EngineRequests[Kind]["request"],
+    transfer: readonly ArrayBuffer[] = [],
+  ): Promise<EngineRequests[Kind]["answer"]> {
+    return new Promise((resolve, reject) => {
       if (this.#stopped !== undefined) return reject(this.#stopped);
       const id = ++this.#lastId;
-      this.#pending.set(id, { resolve, reject });
+      const answered = (answer: unknown): void => resolve(answer as EngineRequests[Kind]["answer"]);
+      this.#pending.set(id, { resolve: answered, reject });
       this.#worker.postMessage({ id, kind, request }, transfer);
     });
+  }
 
   #receive(message: ThreadMessage): void {
     if (message.kind === "notice") return this.onNotice(message.notice);
@@ -56,7 +69,7 @@ class ThreadEngine implements Engine {
     }
     const pending = this.#pending.get(message.id);
     this.#pending.delete(message.id);
-    if (message.kind === "answer") pending?.resolve(message.answer as never);
+    if (message.kind === "answer") pending?.resolve(message.answer);
     else pending?.reject(fromPlainError(message.error));
   }
 

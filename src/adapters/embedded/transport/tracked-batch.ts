@@ -17,7 +17,7 @@ export interface LocatedBatch extends StoredBatch {
 export type Places = Pick<LocatedBatch, "base" | "count" | "slotAt" | "offsetAt">;
 
 /** The key range of a slot. */
-export function rangeOfSlot(slot: number, partitions: number): number {
+function rangeOfSlot(slot: number, partitions: number): number {
   return Math.floor((slot * partitions) / slotCount);
 }
 
