@@ -47,6 +47,15 @@ const openingAllowed: Readonly<Record<string, readonly string[]>> = {
     "openSync",
     "readSync",
   ],
+  // The file `reserve`, which is not SQLite's.
+  "src/adapters/embedded/journal/reserve-file.ts": [
+    "closeSync",
+    "fstatSync",
+    "fsyncSync",
+    "ftruncateSync",
+    "openSync",
+    "writeSync",
+  ],
   // The file `tail`, which is not SQLite's.
   "src/adapters/embedded/journal/tail-file.ts": [
     "closeSync",

@@ -71,7 +71,6 @@ export async function joinGroup(
       name: `group '${group}' on '${channel}'`,
       delivery: await join(),
       join,
-      transport,
       clock,
       random,
       timeoutMs: settings.timeoutMs,

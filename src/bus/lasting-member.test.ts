@@ -45,7 +45,6 @@ class Rig {
   failure: unknown;
   /** Answers the joins, in order; without an answer a join waits for ever. */
   readonly answers: (() => Promise<MemberDelivery>)[] = [];
-  ready: () => Promise<void> = async () => undefined;
 
   constructor() {
     this.member = new GroupMember({
@@ -54,12 +53,6 @@ class Rig {
       clock: this.clock,
       random: seededRandom(1),
       timeoutMs,
-      transport: {
-        ready: () => {
-          this.noted.push("ready?");
-          return this.ready();
-        },
-      },
       join: () => {
         this.noted.push("join");
         return this.answers.shift()?.() ?? new Promise(() => undefined);
@@ -95,7 +88,7 @@ test("after an interruption it joins again, once the handlers before have ended"
   assert.match(rig.member.troubles.join(), /joins again: the disk is gone/);
   rig.first.end();
   await rig.clock.advance(1_000);
-  assert.deepEqual(rig.noted, ["interrupted", "ready?", "join"]);
+  assert.deepEqual(rig.noted, ["interrupted", "join"]);
   assert.deepEqual(rig.member.troubles, ["trouble of second"]);
   assert.equal(rig.failure, undefined);
   assert.equal(await rig.member.drain(77), true);
@@ -110,7 +103,7 @@ test("a handler that does not end holds it up no longer than it may take", async
   await rig.clock.advance(timeoutMs);
   assert.deepEqual(rig.noted, ["interrupted"]);
   await rig.clock.advance(1_000);
-  assert.deepEqual(rig.noted, ["interrupted", "ready?", "join"]);
+  assert.deepEqual(rig.noted, ["interrupted", "join"]);
 });
 
 test("it tries again while that may help, with waits that grow up to a bound", async () => {
@@ -129,18 +122,18 @@ test("it tries again while that may help, with waits that grow up to a bound", a
   assert.deepEqual(rig.member.troubles, ["trouble of second"]);
 });
 
-test("it joins no earlier than the transport is ready", async () => {
+test("it asks once, and waits for the transport to be open as long as that takes", async () => {
   const rig = new Rig();
-  const well = Promise.withResolvers<void>();
-  rig.ready = () => well.promise;
-  rig.answer(new ScriptedDelivery("second"));
+  const well = Promise.withResolvers<MemberDelivery>();
+  rig.answers.push(() => well.promise);
   rig.first.end();
   rig.first.fail(interrupted);
   await rig.clock.advance(60_000);
-  assert.deepEqual(rig.noted, ["interrupted", "ready?"]);
-  well.resolve();
+  assert.deepEqual(rig.noted, ["interrupted", "join"]);
+  assert.match(rig.member.troubles.join(), /joins again: the disk is gone/);
+  well.resolve(new ScriptedDelivery("second"));
   await rig.clock.settle();
-  assert.equal(rig.noted.at(-1), "join");
+  assert.deepEqual(rig.member.troubles, ["trouble of second"]);
 });
 
 test("where there is no going on it stops, and says why", async () => {
@@ -157,7 +150,7 @@ test("where there is no going on it stops, and says why", async () => {
   later.first.fail(interrupted);
   await later.clock.advance(1_000);
   assert.equal(later.failure, damaged);
-  assert.deepEqual(later.noted, ["interrupted", "ready?", "join"]);
+  assert.deepEqual(later.noted, ["interrupted", "join"]);
 });
 
 test("one that leaves meanwhile joins no more, and gives up what it joined too late", async () => {
@@ -174,7 +167,7 @@ test("one that leaves meanwhile joins no more, and gives up what it joined too l
   late.resolve(second);
   await rig.clock.advance(60_000);
   assert.deepEqual(second.drains, [0]);
-  assert.deepEqual(rig.noted, ["interrupted", "ready?", "join", "left"]);
+  assert.deepEqual(rig.noted, ["interrupted", "join", "left"]);
   assert.equal(rig.failure, undefined, "leaving is no failure");
 });
 

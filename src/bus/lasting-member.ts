@@ -8,7 +8,6 @@ import { ClosedError, SpillwayError } from "../errors/spillway-error.ts";
 import { backoffMs } from "../kernel/backoff.ts";
 import { type Clock, delay } from "../kernel/clock.ts";
 import type { Random } from "../kernel/random.ts";
-import type { Transport } from "../ports/transport.ts";
 
 /** What a member asks of the delivery that is at work for it. */
 export type MemberDelivery = Pick<Delivery, "failure" | "ended" | "troubles" | "drain">;
@@ -19,12 +18,11 @@ export interface GroupMemberParts {
   readonly name: string;
   /** Joined and started. */
   readonly delivery: MemberDelivery;
-  readonly transport: Pick<Transport, "ready">;
   readonly clock: Clock;
   readonly random: Random;
   /** How long a handler of the delivery before may hold up the next one. */
   readonly timeoutMs: number;
-  /** Joins once more and starts; rejects where the bus is closing. */
+  /** Joins once more, when the transport is open, and starts; rejects where the bus is closing. */
   join(): Promise<MemberDelivery>;
   /** What was settled and not committed is void. */
   onInterrupted(): void;
@@ -90,7 +88,7 @@ export class GroupMember {
   }
 
   async #joinAgain(): Promise<MemberDelivery> {
-    const { clock, random, transport } = this.#parts;
+    const { clock, random } = this.#parts;
     const { signal } = this.#leaving;
     await this.#handlersEnded();
     this.#parts.onInterrupted();
@@ -98,7 +96,6 @@ export class GroupMember {
     for (;;) {
       await delay(clock, backoffMs(++this.#failures, transportBackoff, random), signal);
       try {
-        await transport.ready(signal);
         const delivery = await this.#joined();
         this.#joinedAtMs = clock.monotonicMs();
         return delivery;

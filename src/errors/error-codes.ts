@@ -1,27 +1,9 @@
 // The one table of error codes: the classes, the messages' tone and the generated error reference
 // (docs/reference/errors.md) all derive from it. A code is never renamed, and never reused.
+import { type ErrorCodeEntry, row } from "./error-code-entry.ts";
+import { storageCodes } from "./storage-codes.ts";
 
-/** What is known about a failed operation: it surely did not happen, or it may have happened. */
-export type Certainty = "definite" | "indefinite";
-
-/** One row of the table. */
-export interface ErrorCodeEntry {
-  /** Whether the same call may succeed later without any change by the caller. */
-  readonly retryable: boolean;
-  /** Whether the operation surely had no effect ("definite") or may have had one. */
-  readonly certainty: Certainty;
-  /** What makes the library report it. */
-  readonly cause: string;
-  /** What the person who sees it should do. */
-  readonly remedy: string;
-}
-
-const row = (
-  retryable: boolean,
-  certainty: Certainty,
-  cause: string,
-  remedy: string,
-): ErrorCodeEntry => ({ retryable, certainty, cause, remedy });
+export type { Certainty, ErrorCodeEntry } from "./error-code-entry.ts";
 
 /** Every error a user can meet: code → whether to retry, what is certain, cause and remedy. */
 export const errorCodes = {
@@ -187,78 +169,7 @@ export const errorCodes = {
     "A handler threw `RetryLater`.",
     "Nothing: the message is delivered again after the given time.",
   ),
-  JOURNAL_FORMAT: row(
-    false,
-    "definite",
-    "The directory was written by a newer version of the library, or is not a journal.",
-    "Use the version that wrote it, or another directory; nothing was changed.",
-  ),
-  JOURNAL_DIRECTORY: row(
-    false,
-    "definite",
-    "The directory cannot be created or written, or lies on a network file system.",
-    "Choose a local directory that this user may write.",
-  ),
-  JOURNAL_BUSY: row(
-    true,
-    "definite",
-    "Another process held the journal's write lock longer than `busyTimeoutMs`.",
-    "Look for a stopped process with `spillway doctor`, then try again.",
-  ),
-  JOURNAL_IO: row(
-    true,
-    "indefinite",
-    "The disk reported an error while the journal wrote.",
-    "Check the disk; repeat with the same message id: a repeat within the window is stored once.",
-  ),
-  JOURNAL_DAMAGED: row(
-    false,
-    "definite",
-    "Something stored does not match its checksum, or the end of the journal is missing.",
-    "Copy the directory and run `spillway verify`; reading goes on, and nothing is deleted.",
-  ),
-  MESSAGES_GONE: row(
-    false,
-    "definite",
-    "A reader came to messages that were stored and are gone: lost, or damaged and set aside.",
-    "Pass `onGap` to read on behind them; get what was lost from where it came from.",
-  ),
-  JOURNAL_STOPPED: row(
-    true,
-    "indefinite",
-    "The thread that writes the journal ended unexpectedly.",
-    "See `cause`; open the journal again and repeat with the same message ids.",
-  ),
-  INCARNATION_CHANGED: row(
-    false,
-    "definite",
-    "A position was taken from another history of this journal: it was restored from a backup.",
-    "Compare what you hold with what the journal holds, then start from a position of this one.",
-  ),
-  BACKUP_CONFLICT: row(
-    false,
-    "definite",
-    "The directory for a backup, or for a restored journal, already holds something else.",
-    "Give another directory; nothing in this one was changed.",
-  ),
-  BACKUP_INCOMPLETE: row(
-    false,
-    "definite",
-    "The backup was interrupted before it was complete, or lacks what was damaged in the journal.",
-    "Run the backup again: it goes on where it stopped. Repair the journal where it is damaged.",
-  ),
-  BACKUP_IO: row(
-    true,
-    "definite",
-    "The disk of a backup, or of a journal being restored, is full or reported an error.",
-    "Free space or check the disk, then run the same again: what is complete stays complete.",
-  ),
-  TASK_STOPPED: row(
-    true,
-    "indefinite",
-    "A process that worked on a journal's files (backup, restore …) ended unexpectedly.",
-    "See the message; run the same again: it goes on where it stopped, or starts anew.",
-  ),
+  ...storageCodes,
   TRANSPORT_INTERRUPTED: row(
     true,
     "definite",

@@ -67,8 +67,8 @@ export interface ConsumerOptions {
  * One member of a group: fetches deliveries and commits units. When its transport loses its disk or
  * connection, a consumer comes to its end: it owns nothing any more, and every call rejects with
  * TRANSPORT_INTERRUPTED (definite), but a commit under way with an error that is indefinite. The
- * transport opens itself again; whoever consumes waits for ready() and joins anew through
- * consume(), which hands out everything that is not settled, as after a crash.
+ * transport opens itself again; whoever consumes joins anew through consume(), which waits until it
+ * is open and hands out everything that is not settled, as after a crash.
  */
 export interface Consumer {
   /**
@@ -158,8 +158,8 @@ export interface TransportHealth {
  * A message store with groups of consumers. Opened once by its bus, closed by its bus. A transport
  * that loses its disk or connection closes everything at once, says so in health(), and opens
  * itself again until it is closed: consumers come to their end, appends under way reject as
- * indefinite, and what is asked for meanwhile (declare, append, consume, read) waits as ready()
- * does; only stats() and state reject with TRANSPORT_INTERRUPTED. Where going on would not be safe
+ * indefinite, and what is asked for meanwhile (declare, append, consume, read) waits until it is
+ * open; only stats() and state reject with TRANSPORT_INTERRUPTED. Where going on would not be safe
  * (damage, another format), it stays failed, and everything rejects with the reason.
  */
 export interface Transport {
@@ -205,7 +205,10 @@ export interface Transport {
   health(): TransportHealth;
   /** Whether it is open and takes messages now, so that nobody needs to wait for ready(). */
   readonly isReady: boolean;
-  /** Waits while the transport asks publishers to slow down; resolves at once otherwise. */
+  /**
+   * Waits while the transport asks publishers to slow down; resolves at once otherwise. Rejects as
+   * definite where that takes too long, as on a full disk.
+   */
   ready(signal?: AbortSignal): Promise<void>;
   /** Makes what was appended durable, then closes everything. Idempotent. */
   close(): Promise<void>;

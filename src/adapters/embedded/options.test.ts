@@ -22,6 +22,7 @@ test("defaults are filled in, and the directory does not depend on later changes
     "dedupeWindowMs",
     "directory",
     "durability",
+    "freeBytesMin",
     "leaseMs",
     "maxBlockedMs",
     "walBytesMax",

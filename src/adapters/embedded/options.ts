@@ -3,6 +3,7 @@
 // faults at once.
 import { resolve } from "node:path";
 import { SpillwayError } from "../../errors/spillway-error.ts";
+import { freeBytesMinDefault } from "./journal/disk-space.ts";
 import type { EngineOptions } from "./journal/engine.ts";
 
 /** Options of the embedded transport; only `directory` is required. */
@@ -26,6 +27,13 @@ export interface EmbeddedOptions {
   readonly dedupeWindowMs?: number;
   /** How many given ids are remembered per channel at most. Default 1,000,000. */
   readonly dedupeCountMax?: number;
+  /**
+   * Publishers wait while fewer bytes than this are free on the journal's disk; handlers and
+   * settlements go on. Default 64 MiB, on a file system below 640 MiB a tenth of it; 0: no floor.
+   */
+  readonly freeBytesMin?: number;
+  /** How long a publish waits for free space before it rejects as JOURNAL_FULL. Default 30,000. */
+  readonly spaceWaitMs?: number;
   /** Memory for batches that several groups read at about the same time. Default 8 MiB. */
   readonly cacheBytesMax?: number;
   /** "thread" (default): a writer thread. "direct": in place, for simulation and unit tests. */
@@ -33,7 +41,10 @@ export interface EmbeddedOptions {
 }
 
 /** Options with every default filled in. */
-export type ResolvedOptions = Required<EmbeddedOptions>;
+export interface ResolvedOptions extends Required<Omit<EmbeddedOptions, "freeBytesMin">> {
+  /** Undefined: the default, which depends on the file system's size. */
+  readonly freeBytesMin: number | undefined;
+}
 
 /** Default of `leaseMs`. */
 export const leaseMsDefault = 3_000;
@@ -47,6 +58,8 @@ export const walBytesMaxDefault = 67_108_864;
 export const dedupeWindowMsDefault = 600_000;
 /** Default of `dedupeCountMax`. */
 export const dedupeCountMaxDefault = 1_000_000;
+/** Default of `spaceWaitMs`. */
+export const spaceWaitMsDefault = 30_000;
 /** Default of `cacheBytesMax`: 8 MiB. */
 export const cacheBytesMaxDefault = 8_388_608;
 
@@ -58,6 +71,8 @@ const numbers = {
   walBytesMax: [walBytesMaxDefault, 1_048_576, 1_099_511_627_776],
   dedupeWindowMs: [dedupeWindowMsDefault, 0, 604_800_000],
   dedupeCountMax: [dedupeCountMaxDefault, 0, 16_777_216],
+  freeBytesMin: [freeBytesMinDefault, 0, 1_125_899_906_842_624],
+  spaceWaitMs: [spaceWaitMsDefault, 0, 3_600_000],
   cacheBytesMax: [cacheBytesMaxDefault, 0, 1_073_741_824],
 } as const satisfies Record<string, readonly [number, number, number]>;
 
@@ -103,6 +118,8 @@ export function resolveOptions(options: EmbeddedOptions): ResolvedOptions {
     walBytesMax: number("walBytesMax"),
     dedupeWindowMs: number("dedupeWindowMs"),
     dedupeCountMax: number("dedupeCountMax"),
+    freeBytesMin: options.freeBytesMin === undefined ? undefined : number("freeBytesMin"),
+    spaceWaitMs: number("spaceWaitMs"),
     cacheBytesMax: number("cacheBytesMax"),
     engine,
   };
@@ -112,7 +129,7 @@ export function resolveOptions(options: EmbeddedOptions): ResolvedOptions {
 
 /** The part of the options that the journal's engine needs. */
 export function engineOptionsOf(options: ResolvedOptions): EngineOptions {
-  const { cacheBytesMax: _cache, engine: _engine, ...rest } = options;
+  const { cacheBytesMax: _cache, spaceWaitMs: _wait, engine: _engine, ...rest } = options;
   return rest;
 }
 

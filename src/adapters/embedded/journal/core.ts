@@ -16,9 +16,10 @@ import type {
 import type { CoreEnvironment, Journal } from "./journal.ts";
 import { Maintenance } from "./maintenance.ts";
 import { openJournal } from "./open-journal.ts";
+import { hasRoom, makeRoom } from "./reserve-file.ts";
 import { assertStillThere, looksDamaged } from "./resume.ts";
 import { inspectJournal, type Soundness } from "./soundness.ts";
-import { openFailure, writeFailure } from "./sqlite-errors.ts";
+import { mayBeFull, openFailure, writeFailure } from "./sqlite-errors.ts";
 
 export type { CoreEnvironment } from "./journal.ts";
 
@@ -57,7 +58,14 @@ export class JournalCore {
     request: EngineRequests[Kind]["request"],
   ): Answer<Kind> {
     try {
+<<<<<<< HEAD
       return this.#handlers[kind](request);
+=======
+      const handle = (): Answer<Kind> => this.#handlers[kind](request as never);
+      // Units know by themselves what a full disk means to each of them.
+      if (kind === "transact" || this.#journal === undefined) return handle();
+      return this.#journal.withReserve(handle);
+>>>>>>> d774278 (journal: keep a floor of free space, and a reserve for a full disk)
     } catch (error) {
       throw this.#failed(kind, error);
     }
@@ -130,10 +138,23 @@ export class JournalCore {
     throw new ClosedError(this.#closed ? "the journal is closed" : "the journal is not open yet");
   }
 
-  #open({ options, resumption }: EngineRequests["open"]["request"]): Answer<"open"> {
+  #open(request: EngineRequests["open"]["request"]): Answer<"open"> {
     if (this.#journal !== undefined || this.#damaged !== undefined || this.#closed) {
       throw new SpillwayError("INVALID_ARGUMENT", "a core opens one journal, once");
     }
+    const { directory } = request.options;
+    // What ended the life before may have been a quota, which SQLite does not tell from a fault.
+    if (request.resumption !== undefined) makeRoom(directory);
+    try {
+      return this.#openOnce(request);
+    } catch (error) {
+      if (!mayBeFull(error)) throw error;
+      if (makeRoom(directory)) return this.#openOnce(request);
+      throw hasRoom(directory) ? error : fullWhileOpening(directory, error);
+    }
+  }
+
+  #openOnce({ options, resumption }: EngineRequests["open"]["request"]): Answer<"open"> {
     try {
       const soundness = lookAtJournal(this.#environment, options, resumption);
       if (soundness.kind === "damaged") {
@@ -189,6 +210,15 @@ export class JournalCore {
     }
     return failure;
   }
+}
+
+function fullWhileOpening(directory: string, cause: unknown): SpillwayError {
+  return new SpillwayError(
+    "JOURNAL_FULL",
+    `the journal in ${directory} cannot be opened: its disk is full, and it has no reserve left: ` +
+      "free some space",
+    { cause, details: { directory } },
+  );
 }
 
 /** Before anything opens it for writing. */

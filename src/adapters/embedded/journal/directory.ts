@@ -13,6 +13,11 @@ export function walPath(directory: string): string {
   return `${databasePath(directory)}-wal`;
 }
 
+/** Space that is given up when the disk is full; see docs/adr/0013. */
+export function reservePath(directory: string): string {
+  return join(directory, "reserve");
+}
+
 /** The database of a journal that is being restored; renamed once it is complete. */
 export function restoringPath(directory: string): string {
   return `${databasePath(directory)}.restoring`;

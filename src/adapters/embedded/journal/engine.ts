@@ -6,6 +6,7 @@ import type { ErrorCode } from "../../../errors/error-codes.ts";
 import { SpillwayError } from "../../../errors/spillway-error.ts";
 import type { Priority } from "../../../message/envelope.ts";
 import type { StateVersion } from "../../../ports/commit-unit.ts";
+import type { SpaceShortage } from "./space-shortage.ts";
 import type { StateColumns } from "./state-columns.ts";
 import type { ChannelDeclaration, ChannelStats, StartPosition } from "../../../ports/transport.ts";
 
@@ -19,6 +20,8 @@ export interface EngineOptions {
   readonly walBytesMax: number;
   readonly dedupeWindowMs: number;
   readonly dedupeCountMax: number;
+  /** Undefined: the default, which depends on the file system's size. 0: no floor. */
+  readonly freeBytesMin?: number | undefined;
 }
 
 /** A batch to append, in the format of docs/adr/0001, uncompressed. */
@@ -95,7 +98,9 @@ export type EngineUnitResult =
       readonly kind: "reused";
       readonly reused: readonly (readonly [number, number])[];
     }
-  | { readonly kind: "poisoned" };
+  | { readonly kind: "poisoned" }
+  /** The disk is full, and the unit needs more space than an acknowledgement does. */
+  | { readonly kind: "full"; readonly shortage: SpaceShortage };
 
 /**
  * Appends that nobody knows the end of: a range of offsets of a channel's log, by lane, or of
@@ -207,6 +212,8 @@ export type EngineNotice =
       readonly status: "ok" | "degraded" | "failed";
       readonly reasons: readonly string[];
       readonly appendsStopped: boolean;
+      /** Why publishers wait for space on the disk, where they do. */
+      readonly space?: SpaceShortage;
     };
 
 /** The error for what was not begun, because the journal closed itself. */

@@ -10,7 +10,9 @@ import { seededRandom } from "../../../kernel/random.ts";
 import { type Connection, openConnection } from "./connection.ts";
 import type { EngineOptions } from "./engine.ts";
 import { GiveBack } from "./give-back.ts";
+import { Health } from "./health.ts";
 import { Processes } from "./processes.ts";
+import { describeShortage } from "./space-shortage.ts";
 import { Writer } from "./writer.ts";
 
 const dayMs = 86_400_000;
@@ -74,6 +76,7 @@ describe("steps of giving back", () => {
   let options: EngineOptions;
   let writer: Writer;
   let giveBack: GiveBack;
+  let health: Health;
   let steps: number[];
   /** What SQLite takes for one page, as the clock sees it. */
   let pageMs: number;
@@ -107,7 +110,8 @@ describe("steps of giving back", () => {
       clock.pass(Number(pages) * pageMs);
     };
     const processes = new Processes(writer, clock, "", options.leaseMs);
-    giveBack = new GiveBack({ options, processes, writer, clock });
+    health = new Health(() => undefined);
+    giveBack = new GiveBack({ options, health, processes, writer, clock });
   });
   afterEach(() => {
     writer.close();
@@ -192,6 +196,7 @@ describe("steps of giving back", () => {
     assert.equal(processes.isEldest(), false);
     const younger = new GiveBack({
       options,
+      health,
       processes,
       writer: other,
       clock,
@@ -206,5 +211,23 @@ describe("steps of giving back", () => {
     step();
     assert.ok(pages() < before);
     other.close();
+  });
+
+  test("while the disk is short of space everything free is given back, in small steps", () => {
+    const free = (): number => pragma(writer.connection, "freelist_count");
+    const used = pragma(writer.connection, "page_count") - free();
+    health.reportSpace(
+      describeShortage({
+        directory,
+        freeBytes: 0,
+        freeBytesMin: 1,
+        freeBytesToGoOn: 2,
+        isFull: true,
+      }),
+      1,
+    );
+    for (let n = 0; n < 600; n++) step();
+    assert.ok(free() < 16, `${free()} pages are free, ${used} in use`);
+    assert.ok(Math.max(...steps) <= 32, `${Math.max(...steps)} pages at once`);
   });
 });

@@ -7,6 +7,7 @@ import { statSync } from "node:fs";
 import type { Clock } from "../../../kernel/clock.ts";
 import { walPath } from "./directory.ts";
 import type { EngineOptions } from "./engine.ts";
+import type { Health } from "./health.ts";
 import type { Processes } from "./processes.ts";
 import type { Writer } from "./writer.ts";
 
@@ -14,9 +15,14 @@ import type { Writer } from "./writer.ts";
 const freeShare = { start: 0.25, end: 0.2 } as const;
 /** Fewer free pages than this are left alone. */
 export const freePagesMin = 256;
+/** The same while the disk is short of space. */
+const freePagesShort = 16;
 /** How long one step should take, without its commit. */
 const stepMsTarget = 2;
-/** Pages of a first step, and of any: 4 MiB of the write-ahead log if all have to be moved. */
+/**
+ * Pages of a first step, and of any: 4 MiB of the write-ahead log if all have to be moved. While
+ * the disk is short of space no step is larger than the first: the log may have no room to grow.
+ */
 const pagesAtOnce = { first: 32, max: 256 } as const;
 /**
  * Share of the time that steps take: with nobody else at work, beside publishers, and when they are
@@ -38,6 +44,7 @@ const walShareMax = 0.25;
 /** See the head of this file. */
 export class GiveBack {
   readonly #options: EngineOptions;
+  readonly #health: Health;
   readonly #processes: Processes;
   readonly #writer: Writer;
   readonly #clock: Clock;
@@ -49,11 +56,13 @@ export class GiveBack {
 
   constructor(parts: {
     readonly options: EngineOptions;
+    readonly health: Health;
     readonly processes: Processes;
     readonly writer: Writer;
     readonly clock: Clock;
   }) {
     this.#options = parts.options;
+    this.#health = parts.health;
     this.#processes = parts.processes;
     this.#writer = parts.writer;
     this.#clock = parts.clock;
@@ -94,7 +103,9 @@ export class GiveBack {
     const share = busyShare > busyFrom ? busy : busyShare > sharedFrom ? shared : idle;
     this.#dueAtMs = nowMs + Math.max(1, (nowMs - startedAtMs) * (1 / share - 1));
     const fitting = Math.floor((this.#pages * stepMsTarget) / Math.max(workMs, 0.01));
-    this.#pages = Math.max(1, Math.min(fitting, this.#pages * 2, pagesAtOnce.max));
+    const { first, max } = pagesAtOnce;
+    const most = this.#health.isShortOfSpace ? first : max;
+    this.#pages = Math.max(1, Math.min(fitting, this.#pages * 2, most));
   }
 
   /** Frees the last pages of the file; the milliseconds it took. */
@@ -108,6 +119,8 @@ export class GiveBack {
   #shouldGive(): boolean {
     const free = this.#pragma("freelist_count");
     const share = free / Math.max(1, this.#pragma("page_count"));
+    // Nobody appends meanwhile who could use these pages; everybody waits for them.
+    if (this.#health.isShortOfSpace) return (this.#isGiving = free >= freePagesShort);
     this.#isGiving =
       free >= freePagesMin && share > (this.#isGiving ? freeShare.end : freeShare.start);
     return this.#isGiving;

@@ -1,14 +1,17 @@
 // What the journal says about itself: reasons by cause, and a notice whenever the picture changed.
 // Always true: "ok" has no reasons; a cause is reported once until it is cleared.
 import type { EngineNotice } from "./engine.ts";
+import type { SpaceShortage } from "./space-shortage.ts";
 
 /** The causes of a state that is not "ok". */
-export type HealthCause = "wal" | "busy" | "io" | "damage" | "tail" | "doubt" | "groups";
+export type HealthCause = "wal" | "busy" | "io" | "damage" | "tail" | "doubt" | "groups" | "space";
 
 /** See the head of this file. */
 export class Health {
   readonly #notify: (notice: EngineNotice) => void;
   readonly #reasons = new Map<HealthCause, string>();
+
+  #space: SpaceShortage | undefined;
 
   constructor(notify: (notice: EngineNotice) => void) {
     this.#notify = notify;
@@ -16,7 +19,33 @@ export class Health {
 
   /** Whether publishers have to wait. */
   get appendsStopped(): boolean {
+    return this.#reasons.has("wal") || this.#reasons.has("space");
+  }
+
+  /** Whether publishers wait for the write-ahead log. */
+  get isLogTooLong(): boolean {
     return this.#reasons.has("wal");
+  }
+
+  /** Whether publishers wait for space on the disk. */
+  get isShortOfSpace(): boolean {
+    return this.#space !== undefined;
+  }
+
+  /** The disk is short of space; told again when it is full, or that much more or less is free. */
+  reportSpace(shortage: SpaceShortage, bytesToTell: number): void {
+    const told = this.#space;
+    const difference = Math.abs((told?.freeBytes ?? 0) - shortage.freeBytes);
+    if (told?.isFull === shortage.isFull && difference < bytesToTell) return;
+    this.#space = shortage;
+    this.#reasons.set("space", shortage.reason);
+    this.#tell();
+  }
+
+  /** There is space again. */
+  clearSpace(): void {
+    this.#space = undefined;
+    this.clear("space");
   }
 
   /** Something is wrong; `reason` is one line for people. */
@@ -52,6 +81,7 @@ export class Health {
       status: failed ? "failed" : degraded ? "degraded" : "ok",
       reasons: [...this.#reasons.values()],
       appendsStopped: this.appendsStopped,
+      ...(this.#space === undefined ? {} : { space: this.#space }),
     });
   }
 }

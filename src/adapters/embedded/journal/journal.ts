@@ -19,6 +19,7 @@ import type {
   EngineUnitResult,
   Resumption,
 } from "./engine.ts";
+import { DiskSpace } from "./disk-space.ts";
 import { GroupExpiry } from "./group-expiry.ts";
 import { Groups, selectionText } from "./groups.ts";
 import { Health } from "./health.ts";
@@ -28,6 +29,7 @@ import { PendingRows } from "./pending-rows.ts";
 import { Processes } from "./processes.ts";
 import { resume } from "./resume.ts";
 import { Retention } from "./retention.ts";
+import { isHeldUp } from "./sqlite-errors.ts";
 import { Stats } from "./stats.ts";
 import { readTail } from "./tail-file.ts";
 import { TailKeeper } from "./tail-keeper.ts";
@@ -62,6 +64,7 @@ export class Journal {
   readonly members: Members;
   readonly processes: Processes;
   readonly health: Health;
+  readonly space: DiskSpace;
   readonly ends: LogEnds;
   readonly stats: Stats;
   readonly retention: Retention;
@@ -70,7 +73,7 @@ export class Journal {
   readonly #units: Units;
   readonly #tail: TailKeeper;
   readonly #doubts: Doubts;
-  /** Ranges and members to give up that the lock held up; at most one each a member or revoke. */
+  /** Ranges and members to give up that were held up; at most one each a member or revoke. */
   #owed: { readonly what: string; readonly action: () => Notices }[] = [];
 
   constructor(
@@ -96,11 +99,17 @@ export class Journal {
     this.appender = new Appender({ writer, catalog, deduper, timers: this.timers, doubts, clock });
     this.groups = new Groups(writer, catalog, pending);
     this.members = new Members({ writer, catalog, groups: this.groups, notify });
-    const { appender, members } = this;
-    this.#units = new Units({ writer, catalog, pending, members, appender });
+    this.health = new Health(notify);
+    this.space = new DiskSpace({
+      ...options,
+      health: this.health,
+      nowMs: () => clock.monotonicMs(),
+      isMaker: () => this.processes.isEldest(),
+    });
+    const { appender, members, space } = this;
+    this.#units = new Units({ writer, catalog, pending, members, appender, space });
     this.stats = new Stats({ writer, catalog, clock });
     this.retention = new Retention(writer, catalog, clock);
-    this.health = new Health(notify);
     this.expiry = new GroupExpiry({ writer, catalog, clock, health: this.health, notify });
     this.#tail = new TailKeeper({ writer, catalog, doubts, health: this.health, options });
     const { state, tail } = readTail(options.directory);
@@ -129,7 +138,9 @@ export class Journal {
 
   /** Applies units; see Units. */
   transact(units: readonly EngineUnit[]): readonly EngineUnitResult[] {
+    if (this.space.isShort) this.space.look();
     const results = this.#units.transact(units);
+    for (const { appends } of units) for (const { blob } of appends) this.space.wrote(blob.length);
     this.ends.tell(this.catalog.moved);
     return results;
   }
@@ -185,25 +196,35 @@ export class Journal {
     return null;
   }
 
-  /** Whoever gives up does not come again: what the lock holds up is done later, not refused. */
+  /** Does something once more where the disk was full and the reserve gave some space. */
+  withReserve<Result>(action: () => Result): Result {
+    try {
+      return action();
+    } catch (error) {
+      if (!this.space.met(error)) throw error;
+      return action();
+    }
+  }
+
+  /** Whoever gives up does not come again: what is held up now is done later, not refused. */
   #giveUp(what: string, action: () => Notices): void {
     this.#owed.push({ what, action });
     try {
-      this.payOwed();
+      this.withReserve(() => this.payOwed());
     } catch (error) {
-      if (!isLockHeld(error)) throw error;
+      if (!isHeldUp(error)) throw error;
     }
     this.#reviewSoon();
   }
 
-  /** Gives up what the lock held up so far, in order. */
+  /** Gives up what was held up so far, in order. */
   payOwed(): void {
     for (let owed = this.#owed[0]; owed !== undefined; owed = this.#owed[0]) {
       let done = true;
       try {
         this.members.announce(this.writer.transaction(owed.what, owed.action));
       } catch (error) {
-        done = !isLockHeld(error);
+        done = !isHeldUp(error);
         throw error;
       } finally {
         if (done) this.#owed.shift();
@@ -220,8 +241,8 @@ export class Journal {
         this.#review(group);
       } catch (error) {
         failures.push(error);
-        // Each further group would wait for the lock as long again.
-        if (isLockHeld(error)) break;
+        // Each further group would wait as long again.
+        if (isHeldUp(error)) break;
       }
     }
     if (failures.length === 0) return;
@@ -265,12 +286,7 @@ export class Journal {
   /** Leaves all groups and closes the connection, whatever happens on the way. */
   close(): void {
     try {
-      this.writer.transaction("closing", () => {
-        this.copies.refresh();
-        this.groups.seen(this.members.localGroups(), this.environment.clock.wallMs());
-        for (const member of this.members.local.values()) this.members.leave(member);
-        this.processes.leave();
-      });
+      this.withReserve(() => this.writer.transaction("closing", () => this.#leave()));
     } catch (error) {
       // The others notice the silence; what was acknowledged is stored either way.
       if (!(error instanceof SpillwayError)) throw error;
@@ -278,8 +294,11 @@ export class Journal {
       this.writer.close();
     }
   }
-}
 
-function isLockHeld(error: unknown): boolean {
-  return error instanceof SpillwayError && error.code === "JOURNAL_BUSY";
+  #leave(): void {
+    this.copies.refresh();
+    this.groups.seen(this.members.localGroups(), this.environment.clock.wallMs());
+    for (const member of this.members.local.values()) this.members.leave(member);
+    this.processes.leave();
+  }
 }

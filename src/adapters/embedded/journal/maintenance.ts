@@ -7,6 +7,7 @@ import type { Journal } from "./journal.ts";
 import { assembleBatch, damaged } from "./format.ts";
 import { compressedFor } from "./append.ts";
 import { GiveBack } from "./give-back.ts";
+import { isFullFailure } from "./sqlite-errors.ts";
 import { WalWatch, walRetryMs } from "./wal-watch.ts";
 
 /** Longest time between two looks at other processes' commits. */
@@ -40,7 +41,7 @@ export class Maintenance {
     const { leaseMs } = options;
     const { clock } = journal.environment;
     this.#wal = new WalWatch({ options, health, writer, clock });
-    this.#giveBack = new GiveBack({ options, processes, writer, clock });
+    this.#giveBack = new GiveBack({ options, health, processes, writer, clock });
     const nowMs = clock.monotonicMs();
     this.#beatMs = leaseMs / 3;
     this.#pollMs = Math.min(pollMsMax, leaseMs / 6);
@@ -84,6 +85,7 @@ export class Maintenance {
         if (journal.retention.step()) this.#retentionAtMs = nowMs + retentionBusyMs;
       });
     }
+    if (nowMs >= journal.space.dueAtMs) this.#attempt(() => journal.space.look());
     if (nowMs >= journal.expiry.dueAtMs) this.#attempt(() => journal.expiry.step());
     if (nowMs >= this.#giveBack.dueAtMs) this.#attempt(() => this.#giveBack.step());
     if (!this.#failed) journal.health.clear("busy");
@@ -92,11 +94,11 @@ export class Maintenance {
 
   /** Milliseconds until tick() has something to do. */
   waitMs(): number {
-    const { environment, expiry, health } = this.#journal;
+    const { environment, expiry, health, space } = this.#journal;
     const nowMs = environment.clock.monotonicMs();
-    const ownAtMs = Math.min(this.#beatAtMs, this.#pollAtMs, this.#retentionAtMs);
+    const ownAtMs = Math.min(this.#beatAtMs, this.#pollAtMs, this.#retentionAtMs, space.dueAtMs);
     const waits = [Math.min(ownAtMs, this.#giveBack.dueAtMs, expiry.dueAtMs) - nowMs];
-    if (health.appendsStopped) waits.push(walRetryMs);
+    if (health.isLogTooLong) waits.push(walRetryMs);
     // Delayed messages are appends too: they wait with the publishers.
     const idle = this.#failed || health.appendsStopped;
     const dueAtMs = idle ? undefined : this.#nextTimerAtMs();
@@ -189,12 +191,14 @@ export class Maintenance {
 
   /** A failure is for the health notice; the step runs again at its next turn. */
   #attempt(step: () => void): void {
-    const { health, writer } = this.#journal;
+    const { health, space, writer } = this.#journal;
     try {
       step();
     } catch (error) {
       const failure = writer.failed("the journal's own work", error);
       this.#failed = true;
+      // With what the reserve gives the step's next turn goes well.
+      if (isFullFailure(failure)) return void space.met(failure);
       if (writer.failure !== undefined) health.report("io", failure.message);
       else if (failure.code === "JOURNAL_BUSY") health.report("busy", failure.message);
       else health.report("damage", failure.message);

@@ -43,6 +43,24 @@ export function isFull(error: unknown): boolean {
   return resultCodeOf(error) === codes.full;
 }
 
+/** The same of an error that users see: surely nothing of what failed is stored. */
+export function isFullFailure(error: unknown): boolean {
+  return isFull(error) || (error instanceof SpillwayError && error.code === "JOURNAL_FULL");
+}
+
+/** Whether the lock or a full disk was in the way: the same may go well later. */
+export function isHeldUp(error: unknown): boolean {
+  const isLockHeld = error instanceof SpillwayError && error.code === "JOURNAL_BUSY";
+  return isLockHeld || isFullFailure(error);
+}
+
+/** Whether opening may have failed because nothing more can be written; a try must tell. */
+export function mayBeFull(error: unknown): boolean {
+  if (isFullFailure(error)) return true;
+  const code = resultCodeOf(error instanceof SpillwayError ? error.cause : error);
+  return code === codes.full || code === codes.ioError || code === codes.cannotOpen;
+}
+
 /** Whether the file is no SQLite database at all. */
 export function isNotADatabase(error: unknown): boolean {
   return resultCodeOf(error) === codes.notADatabase;
@@ -109,9 +127,9 @@ export function writeFailure(action: string, error: unknown): SpillwayError {
   if (isFull(error)) {
     // Its transaction was rolled back: surely nothing of it is stored.
     return new SpillwayError(
-      "JOURNAL_IO",
+      "JOURNAL_FULL",
       `${action} failed (the disk is full): free some space, then repeat it`,
-      { cause: error, certainty: "definite" },
+      { cause: error },
     );
   }
   const reason = textOf(error);

@@ -8,6 +8,7 @@ import type { EngineUnit, EngineUnitResult } from "./engine.ts";
 import { GapCounts } from "./gap-counts.ts";
 import { leaseOf } from "./lease-rows.ts";
 import type { LocalMember, Members } from "./members.ts";
+import type { DiskSpace } from "./disk-space.ts";
 import type { PendingRows } from "./pending-rows.ts";
 import { StateCursor } from "./state-columns.ts";
 import type { Writer } from "./writer.ts";
@@ -27,6 +28,7 @@ export class Units {
   readonly #members: Members;
   readonly #appender: Appender;
   readonly #gaps: GapCounts;
+  readonly #space: DiskSpace;
 
   constructor(parts: {
     readonly writer: Writer;
@@ -34,12 +36,14 @@ export class Units {
     readonly pending: PendingRows;
     readonly members: Members;
     readonly appender: Appender;
+    readonly space: DiskSpace;
   }) {
     this.#writer = parts.writer;
     this.#catalog = parts.catalog;
     this.#pending = parts.pending;
     this.#members = parts.members;
     this.#appender = parts.appender;
+    this.#space = parts.space;
     this.#gaps = new GapCounts(parts.writer, parts.pending);
   }
 
@@ -57,16 +61,32 @@ export class Units {
       const prepared = units.map((unit) => {
         return unit.appends.map((append) => this.#appender.prepare(append));
       });
-      return this.#writer.transaction("committing", () =>
-        units.map((unit, index) => {
-          return this.#unit(unit, index, prepared[index] as PreparedAppend[], lost);
-        }),
-      );
+      return this.#withReserve(units, () => {
+        lost.clear();
+        return this.#writer.transaction("committing", () =>
+          units.map((unit, index) => {
+            return this.#unit(unit, index, prepared[index] as PreparedAppend[], lost);
+          }),
+        );
+      });
     } catch (error) {
       for (const unit of units) this.#poisonFailed(unit);
       throw error;
     } finally {
       for (const [member, ranges] of lost) this.#members.lose(member, [...ranges]);
+    }
+  }
+
+  /** On a full disk it is done again with the reserve, without what has to wait for space. */
+  #withReserve(units: readonly EngineUnit[], apply: () => EngineUnitResult[]): EngineUnitResult[] {
+    const members = new Set(units.flatMap(({ member }) => this.#members.local.get(member) ?? []));
+    const before = Array.from(members, (member) => [member, member.poisonedGeneration] as const);
+    try {
+      return apply();
+    } catch (error) {
+      if (!this.#space.met(error)) throw error;
+      for (const [member, generation] of before) member.poisonedGeneration = generation;
+      return apply();
     }
   }
 
@@ -77,20 +97,26 @@ export class Units {
     lost: Map<LocalMember, Set<number>>,
   ): EngineUnitResult {
     const version = this.#writer.commitNumber * unitsMax + index;
+    const isFull = this.#space.refuses(unit);
     if (unit.member === 0) {
+      if (isFull) return { kind: "full", shortage: this.#space.shortage };
       return { kind: "committed", appended: this.#append(prepared), version };
     }
     const member = this.#members.local.get(unit.member);
     if (member === undefined) return { kind: "fenced" };
-    const refusal = this.#refusal(unit, member, lost);
+    const refusal = this.#refusal(unit, member, lost) ?? this.#fullDisk(isFull);
     if (refusal !== undefined) {
-      member.poisonedGeneration = Math.max(member.poisonedGeneration, unit.generation);
+      this.#poison(unit, member);
       return refusal;
     }
     const appended = this.#append(prepared);
     this.#settle(unit, member);
     this.#remember(unit, member, version, this.#writeState(unit, member, version));
     return { kind: "committed", appended, version };
+  }
+
+  #fullDisk(isFull: boolean): Refusal | undefined {
+    return isFull ? { kind: "full", shortage: this.#space.shortage } : undefined;
   }
 
   #append(prepared: readonly PreparedAppend[]): ReturnType<Appender["apply"]>[] {
@@ -186,7 +212,10 @@ export class Units {
   /** What this unit would have committed did not happen: later units presume it and must not. */
   #poisonFailed(unit: EngineUnit): void {
     const member = this.#members.local.get(unit.member);
-    if (member === undefined) return;
+    if (member !== undefined) this.#poison(unit, member);
+  }
+
+  #poison(unit: EngineUnit, member: LocalMember): void {
     member.poisonedGeneration = Math.max(member.poisonedGeneration, unit.generation);
     member.recent.delete(unit.sequence);
   }

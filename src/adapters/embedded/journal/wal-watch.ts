@@ -1,6 +1,6 @@
 // Watches the size of the write-ahead log: near its bound publishers wait, until a checkpoint could
-// cut it again, and whoever stands in the way of that checkpoint is named. Always true: appends are
-// stopped exactly while health has the cause "wal"; settlements never are.
+// cut it again, and whoever stands in the way of that checkpoint is named. Always true: health
+// has the cause "wal", which stops appends, exactly while it is too long; settlements go on.
 import { statSync } from "node:fs";
 import type { Clock } from "../../../kernel/clock.ts";
 import { walPath } from "./directory.ts";
@@ -43,7 +43,7 @@ export class WalWatch {
   /** Compares the size with its bound; stops and restarts appends. May throw what SQLite throws. */
   look(): void {
     const { walBytesMax } = this.#options;
-    if (!this.#health.appendsStopped) {
+    if (!this.#health.isLogTooLong) {
       const bytes = this.#bytes();
       if (bytes <= walBytesMax * walStopShare) return;
       this.#looks = 0;

@@ -68,7 +68,7 @@ describe("the writer", () => {
           insert("lost");
           throw sqliteError(13, "database or disk is full");
         }),
-      { code: "JOURNAL_IO", certainty: "definite", message: /the disk is full/ },
+      { code: "JOURNAL_FULL", certainty: "definite", message: /the disk is full/ },
     );
     assert.deepEqual([rolledBack, bells()], [1, []]);
     writer.transaction("next", () => insert("kept"));

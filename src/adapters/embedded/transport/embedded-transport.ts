@@ -230,7 +230,7 @@ export class EmbeddedTransport implements Transport {
 
   async ready(signal?: AbortSignal): Promise<void> {
     this.#assertNotClosing();
-    await this.#lives.health.ready(signal);
+    await this.#lives.ready(signal);
   }
 
   close(): Promise<void> {

@@ -16,6 +16,7 @@ import type {
   EngineUnitResult,
 } from "../journal/engine.ts";
 import { encodeBatch } from "../journal/format.ts";
+import { spaceError } from "../journal/space-shortage.ts";
 
 /** Transactions under way at once: one is being written while the next one is on its way. */
 export const transactionsMax = 2;
@@ -137,8 +138,10 @@ export class GroupCommit {
       }));
       const transfer = units.flatMap(({ appends }) => appends.map(({ blob }) => blob.buffer));
       const { results } = await this.#engine.request("transact", { units }, transfer);
-      for (const [index, { batches, resolve }] of waiting.entries()) {
-        resolve(toCommitResult(results[index] as EngineUnitResult, batches));
+      for (const [index, { batches, resolve, reject }] of waiting.entries()) {
+        const outcome = results[index] as EngineUnitResult;
+        if (outcome.kind === "full") reject(spaceError("nothing was stored", outcome.shortage));
+        else resolve(toCommitResult(outcome, batches));
       }
     } catch (error) {
       for (const { reject } of waiting) reject(error);
@@ -180,7 +183,10 @@ function encode(batch: OutgoingBatch): EncodedAppend {
   }
 }
 
-function toCommitResult(result: EngineUnitResult, batches: readonly PreparedBatch[]): CommitResult {
+function toCommitResult(
+  result: Exclude<EngineUnitResult, { kind: "full" }>,
+  batches: readonly PreparedBatch[],
+): CommitResult {
   if (result.kind === "reused") {
     const reused = result.reused.map(([publish, index]) => {
       const { batch } = batches[publish] as PreparedBatch;

@@ -2,10 +2,18 @@
 // Always true: while the journal is interrupted everybody waits; after it failed for good, or was
 // closed, the status stays "failed" and nobody waits any more.
 import { ClosedError, type SpillwayError } from "../../../errors/spillway-error.ts";
+import type { Clock } from "../../../kernel/clock.ts";
 import type { TransportHealth } from "../../../ports/transport.ts";
 import type { EngineNotice } from "../journal/engine.ts";
+import { type SpaceShortage, spaceError } from "../journal/space-shortage.ts";
 
 type HealthNotice = Extract<EngineNotice, { readonly kind: "health" }>;
+
+/** How long space is waited for, on which clock. */
+export interface Patience {
+  readonly clock: Clock;
+  readonly spaceWaitMs: number;
+}
 
 const well: TransportHealth = Object.freeze({ status: "ok", reasons: [] });
 
@@ -14,6 +22,8 @@ export class JournalHealth {
   /** What the engine of now said last. */
   #told: TransportHealth = well;
   #appendsStopped = false;
+  /** Why publishers wait for space, where they do. */
+  #space: SpaceShortage | undefined;
   #interruption: TransportHealth | undefined;
   #failure: SpillwayError | undefined;
   readonly #waiting = new Set<() => void>();
@@ -36,8 +46,9 @@ export class JournalHealth {
   }
 
   /** A notice of the engine. */
-  told({ status, reasons, appendsStopped }: HealthNotice): void {
+  told({ status, reasons, appendsStopped, space }: HealthNotice): void {
     this.#told = { status, reasons };
+    this.#space = space;
     this.#appendsStopped = appendsStopped;
     this.#wake();
   }
@@ -48,6 +59,7 @@ export class JournalHealth {
     this.#interruption = { status: "failed", reasons: [reason] };
     this.#told = well;
     this.#appendsStopped = false;
+    this.#space = undefined;
     this.#wake();
   }
 
@@ -73,13 +85,38 @@ export class JournalHealth {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  /** Resolves once messages are taken; rejects when that will not happen, or `signal` aborts. */
-  async ready(signal?: AbortSignal): Promise<void> {
+  /**
+   * Resolves once messages are taken; rejects when that will not happen, when `signal` aborts, or
+   * when the disk has been short of space for as long as the patience says.
+   */
+  async ready(signal?: AbortSignal, patience?: Patience): Promise<void> {
+    let deadlineMs: number | undefined;
     for (;;) {
       this.assertAlive();
       signal?.throwIfAborted();
       if (this.isReady) return;
-      await this.change(signal);
+      const space = this.#space;
+      if (space === undefined || patience === undefined) {
+        deadlineMs = undefined;
+        await this.change(signal);
+        continue;
+      }
+      const { clock, spaceWaitMs } = patience;
+      const nowMs = clock.monotonicMs();
+      deadlineMs ??= nowMs + spaceWaitMs;
+      if (nowMs >= deadlineMs) throw spaceError(`not stored within ${spaceWaitMs} ms`, space);
+      await this.#changeWithin(clock, deadlineMs - nowMs, signal);
+    }
+  }
+
+  async #changeWithin(clock: Clock, waitMs: number, signal?: AbortSignal): Promise<void> {
+    const over = new AbortController();
+    const cancel = clock.after(waitMs, () => over.abort());
+    const signals = signal === undefined ? [over.signal] : [over.signal, signal];
+    try {
+      await this.change(AbortSignal.any(signals));
+    } finally {
+      cancel();
     }
   }
 

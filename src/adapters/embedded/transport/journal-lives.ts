@@ -8,7 +8,7 @@ import { delay } from "../../../kernel/clock.ts";
 import type { TransportEnvironment } from "../../../ports/transport.ts";
 import { type Engine, interrupted, type Resumption } from "../journal/engine.ts";
 import type { ResolvedOptions } from "../options.ts";
-import { JournalHealth } from "./journal-health.ts";
+import { JournalHealth, type Patience } from "./journal-health.ts";
 import { JournalLife } from "./journal-life.ts";
 
 /** Between two tries to open the journal again. */
@@ -33,6 +33,7 @@ export class JournalLives {
   #reopening: Promise<void> | undefined;
   #failures = 0;
   #cause: SpillwayError | undefined;
+  #patience: Patience | undefined;
 
   constructor(options: ResolvedOptions, createEngine: EngineFactory) {
     this.#options = options;
@@ -41,6 +42,7 @@ export class JournalLives {
 
   /** Opens the first life; rejects where that fails. */
   async begin(environment: TransportEnvironment): Promise<void> {
+    this.#patience = { clock: environment.clock, spaceWaitMs: this.#options.spaceWaitMs };
     this.#life = await this.#next(environment);
     this.incarnation = this.#life.incarnation;
   }
@@ -78,6 +80,11 @@ export class JournalLives {
       await this.health.change();
     }
     return this.current;
+  }
+
+  /** Waits until messages are taken; for space no longer than the options say. */
+  ready(signal?: AbortSignal): Promise<void> {
+    return this.health.ready(signal, this.#patience);
   }
 
   #failed(life: JournalLife, error: SpillwayError): void {
