@@ -10,6 +10,7 @@ import {
   checkFileSystem,
   checkHolders,
   checkReaders,
+  checkReserve,
   checkRuntime,
   checkSpace,
   checkWriteAheadLog,
@@ -52,6 +53,7 @@ async function* examine(call: CommandCall): AsyncGenerator<Finding> {
   if (found.status === "fail") return;
   yield checkFileSystem(directory);
   yield checkSpace(directory);
+  yield checkReserve(directory);
   // Before the journal is opened, because opening it moves the WAL into the database.
   yield checkWriteAheadLog(directory);
   yield checkHolders(directory);

@@ -12,6 +12,7 @@ import {
   checkDirectory,
   checkFileSystem,
   checkHolders,
+  checkReserve,
   checkRuntime,
   checkSpace,
   checkWriteAheadLog,
@@ -71,6 +72,16 @@ test("free space warns, then fails", () => {
   assert.equal(statusOf(checkSpace("/", () => freeBytesWarn - 1)), "warn");
   assert.equal(statusOf(checkSpace("/", () => freeBytesFail - 1)), "fail");
   assert.notEqual(checkSpace("/").message, "0 B");
+});
+
+test("a reserve that was given up warns", (t) => {
+  const directory = temporary(t);
+  assert.equal(statusOf(checkReserve(directory)), "ok");
+  const path = join(directory, "reserve");
+  writeFileSync(path, "");
+  assert.match(renderFinding(checkReserve(directory), plainStyle), /^warn .*given up.*free space/);
+  truncateSync(path, 8_388_608);
+  assert.equal(checkReserve(directory).message, "8.0 MiB");
 });
 
 test("a write-ahead log over its bound warns; without one all is well", (t) => {

@@ -2,12 +2,14 @@
 // files of the journal as far as `stat` shows them. Always true: no file of the journal is opened
 // here, because closing it would drop the locks that SQLite holds on it.
 import { accessSync, constants, existsSync, statfsSync, statSync } from "node:fs";
+import { freeBytesMinDefault } from "../../adapters/embedded/journal/disk-space.ts";
 import { assertLocalFileSystem, walPath } from "../../adapters/embedded/journal/directory.ts";
 import {
   describeReaders,
   stillThere,
   walReaders,
 } from "../../adapters/embedded/journal/wal-readers.ts";
+import { reserveSize } from "../../adapters/embedded/journal/reserve-file.ts";
 import { walBytesMaxDefault } from "../../adapters/embedded/options.ts";
 import { SpillwayError } from "../../errors/spillway-error.ts";
 import { type Clock, delay } from "../../kernel/clock.ts";
@@ -15,8 +17,8 @@ import { formatBytes } from "../terminal/number-format.ts";
 import type { Finding } from "./finding.ts";
 import { listHolders } from "./journal-holders.ts";
 
-/** Less free space than this stops a journal soon. */
-export const freeBytesFail = 67_108_864;
+/** Less free space than this stops publishers, unless they were given another floor. */
+export const freeBytesFail: number = freeBytesMinDefault;
 /** Less free space than this is worth a warning. */
 export const freeBytesWarn = 1_073_741_824;
 
@@ -82,6 +84,19 @@ export function checkSpace(directory: string, freeOf = freeBytes): Finding {
   if (free < freeBytesFail) return { check, status: "fail", message, remedy };
   if (free < freeBytesWarn) return { check, status: "warn", message, remedy };
   return { check, status: "ok", message };
+}
+
+/** Whether the journal has space to give up when the disk is full. */
+export function checkReserve(directory: string): Finding {
+  const check = "reserve";
+  const size = reserveSize(directory);
+  if (size === undefined) {
+    const message = "none yet: it is made a second after opening, where there is room";
+    return { check, status: "ok", message };
+  }
+  if (size > 0) return { check, status: "ok", message: formatBytes(size) };
+  const remedy = "free space on this disk: it is made again, and publishers go on, by themselves";
+  return { check, status: "warn", message: "given up: the disk was full", remedy };
 }
 
 function freeBytes(directory: string): number {

@@ -16,10 +16,10 @@ import type {
 import type { CoreEnvironment, Journal } from "./journal.ts";
 import { Maintenance } from "./maintenance.ts";
 import { openJournal } from "./open-journal.ts";
-import { hasRoom, makeRoom } from "./reserve-file.ts";
+import { hasRoom, makeRoom, releaseReserve } from "./reserve-file.ts";
 import { assertStillThere, looksDamaged } from "./resume.ts";
 import { inspectJournal, type Soundness } from "./soundness.ts";
-import { mayBeFull, openFailure, writeFailure } from "./sqlite-errors.ts";
+import { isFullFailure, mayBeFull, openFailure, writeFailure } from "./sqlite-errors.ts";
 
 export type { CoreEnvironment } from "./journal.ts";
 
@@ -149,18 +149,33 @@ export class JournalCore {
       return this.#openOnce(request);
     } catch (error) {
       if (!mayBeFull(error)) throw error;
-      if (makeRoom(directory)) return this.#openOnce(request);
-      throw hasRoom(directory) ? error : fullWhileOpening(directory, error);
+      // The connections that failed have freed something as they closed: no try proves anything.
+      if (isFullFailure(error)) releaseReserve(directory);
+      else if (hasRoom(directory)) throw error;
+      else makeRoom(directory);
+      return this.#openOnFullDisk(request);
     }
   }
 
-  #openOnce({ options, resumption }: EngineRequests["open"]["request"]): Answer<"open"> {
+  #openOnFullDisk(request: EngineRequests["open"]["request"]): Answer<"open"> {
+    try {
+      return this.#openOnce(request, true);
+    } catch (error) {
+      if (!mayBeFull(error)) throw error;
+      throw fullWhileOpening(request.options.directory, error);
+    }
+  }
+
+  #openOnce(
+    { options, resumption }: EngineRequests["open"]["request"],
+    isDiskFull = false,
+  ): Answer<"open"> {
     try {
       const soundness = lookAtJournal(this.#environment, options, resumption);
       if (soundness.kind === "damaged") {
         return this.#openDamaged(options, soundness.damage, resumption);
       }
-      const journal = openJournal(this.#environment, options, resumption);
+      const journal = openJournal(this.#environment, options, resumption, isDiskFull);
       this.#journal = journal;
       if (soundness.kind === "sound") journal.health.doubt(soundness.doubts);
     } catch (error) {

@@ -9,14 +9,19 @@ import { migrate } from "./migrate.ts";
 import { createSchema, hasSchema } from "./schema.ts";
 import { Writer } from "./writer.ts";
 
-/** Opens the journal; with `resumption` only the one that this process had open before. */
+/**
+ * Opens the journal; with `resumption` only the one that this process had open before. On a full
+ * disk the write-ahead log is copied first, so that it begins anew where it has its space already.
+ */
 export function openJournal(
   environment: CoreEnvironment,
   options: EngineOptions,
   resumption: Resumption | undefined,
+  isDiskFull = false,
 ): Journal {
   const writer = openWriter(environment, options);
   try {
+    if (isDiskFull) writer.one("PRAGMA wal_checkpoint(RESTART)");
     return new Journal(environment, options, writer, resumption);
   } catch (error) {
     writer.close();
