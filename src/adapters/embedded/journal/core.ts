@@ -58,14 +58,10 @@ export class JournalCore {
     request: EngineRequests[Kind]["request"],
   ): Answer<Kind> {
     try {
-<<<<<<< HEAD
-      return this.#handlers[kind](request);
-=======
-      const handle = (): Answer<Kind> => this.#handlers[kind](request as never);
+      const handle = (): Answer<Kind> => this.#handlers[kind](request);
       // Units know by themselves what a full disk means to each of them.
       if (kind === "transact" || this.#journal === undefined) return handle();
-      return this.#journal.withReserve(handle);
->>>>>>> d774278 (journal: keep a floor of free space, and a reserve for a full disk)
+      return this.#journal.space.withReserve(handle);
     } catch (error) {
       throw this.#failed(kind, error);
     }

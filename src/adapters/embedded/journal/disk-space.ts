@@ -179,6 +179,16 @@ export class DiskSpace {
     return gave;
   }
 
+  /** Does something once more where the disk was full and the reserve gave some space. */
+  withReserve<Result>(action: () => Result): Result {
+    try {
+      return action();
+    } catch (error) {
+      if (!this.met(error)) throw error;
+      return action();
+    }
+  }
+
   #becomeFull(): boolean {
     this.#level = "full";
     return releaseReserve(this.#parts.directory);

@@ -196,21 +196,11 @@ export class Journal {
     return null;
   }
 
-  /** Does something once more where the disk was full and the reserve gave some space. */
-  withReserve<Result>(action: () => Result): Result {
-    try {
-      return action();
-    } catch (error) {
-      if (!this.space.met(error)) throw error;
-      return action();
-    }
-  }
-
   /** Whoever gives up does not come again: what is held up now is done later, not refused. */
   #giveUp(what: string, action: () => Notices): void {
     this.#owed.push({ what, action });
     try {
-      this.withReserve(() => this.payOwed());
+      this.space.withReserve(() => this.payOwed());
     } catch (error) {
       if (!isHeldUp(error)) throw error;
     }
@@ -286,7 +276,7 @@ export class Journal {
   /** Leaves all groups and closes the connection, whatever happens on the way. */
   close(): void {
     try {
-      this.withReserve(() => this.writer.transaction("closing", () => this.#leave()));
+      this.space.withReserve(() => this.writer.transaction("closing", () => this.#leave()));
     } catch (error) {
       // The others notice the silence; what was acknowledged is stored either way.
       if (!(error instanceof SpillwayError)) throw error;
