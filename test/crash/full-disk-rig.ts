@@ -247,15 +247,12 @@ async function nothingLeft(disk: SmallDisk): Promise<void> {
   disk.fill();
   const full = { code: "JOURNAL_FULL", certainty: "definite" };
   if (hasReserve(disk)) throw new Error("closed too late for this");
-  await assert.rejects(
-    open(disk, options).then(async (bus) => {
-      // Where opening needs no space the first publish does.
-      await bus.publishMany(Noted, numbered(0, 1_000)).finally(() => {
-        return bus.close();
-      });
-    }),
-    full,
-  );
+  // Where opening needs no space the first publish does.
+  const openAndPublish = async (): Promise<void> => {
+    await using bus = await open(disk, { ...options, spaceWaitMs: 200 });
+    await bus.publishMany(Noted, numbered(0, 1_000));
+  };
+  await assert.rejects(openAndPublish, full);
   disk.empty();
   const bus = await open(disk, options);
   const numbers = [];
