@@ -41,3 +41,7 @@ test("a disk that fills up at any write costs no message", { skip }, async (cont
   const report = (message: unknown): void => context.diagnostic(JSON.stringify(message));
   await play("anyWrite", report, isLongRun ? 200 : 8);
 });
+
+test("kill -9 on a full disk costs no message", { skip }, () =>
+  play("killed", undefined, isLongRun ? 20 : 2),
+);

@@ -63,8 +63,9 @@ export class IoRig {
     this.#options = options;
   }
 
-  /** Starts the worker; it opens nothing yet. */
+  /** Starts the worker, after the end of the one before; it opens nothing yet. */
   async start(): Promise<void> {
+    await this.#kill();
     const path = fileURLToPath(new URL("./fixtures/io-worker.ts", import.meta.url));
     const worker = fork(path, [this.journal, this.#notes, JSON.stringify(this.#options)], {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
