@@ -24,6 +24,9 @@ const kinds: readonly Pick<Fault, "file" | "call" | "error">[] = [
   { file: database, call: "fsync", error: "EIO" },
   { file: database, call: "pread64", error: "EIO" },
   { file: wal, call: "pread64", error: "EIO" },
+  { file: wal, call: "pwrite64", error: "ENOSPC" },
+  { file: database, call: "pwrite64", error: "ENOSPC" },
+  { file: wal, call: "pwrite64", error: "EDQUOT" },
   { call: "fsync", error: "EIO" },
   { call: "pwrite64", error: "EIO" },
 ];
