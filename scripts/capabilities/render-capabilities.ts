@@ -24,6 +24,7 @@ const meanings: Readonly<Record<Capability, string>> = {
   retention: "Old messages are removed by age and by bytes, never past a living group",
   compression: "Batches can be compressed per channel",
   channelLimits: "Channel `limits` and `overflow` are enforced before acknowledgement",
+  channelRemoval: "A channel can be removed with everything in it",
 };
 
 const introduction = `# Capabilities

@@ -2,6 +2,7 @@
 // Always true: where it rejects, the transport is closed again.
 import type { Bus } from "./bus.ts";
 import { type BusOptions, settingsOf } from "./bus-options.ts";
+import { assertSupported } from "./capability-checks.ts";
 import { ChannelRegistry } from "./channel-registry.ts";
 import { RunningBus } from "./running-bus.ts";
 
@@ -24,6 +25,9 @@ import { RunningBus } from "./running-bus.ts";
 export async function createBus(options: BusOptions): Promise<Bus> {
   const settings = settingsOf(options);
   const { transport, channels, clock, random, name } = settings;
+  if (settings.replies.strategy === "temporary-channel") {
+    assertSupported(transport, "channelRemoval", "replies: { strategy: 'temporary-channel' }");
+  }
   const registry = new ChannelRegistry(transport);
   for (const channel of channels) registry.register(channel);
   await transport.open({ clock, random, name });

@@ -85,6 +85,12 @@ export const errorCodes = {
     "A channel is declared again with options that cannot change, or two channels share a name.",
     "Use the options it was created with, or another channel name.",
   ),
+  CHANNEL_IN_USE: row(
+    false,
+    "definite",
+    "A channel was to be removed while a group of it has members.",
+    "Close the subscriptions first, in every process.",
+  ),
   GROUP_CONFLICT: row(
     false,
     "definite",

@@ -32,6 +32,8 @@ export interface Capabilities {
   readonly compression: Support;
   /** Channel `limits` and `overflow` are enforced before acknowledgement. */
   readonly channelLimits: Support;
+  /** A channel can be removed with everything in it. */
+  readonly channelRemoval: Support;
 }
 
 /** The name of one capability. */

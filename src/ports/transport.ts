@@ -130,6 +130,8 @@ export interface GroupStats {
   readonly dropped: number;
   /** Messages in gaps that the group passed: they were stored and are gone. */
   readonly lost: number;
+  /** Without members: since when, wall ms; undefined while it has members, or is not known. */
+  readonly idleSinceMs?: number | undefined;
   /**
    * Without members: when retention stops waiting for the group, or did, wall ms; undefined while
    * it has members, and where groups never expire.
@@ -177,6 +179,14 @@ export interface Transport {
   open(environment: TransportEnvironment): Promise<void>;
   /** Creates the channel or checks it against the existing one (CHANNEL_CONFLICT). Idempotent. */
   declare(channel: ChannelDeclaration): Promise<void>;
+  /**
+   * Removes a channel with its messages, delayed ones included, its groups and their state. From
+   * then on it is unknown, also to other processes: optional batches for it are dropped, whoever
+   * follows it is told UNKNOWN_CHANNEL; declared anew it begins at offset 0. Rejects with
+   * CHANNEL_IN_USE while a group of it has members, with UNSUPPORTED where the transport cannot;
+   * does nothing where there is no such channel.
+   */
+  remove(channel: string): Promise<void>;
   /**
    * Stores batches; resolves when all are durable, in the order of the calls per channel and
    * priority. A rejection says whether it is definite. The batches must not change afterwards.

@@ -11,6 +11,7 @@ import type { PendingRequests } from "./pending-requests.ts";
 import { addressOf, type ReplyAddress, type ReplyStrategy } from "./reply-address.ts";
 import { ReplyReader } from "./reply-reader.ts";
 import type { RequestCounters } from "./request-counters.ts";
+import { removeOrphans, TemporaryChannel } from "./temporary-channel.ts";
 
 /** What a mailbox is lent. */
 export interface MailboxParts {
@@ -33,6 +34,8 @@ export class Mailbox {
   readonly #counters: RequestCounters;
   #reader: ReplyReader | undefined;
   #opening: Promise<ReplyAddress> | undefined;
+  #owned: TemporaryChannel | undefined;
+  #sweeping: Promise<unknown> | undefined;
   #isClosed = false;
 
   constructor(parts: MailboxParts, pending: PendingRequests, counters: RequestCounters) {
@@ -54,6 +57,7 @@ export class Mailbox {
     const { transport, strategy, name, clock, random, codec } = this.#parts;
     const address = addressOf(strategy, name, newId(clock, random));
     await this.#parts.declareReplies(address.declaration);
+    if (address.isTemporary) await this.#own(address.declaration.name);
     if (this.#isClosed) throw new ClosedError(`bus '${name}' is closed`);
     this.#reader = new ReplyReader({
       transport,
@@ -67,11 +71,20 @@ export class Mailbox {
     return address;
   }
 
+  /** Sees to it that the channel goes with this bus, and that those of dead ones go. */
+  async #own(channel: string): Promise<void> {
+    const { transport, clock } = this.#parts;
+    this.#owned = await TemporaryChannel.own(transport, clock, channel);
+    // What fails here is tried by the next bus.
+    this.#sweeping = removeOrphans(transport, clock).catch(() => 0);
+  }
+
   /** The reply channel can be followed no further: the next request tries anew. */
   #ended(cause: unknown): void {
     this.#reader = undefined;
     this.address = undefined;
     this.#opening = undefined;
+    void this.#owned?.close();
     const reason = cause instanceof Error ? cause.message : "it ended";
     this.#pending.failAll(
       new SpillwayError("TRANSPORT_FAILED", `answers can not be read any more: ${reason}`, {
@@ -84,6 +97,10 @@ export class Mailbox {
   /** Reads no further. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    // One that is being opened is let go like any other.
+    await this.#opening?.catch(() => undefined);
     await this.#reader?.close();
+    await this.#sweeping;
+    await this.#owned?.close();
   }
 }

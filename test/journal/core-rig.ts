@@ -151,8 +151,9 @@ export class CoreRig {
       const template = { type, version: 1, source, contentType: "application/json" };
       batch.add(template, data, this.clock.wallMs(), key, attributes, id);
     }
-    const { count, hasGivenIds } = batch;
-    return { channel, priority, count, hasGivenIds, blob: encodeBatch(batch), dueAtMs };
+    const { count, hasGivenIds, isOptional } = batch;
+    const blob = encodeBatch(batch);
+    return { channel, priority, count, hasGivenIds, blob, dueAtMs, isOptional };
   }
 
   /** Appends outside any group and returns what became of it. */

@@ -62,6 +62,7 @@ while (ids.length > 0) {
           hasGivenIds: true,
           blob: encodeBatch(batch),
           dueAtMs: undefined,
+          isOptional: false,
         },
       ]),
     ],

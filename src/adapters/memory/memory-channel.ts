@@ -5,6 +5,7 @@ import { SpillwayError } from "../../errors/spillway-error.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import { priorities, type Priority } from "../../message/envelope.ts";
 import type { OutgoingBatch } from "../../message/outgoing-batch.ts";
+import type { ReusedId } from "../../ports/commit-unit.ts";
 import type { AppendResult, ChannelDeclaration, ChannelStats } from "../../ports/transport.ts";
 import type { MemoryGroup } from "./memory-group.ts";
 import { MemoryLog, type MemoryMessage, messageAt } from "./memory-log.ts";
@@ -38,6 +39,7 @@ const retentionDaysDefault = 7;
 /** A channel's messages and everything that waits for them. */
 export class MemoryChannel {
   declaration: ChannelDeclaration;
+  isRemoved = false;
   readonly logs: Record<Priority, MemoryLog>;
   readonly groups = new Map<string, MemoryGroup>();
   readonly #clock: Clock;
@@ -160,6 +162,12 @@ export class MemoryChannel {
     });
   }
 
+  /** Tells whoever reads it that it is gone. */
+  remove(): void {
+    this.isRemoved = true;
+    this.wake();
+  }
+
   /** Tells everybody who waits that something changed. */
   wake(): void {
     for (const end of this.#waiting) end();
@@ -179,6 +187,18 @@ export class MemoryChannel {
       groups: [...this.groups.values()].map((group) => group.stats(wallMs)),
     };
   }
+}
+
+/** Every message of a unit that must not be stored. */
+export function reusedIn(
+  batches: readonly OutgoingBatch[],
+  channels: readonly (MemoryChannel | undefined)[],
+): ReusedId[] {
+  const own = new Map<string, Identified>();
+  return batches.flatMap((batch, publish) => {
+    const reused = channels[publish]?.reusedIn(batch, own) ?? [];
+    return Array.from(reused, ([index, error]) => ({ publish, index, error }));
+  });
 }
 
 /** What makes two messages of a channel the same one: tenant, source and id. */

@@ -44,6 +44,13 @@ export class MemoryState implements StateStore {
     this.#table(scope, change.table).set(change.key, { ...by, value: change.value ?? undefined });
   }
 
+  /** Forgets the state of a channel's groups. */
+  remove(channel: string): void {
+    for (const name of this.#tables.keys()) {
+      if ((JSON.parse(name) as string[])[0] === channel) this.#tables.delete(name);
+    }
+  }
+
   #table(scope: StateScope, table: string): Map<string, Row> {
     const name = JSON.stringify([scope.channel, scope.group, table]);
     const rows = this.#tables.get(name) ?? new Map<string, Row>();

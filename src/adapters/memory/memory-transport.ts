@@ -7,8 +7,9 @@ import { newId } from "../../kernel/id.ts";
 import type { Priority } from "../../message/envelope.ts";
 import type { OutgoingBatch } from "../../message/outgoing-batch.ts";
 import type { Capabilities } from "../../ports/capabilities.ts";
-import type { CommitResult, CommitUnit, ReusedId } from "../../ports/commit-unit.ts";
+import type { CommitResult, CommitUnit } from "../../ports/commit-unit.ts";
 import { assertIncarnation } from "../../ports/incarnation.ts";
+import { channelInUse, channelRemoved } from "../../ports/removal.ts";
 import type {
   AppendResult,
   ChannelDeclaration,
@@ -21,7 +22,7 @@ import type {
   TransportEnvironment,
   TransportHealth,
 } from "../../ports/transport.ts";
-import { type DedupeWindow, type Identified, MemoryChannel } from "./memory-channel.ts";
+import { type DedupeWindow, MemoryChannel, reusedIn } from "./memory-channel.ts";
 import { MemoryConsumer } from "./memory-consumer.ts";
 import { MemoryGroup } from "./memory-group.ts";
 import { MemoryState } from "./memory-state.ts";
@@ -50,6 +51,7 @@ const capabilities: Capabilities = {
   retention: "native",
   compression: "no",
   channelLimits: "no",
+  channelRemoval: "native",
 };
 
 /** All of it in this process's memory. */
@@ -106,6 +108,18 @@ export class MemoryTransport implements Transport {
       );
     }
     existing.declaration = channel;
+  }
+
+  async remove(name: string): Promise<void> {
+    this.#opened();
+    const channel = this.#channels.get(name);
+    if (channel === undefined) return;
+    for (const [group, { members }] of channel.groups) {
+      if (members.length > 0) throw channelInUse(name, group);
+    }
+    this.#channels.delete(name);
+    this.state.remove(name);
+    channel.remove();
   }
 
   async append(batches: readonly OutgoingBatch[]): Promise<readonly AppendResult[]> {
@@ -257,18 +271,6 @@ export class MemoryTransport implements Transport {
   }
 }
 
-/** Every message of a unit that must not be stored. */
-function reusedIn(
-  batches: readonly OutgoingBatch[],
-  channels: readonly (MemoryChannel | undefined)[],
-): ReusedId[] {
-  const own = new Map<string, Identified>();
-  return batches.flatMap((batch, publish) => {
-    const reused = channels[publish]?.reusedIn(batch, own) ?? [];
-    return Array.from(reused, ([index, error]) => ({ publish, index, error }));
-  });
-}
-
 async function* readOn(
   channel: MemoryChannel,
   priority: Priority,
@@ -279,6 +281,7 @@ async function* readOn(
   const log = channel.logs[priority];
   const signal = AbortSignal.any([...signals]);
   for (let at = start; !signal.aborted; ) {
+    if (channel.isRemoved) throw channelRemoved(channel.declaration.name);
     // Retention may have removed what comes next.
     const from = Math.max(at, log.startOffset);
     if (from >= end) return;

@@ -15,6 +15,7 @@ const names: Readonly<Record<Capability, true>> = {
   retention: true,
   compression: true,
   channelLimits: true,
+  channelRemoval: true,
 };
 
 /** All capabilities. */

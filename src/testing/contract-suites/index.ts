@@ -8,6 +8,7 @@ import { lifecycleCases } from "./lifecycle-cases.ts";
 import { memberCases } from "./member-cases.ts";
 import { processCases } from "./process-cases.ts";
 import { readCases } from "./read-cases.ts";
+import { removalCases } from "./removal-cases.ts";
 import { requestCases } from "./request-cases.ts";
 import { retentionCases } from "./retention-cases.ts";
 import { settlementCases } from "./settlement-cases.ts";
@@ -27,6 +28,7 @@ export const transportContract: readonly ContractCase[] = [
   ...readCases,
   ...requestCases,
   ...retentionCases,
+  ...removalCases,
   ...lifecycleCases,
   ...processCases,
 ];

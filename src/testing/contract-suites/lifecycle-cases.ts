@@ -50,10 +50,11 @@ export const lifecycleCases: readonly ContractCase[] = [
     async run(run) {
       await run.declare("one");
       const consumer = await run.join("one", "group");
-      const { expiresAtMs, ...counts } = await run.groupStatsOf("one", "group");
+      const { expiresAtMs, idleSinceMs, ...counts } = await run.groupStatsOf("one", "group");
       const none = { depth: 0, open: 0, lagMs: 0, expired: 0, dropped: 0, lost: 0 };
       assert.deepEqual(counts, { ...none, group: "group", members: 1 });
       assert.equal(expiresAtMs, undefined, "a group with members does not expire");
+      assert.equal(idleSinceMs, undefined, "a group with members is not idle");
       await run.publish("one", numbered("m", 4));
       await run.pass(40);
       const waiting = await run.groupStatsOf("one", "group");

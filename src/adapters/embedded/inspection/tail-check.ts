@@ -2,6 +2,7 @@
 // others commit while it looks is never taken for a difference.
 import type { Connection, ConnectionOptions } from "../journal/connection.ts";
 import { retryWhileBusy } from "../journal/connection.ts";
+import { removedUpToSql } from "../journal/removed-rows.ts";
 import { compareTail, type MissingRange } from "../journal/tail-compare.ts";
 import type { TailReading } from "../journal/tail-file.ts";
 import { readTailLogs } from "../journal/tail-logs.ts";
@@ -28,11 +29,13 @@ export function checkTail(
     snapshot.within(() => {
       const meta = snapshot.read<{ name: string; value: string }>("SELECT name, value FROM meta");
       const values = new Map(meta.rows.map(({ name, value }) => [name, value]));
-      return compareTail(tail, {
+      const now = {
         incarnation: values.get("incarnation") ?? tail.incarnation,
         commit: Number(values.get("commit") ?? tail.commit),
         logs: readTailLogs((sql) => snapshot.read(sql).rows),
-      });
+      };
+      const removed = snapshot.first<{ value: string }>(removedUpToSql)?.value ?? 0;
+      return compareTail(tail, now, Number(removed));
     }),
   );
   if (difference.otherIncarnation) {

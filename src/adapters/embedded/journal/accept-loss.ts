@@ -10,6 +10,7 @@ import { type ConnectionOptions, openConnection } from "./connection.ts";
 import { damagedJournal, type JournalDamage } from "./damage.ts";
 import { walPath } from "./directory.ts";
 import { anyLog, insertGap, keepLostLog, lostLogName } from "./gaps.ts";
+import { removedUpTo } from "./removed-rows.ts";
 import { compareTail, type MissingRange, type TailDifference } from "./tail-compare.ts";
 import { readTail, type TailFile } from "./tail-file.ts";
 import type { Tail } from "./tail-format.ts";
@@ -67,8 +68,10 @@ function accept(directory: string, writer: Writer, clock: Clock): LossAccepted {
   const commit = Number(writer.meta("commit"));
   const incarnation = writer.meta("incarnation");
   const logs = readTailLogs((sql) => writer.all(sql));
+  const removed = removedUpTo(writer);
   const none: TailDifference = { otherIncarnation: false, commits: 0, missing: [] };
-  const difference = tail === undefined ? none : compareTail(tail, { incarnation, commit, logs });
+  const difference =
+    tail === undefined ? none : compareTail(tail, { incarnation, commit, logs }, removed);
   const accepted = { ...difference, commit, commitBefore: commit + difference.commits };
   if (tail === undefined || difference.otherIncarnation) return accepted;
   const nowMs = clock.wallMs();

@@ -14,9 +14,11 @@ import type { Writer } from "./writer.ts";
 /** An append that is ready for its transaction. */
 export interface PreparedAppend {
   readonly append: EncodedAppend;
-  /** What is stored if nothing of it is a repeat. */
-  readonly stored: Uint8Array;
+  /** What is stored if nothing of it is a repeat; undefined: nothing, for want of a channel. */
+  readonly stored: Uint8Array | undefined;
 }
+
+const dropped: EngineAppendResult = { firstOffset: -1, exceptions: [], isDropped: true };
 
 /** See the head of this file. */
 export class Appender {
@@ -45,7 +47,8 @@ export class Appender {
 
   /** Does what needs no lock: the compression. Throws UNKNOWN_CHANNEL. */
   prepare(append: EncodedAppend): PreparedAppend {
-    const channel = this.#catalog.channel(append.channel);
+    const channel = this.#channelOf(append);
+    if (channel === undefined) return { append, stored: undefined };
     const plain = append.dueAtMs !== undefined || channel.compression === "none";
     return { append, stored: plain ? append.blob : compressBatch(append.blob) };
   }
@@ -55,10 +58,16 @@ export class Appender {
     return reusedIn(this.#deduper, this.#catalog, appends, this.#clock.wallMs());
   }
 
+  /** Undefined: the append is dropped. Throws UNKNOWN_CHANNEL. */
+  #channelOf({ channel, isOptional }: EncodedAppend): Channel | undefined {
+    return isOptional ? this.#catalog.find(channel) : this.#catalog.channel(channel);
+  }
+
   /** Stores what is new of an append; inside a transaction. */
   apply(prepared: PreparedAppend): EngineAppendResult {
-    const { append } = prepared;
-    const channel = this.#catalog.channel(append.channel);
+    const { append, stored } = prepared;
+    const channel = this.#channelOf(append);
+    if (channel === undefined || stored === undefined) return dropped;
     const lane = laneOf(append.priority);
     const nowMs = this.#clock.wallMs();
     if (append.dueAtMs !== undefined) {
@@ -68,12 +77,12 @@ export class Appender {
     const head = this.#catalog.head(channel, lane);
     const firstOffset = head.end;
     if (!append.hasGivenIds) {
-      this.store(head, prepared.stored, append.count, false, nowMs);
+      this.store(head, stored, append.count, false, nowMs);
       return { firstOffset, exceptions: [] };
     }
     const verdict = this.#deduper.checkBatch(head, viewOf(append.blob), nowMs);
     const { keep, exceptions } = verdict;
-    if (keep === undefined) this.store(head, prepared.stored, append.count, true, nowMs);
+    if (keep === undefined) this.store(head, stored, append.count, true, nowMs);
     else if (keep.length > 0) {
       const rest = subsetBatch(append.blob, keep);
       this.store(head, compressedFor(channel, rest), keep.length, true, nowMs);

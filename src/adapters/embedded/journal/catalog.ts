@@ -6,6 +6,7 @@ import { type Priority, priorities } from "../../../message/envelope.ts";
 import type { ChannelDeclaration, Retention } from "../../../ports/transport.ts";
 import { checkRowCrc } from "./format-crc.ts";
 import { insertGap, lostLog } from "./gaps.ts";
+import { nextNumber } from "./removed-rows.ts";
 import { channelCrc, logCrc } from "./row-checksums.ts";
 import type { Writer, WriterCache } from "./writer.ts";
 
@@ -91,7 +92,9 @@ export class Catalog implements WriterCache {
     const known = this.find(name);
     if (known === undefined) {
       this.#writer.run(
-        "INSERT INTO channel (name, partitions, retention, compression, crc) VALUES (?,?,?,?,?)",
+        "INSERT INTO channel (id, name, partitions, retention, compression, crc) " +
+          "VALUES (?,?,?,?,?,?)",
+        nextNumber(this.#writer, "channel"),
         name,
         partitions,
         retention,
@@ -158,8 +161,9 @@ export class Catalog implements WriterCache {
     const lost = lostLog(this.#writer, channel.name, lane);
     const end = lost?.end ?? 0;
     const log = this.#writer.insert(
-      "INSERT INTO log (channel, lane, start, end, bytes, appended_at, last_crc, crc) " +
-        "VALUES (?, ?, 0, ?, 0, 0, 0, ?)",
+      "INSERT INTO log (id, channel, lane, start, end, bytes, appended_at, last_crc, crc) " +
+        "VALUES (?, ?, ?, 0, ?, 0, 0, 0, ?)",
+      nextNumber(this.#writer, "log"),
       channel.id,
       lane,
       end,

@@ -34,6 +34,7 @@ export class JournalCore {
   readonly #handlers: Handlers = {
     open: (open) => this.#open(open),
     declare: (declare) => (this.#damaged ?? this.#opened()).declare(declare),
+    remove: ({ channel }) => this.#opened().removals.remove(channel),
     transact: (transact) => this.#transact(transact),
     join: (join) => this.#opened().join(join),
     release: (release) => this.#opened().release(release),

@@ -34,6 +34,8 @@ export interface EncodedAppend {
   readonly blob: Uint8Array<ArrayBuffer>;
   /** For delayed messages: when each record becomes visible, wall ms. */
   readonly dueAtMs: readonly number[] | undefined;
+  /** Dropped where its channel does not exist. */
+  readonly isOptional: boolean;
 }
 
 /** A cursor to move, of a range that the unit's member owns. */
@@ -82,6 +84,8 @@ export interface EngineUnit {
 export interface EngineAppendResult {
   readonly firstOffset: number;
   readonly exceptions: readonly (readonly [number, number | ErrorCode])[];
+  /** It was optional, and its channel does not exist. */
+  readonly isDropped?: boolean;
 }
 
 /** What became of one unit. */
@@ -148,6 +152,8 @@ export interface EngineRequests {
     };
   };
   declare: { request: { readonly channel: ChannelDeclaration }; answer: null };
+  /** Removes a channel; see Transport.remove(). */
+  remove: { request: { readonly channel: string }; answer: null };
   transact: {
     request: { readonly units: readonly EngineUnit[] };
     answer: { readonly results: readonly EngineUnitResult[] };
@@ -194,6 +200,10 @@ export type EngineNotice =
       /** Messages became visible: channel, priority, end offset (exclusive). */
       readonly kind: "advanced";
       readonly logs: readonly (readonly [string, Priority, number])[];
+    }
+  | {
+      /** Channels were removed, by whomever: what is remembered of names may be wrong. */
+      readonly kind: "removed";
     }
   | { readonly kind: "granted"; readonly member: number; readonly grants: readonly RangeGrant[] }
   | { readonly kind: "revoke"; readonly member: number; readonly ranges: readonly number[] }

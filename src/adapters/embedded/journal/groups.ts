@@ -8,6 +8,7 @@ import type { RangeGrant } from "./engine.ts";
 import { checkRowCrc } from "./format.ts";
 import type { PendingRows } from "./pending-rows.ts";
 import { batchAtOrBeforeSql, resolveStart } from "./positions.ts";
+import { nextNumber } from "./removed-rows.ts";
 import { groupCrc, leaseCrc } from "./row-checksums.ts";
 import type { Writer } from "./writer.ts";
 
@@ -107,7 +108,9 @@ export class Groups {
     wallMs: number,
   ): number {
     const group = this.#writer.insert(
-      "INSERT INTO grp (channel, name, selection, seen_at, dropped, crc) VALUES (?, ?, ?, ?, 0, ?)",
+      "INSERT INTO grp (id, channel, name, selection, seen_at, dropped, crc) " +
+        "VALUES (?, ?, ?, ?, ?, 0, ?)",
+      nextNumber(this.#writer, "grp"),
       channel.id,
       name,
       selection,

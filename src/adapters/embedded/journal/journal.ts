@@ -27,6 +27,7 @@ import { LogEnds } from "./log-ends.ts";
 import { Members, type Notices } from "./members.ts";
 import { PendingRows } from "./pending-rows.ts";
 import { Processes } from "./processes.ts";
+import { Removals } from "./removal.ts";
 import { resume } from "./resume.ts";
 import { Retention } from "./retention.ts";
 import { isHeldUp } from "./sqlite-errors.ts";
@@ -68,6 +69,7 @@ export class Journal {
   readonly ends: LogEnds;
   readonly stats: Stats;
   readonly retention: Retention;
+  readonly removals: Removals;
   readonly copies: CursorCopies;
   readonly expiry: GroupExpiry;
   readonly #units: Units;
@@ -110,6 +112,7 @@ export class Journal {
     this.#units = new Units({ writer, catalog, pending, members, appender, space });
     this.stats = new Stats({ writer, catalog, clock });
     this.retention = new Retention(writer, catalog, clock);
+    this.removals = new Removals({ writer, catalog, notify });
     this.expiry = new GroupExpiry({ writer, catalog, clock, health: this.health, notify });
     this.#tail = new TailKeeper({ writer, catalog, doubts, health: this.health, options });
     const { state, tail } = readTail(options.directory);

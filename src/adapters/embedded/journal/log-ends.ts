@@ -21,8 +21,14 @@ export class LogEnds {
       "SELECT log.id, channel.name, log.lane, log.end FROM log " +
         "JOIN channel ON channel.id = log.channel",
     );
+    if (this.#ends.size > rows.length) this.#forgetRemoved(rows);
     const moved = rows.filter(({ id, end }) => this.#moved(id, end));
     this.#tell(moved.map(({ name, lane, end }) => [name, priorityOf(lane), end] as const));
+  }
+
+  #forgetRemoved(rows: readonly { readonly id: number }[]): void {
+    const there = new Set(rows.map(({ id }) => id));
+    for (const id of this.#ends.keys()) if (!there.has(id)) this.#ends.delete(id);
   }
 
   /** Tells of these logs: after this process committed. */

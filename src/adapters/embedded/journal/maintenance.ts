@@ -82,7 +82,8 @@ export class Maintenance {
     if (nowMs >= this.#retentionAtMs) {
       this.#retentionAtMs = nowMs + retentionMs;
       this.#attempt(() => {
-        if (journal.retention.step()) this.#retentionAtMs = nowMs + retentionBusyMs;
+        const isBusy = journal.retention.step();
+        if (journal.removals.step() || isBusy) this.#retentionAtMs = nowMs + retentionBusyMs;
       });
     }
     if (nowMs >= journal.space.dueAtMs) this.#attempt(() => journal.space.look());
@@ -143,9 +144,10 @@ export class Maintenance {
   }
 
   #lookAtCommits(): void {
-    const { catalog, ends, writer } = this.#journal;
+    const { catalog, ends, removals, writer } = this.#journal;
     if (!writer.othersCommitted()) return;
     catalog.forget();
+    removals.tellIfChanged();
     ends.lookAtAll();
   }
 

@@ -125,10 +125,11 @@ export class Members {
   rejoin(process: number): void {
     for (const { id, group } of this.#local.values()) {
       this.#writer.run(
-        "INSERT OR IGNORE INTO member (id, grp, process) VALUES (?, ?, ?)",
+        // Its channel may have been removed meanwhile.
+        "INSERT OR IGNORE INTO member (id, grp, process) SELECT ?, id, ? FROM grp WHERE id = ?",
         id,
-        group,
         process,
+        group,
       );
       this.#free(group, (lease) => lease.member === id);
     }

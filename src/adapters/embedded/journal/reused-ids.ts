@@ -20,9 +20,13 @@ export function reusedIn(
   const reused: ReusedPlace[] = [];
   if (!deduper.remembers || !appends.some(({ hasGivenIds }) => hasGivenIds)) return reused;
   const own = new Map<string, StoredRecord>();
-  for (const [at, { channel: name, priority, blob, hasGivenIds }] of appends.entries()) {
+  for (const [
+    at,
+    { channel: name, priority, blob, hasGivenIds, isOptional },
+  ] of appends.entries()) {
     if (!hasGivenIds) continue;
-    const channel = catalog.channel(name);
+    const channel = isOptional ? catalog.find(name) : catalog.channel(name);
+    if (channel === undefined) continue;
     const lane = laneOf(priority);
     const view = viewOf(blob);
     for (let record = 0; record < view.count; record++) {

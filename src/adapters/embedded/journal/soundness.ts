@@ -18,6 +18,7 @@ import { type JournalDamage, lossReasons, unreadableJournal } from "./damage.ts"
 import { databasePath, walPath } from "./directory.ts";
 import { endProblems } from "./log-end-check.ts";
 import { type MetaAlone, metaAlone } from "./meta-alone.ts";
+import { removedUpToSql } from "./removed-rows.ts";
 import { metaCrc } from "./row-checksums.ts";
 import { isDamage } from "./sqlite-errors.ts";
 import { compareTail } from "./tail-compare.ts";
@@ -142,7 +143,8 @@ class Inspection {
     // Where its rows are wrong, what they say about the end means nothing.
     const isReadable = reasons.length === 0;
     if (tail === undefined || !isReadable) return this.#verdict(reasons, commit, incarnation, []);
-    const difference = compareTail(tail, { incarnation, commit, logs });
+    const removed = this.#snapshot.first<{ value: string }>(removedUpToSql)?.value ?? 0;
+    const difference = compareTail(tail, { incarnation, commit, logs }, Number(removed));
     const losses = lossReasons(difference);
     if (losses.length === 0) return this.#verdict(this.#staleness(), commit, incarnation, []);
     const { missing } = difference;

@@ -19,6 +19,7 @@ const fresh = {
   expired: 0,
   dropped: 0,
   lost: 0,
+  idleSinceMs: undefined,
   expiresAtMs: undefined,
 };
 

@@ -8,6 +8,7 @@ import { type Catalog, type Channel, type LogHead, priorityOf } from "./catalog.
 import { decodeOpen, viewOf } from "./format.ts";
 import { expiryOf, type GroupAge } from "./group-expiry.ts";
 import { batchAtOrBeforeSql } from "./positions.ts";
+import { isRemoved } from "./removed-rows.ts";
 import { countDelayed } from "./timers.ts";
 import type { Writer } from "./writer.ts";
 
@@ -51,7 +52,8 @@ export class Stats {
     this.#catalog.forget();
     const delayed = countDelayed(this.#writer);
     const wallMs = this.#clock.wallMs();
-    return this.#catalog.channels().map((channel) => {
+    const there = this.#catalog.channels().filter(({ name }) => !isRemoved(name));
+    return there.map((channel) => {
       const heads = this.#catalog.heads(channel);
       const groups = this.#writer.all<GroupRow>(
         "SELECT id, name, seen_at, warned_at, ended_at, expired, dropped, lost, " +
@@ -98,7 +100,9 @@ export class Stats {
     const lagMs = Math.max(0, wallMs - oldestAtMs);
     const waits = members === 0 && channel.retention.unread !== "drop";
     const expiresAtMs = waits ? expiryOf(row, channel) : undefined;
-    return { group, depth, open, lagMs, members, expired, dropped, lost, expiresAtMs };
+    const idleSinceMs = members === 0 ? row.seen_at : undefined;
+    const counted = { depth, open, lagMs, members, expired, dropped, lost };
+    return { group, ...counted, idleSinceMs, expiresAtMs };
   }
 
   #unread(group: number, channel: Channel, head: LogHead): Unread {

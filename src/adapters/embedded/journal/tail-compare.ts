@@ -2,6 +2,7 @@
 // is called missing was acknowledged, or may have been; a journal that is ahead of its tail lacks
 // nothing.
 import { type Priority, priorities } from "../../../message/envelope.ts";
+import { isRemoved } from "./removed-rows.ts";
 import type { Tail, TailLog } from "./tail-format.ts";
 
 /** Where a journal ends by its own account. */
@@ -34,21 +35,26 @@ export interface TailDifference {
   readonly missing: readonly MissingRange[];
 }
 
-/** Compares; nothing missing and the same incarnation: sound. */
-export function compareTail(tail: Tail, now: JournalEnd): TailDifference {
+/**
+ * Compares; nothing missing and the same incarnation: sound. Logs that are not there were removed
+ * with their channels where their number is not above `removedUpTo`.
+ */
+export function compareTail(tail: Tail, now: JournalEnd, removedUpTo: number): TailDifference {
   if (tail.incarnation !== now.incarnation) {
     return { otherIncarnation: true, commits: 0, missing: [] };
   }
   const commits = Math.max(0, tail.commit - now.commit);
   const ends = new Map(now.logs.map((log) => [log.log, log]));
   const missing = tail.logs.flatMap((log) => {
-    const fromOffset = endOf(ends.get(log.log), log);
+    const found = ends.get(log.log);
+    if (found === undefined ? log.log <= removedUpTo : isRemoved(found.channel)) return [];
+    const fromOffset = endOf(found, log);
     return fromOffset < log.end ? [rangeOf(log, fromOffset, log.end, true)] : [];
   });
   if (now.commit < tail.unlistedCommit) {
     const listed = new Set(tail.logs.map(({ log }) => log));
     for (const log of now.logs) {
-      if (listed.has(log.log) || log.end >= tail.unlistedEnd) continue;
+      if (listed.has(log.log) || log.end >= tail.unlistedEnd || isRemoved(log.channel)) continue;
       missing.push(rangeOf(log, log.end, tail.unlistedEnd, false));
     }
   }

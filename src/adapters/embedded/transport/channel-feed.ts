@@ -7,12 +7,21 @@ import type { LogPlace } from "./reader.ts";
 /** Finds a log; see BatchReader. */
 export interface LogFinder {
   log(channel: string, priority: Priority): LogPlace | undefined;
+  channelId(channel: string): number | undefined;
 }
 
 /** One channel's ends, by lane, and its listeners. */
 export class ChannelFeed {
   readonly ends: Float64Array = new Float64Array(priorities.length);
+  /** The channel's number; another one has another feed, also of the same name. */
+  readonly channel: number | undefined;
+  /** Whether the channel was removed. */
+  isRemoved = false;
   readonly #listeners = new Set<() => void>();
+
+  constructor(channel?: number) {
+    this.channel = channel;
+  }
 
   /** Calls `listener` whenever a log advanced, until the returned function is called. */
   listen(listener: () => void): () => void {
@@ -46,7 +55,7 @@ export class ChannelFeeds {
   of(channel: string): ChannelFeed {
     let feed = this.#feeds.get(channel);
     if (feed === undefined) {
-      feed = new ChannelFeed();
+      feed = new ChannelFeed(this.#logs.channelId(channel));
       this.#feeds.set(channel, feed);
     }
     for (const [lane, priority] of priorities.entries()) {
@@ -54,6 +63,16 @@ export class ChannelFeeds {
       if (log !== undefined) feed.advance(lane, log.end);
     }
     return feed;
+  }
+
+  /** Channels were removed: whoever follows one of them is told. */
+  endRemoved(): void {
+    for (const [name, feed] of this.#feeds) {
+      if (this.#logs.channelId(name) === feed.channel) continue;
+      this.#feeds.delete(name);
+      feed.isRemoved = true;
+      feed.wake();
+    }
   }
 
   /** Where a channel's log ends now. */

@@ -43,6 +43,7 @@ export const embeddedCapabilities: Capabilities = Object.freeze({
   retention: "native",
   compression: "native",
   channelLimits: "no",
+  channelRemoval: "native",
 });
 
 /** Channels named in the message of UNKNOWN_CHANNEL. */
@@ -107,9 +108,15 @@ export class EmbeddedTransport implements Transport {
     await this.#persistently(({ engine }) => engine.request("declare", { channel }));
   }
 
+  async remove(channel: string): Promise<void> {
+    await this.#persistently(({ engine }) => engine.request("remove", { channel }));
+  }
+
   append(batches: readonly OutgoingBatch[]): Promise<readonly AppendResult[]> {
     return this.#persistently((life) => {
-      for (const { channel } of batches) this.#assertChannel(life, channel);
+      for (const { channel, isOptional } of batches) {
+        if (!isOptional) this.#assertChannel(life, channel);
+      }
       return life.groupCommit.append(batches);
     });
   }
@@ -155,7 +162,6 @@ export class EmbeddedTransport implements Transport {
           reader,
           feed: feeds.of(channel),
           assertChannel: (name) => this.#assertChannel(life, name),
-          hasChannel: (name) => reader.channelId(name) !== undefined,
         },
         { channel, group },
       );

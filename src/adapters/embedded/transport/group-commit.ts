@@ -170,9 +170,10 @@ export function prepareBatches(batches: readonly OutgoingBatch[]): readonly Prep
 }
 
 function encode(batch: OutgoingBatch): EncodedAppend {
-  const { channel, priority, count, hasGivenIds, dueAtMs } = batch;
+  const { channel, priority, count, hasGivenIds, dueAtMs, isOptional } = batch;
   try {
-    return { channel, priority, count, hasGivenIds, blob: encodeBatch(batch), dueAtMs };
+    const blob = encodeBatch(batch);
+    return { channel, priority, count, hasGivenIds, blob, dueAtMs, isOptional };
   } catch (cause) {
     throw new SpillwayError(
       "CODEC_FAILED",
@@ -202,7 +203,8 @@ function toCommitResult(
 }
 
 function toAppendResult(result: EngineAppendResult, batch: OutgoingBatch): AppendResult {
-  const { firstOffset, exceptions } = result;
+  const { firstOffset, exceptions, isDropped } = result;
+  if (isDropped === true) return { firstOffset, isDropped };
   if (exceptions.length === 0) return { firstOffset };
   return {
     firstOffset,

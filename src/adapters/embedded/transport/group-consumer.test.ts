@@ -55,7 +55,6 @@ function consumerOf() {
         },
       } as unknown as BatchReader,
       feed,
-      hasChannel: (channel) => channel === "known",
       assertChannel: (channel) => {
         if (channel !== "known") throw new SpillwayError("UNKNOWN_CHANNEL", channel);
       },

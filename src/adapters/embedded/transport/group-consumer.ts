@@ -15,7 +15,6 @@ import { stateColumnsOf } from "../journal/state-columns.ts";
 import type { ChannelFeed } from "./channel-feed.ts";
 import { DeliveryFetcher } from "./delivery-fetcher.ts";
 import { type GroupCommit, type PreparedBatch, prepareBatches } from "./group-commit.ts";
-import { presentBatches, withDropped } from "./optional-batches.ts";
 import { RangeTracker } from "./range-tracker.ts";
 import type { BatchReader } from "./reader.ts";
 import type { UnitPlan } from "./unit-plan.ts";
@@ -32,7 +31,6 @@ export interface ConsumerEnvironment {
   readonly feed: ChannelFeed;
   /** Throws UNKNOWN_CHANNEL for a channel that was never declared. */
   readonly assertChannel: (channel: string) => void;
-  readonly hasChannel: (channel: string) => boolean;
   /** Called once the member left, or cannot any more. */
   readonly onLeft?: () => void;
 }
@@ -156,15 +154,14 @@ export class GroupConsumer implements Consumer {
     if (this.#failure !== undefined) throw this.#failure;
     if (this.#closed) throw this.#closedError();
     if (this.#poisoned) return { kind: "poisoned" };
-    const { assertChannel, hasChannel } = this.#environment;
-    const present = presentBatches(unit.publishes, hasChannel);
-    for (const { channel } of present) assertChannel(channel);
-    const batches = prepareBatches(present);
+    const { assertChannel } = this.#environment;
+    // Whether an optional one has a channel is the writer's to say, within the transaction.
+    for (const { channel, isOptional } of unit.publishes) if (!isOptional) assertChannel(channel);
+    const batches = prepareBatches(unit.publishes);
     const plan = this.#tracker.plan(unit.settlements);
     this.#callersUnits++;
     try {
-      const result = await this.#send(plan, unit, batches);
-      return withDropped(result, unit.publishes, present);
+      return await this.#send(plan, unit, batches);
     } finally {
       this.#callersUnits--;
     }

@@ -130,8 +130,15 @@ export class JournalLife {
     if (this.#failure !== undefined) return;
     if (notice.kind === "advanced") this.feeds.advanced(notice.logs);
     else if (notice.kind === "health") this.#events.health(notice);
+    else if (notice.kind === "removed") this.#forgetRemoved();
     else if (notice.kind === "group") reportGroup(notice);
     else this.members.told(notice);
+  }
+
+  #forgetRemoved(): void {
+    this.reader.forgetChannels();
+    this.state.forgetGroups();
+    this.feeds.endRemoved();
   }
 
   /** Tells the writer regularly that the event loop turns. */

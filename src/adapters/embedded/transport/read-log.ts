@@ -3,6 +3,7 @@
 import type { Clock } from "../../../kernel/clock.ts";
 import { type Priority, priorities } from "../../../message/envelope.ts";
 import { type Gap, gapEnd, isGap } from "../../../ports/gap.ts";
+import { channelRemoved } from "../../../ports/removal.ts";
 import type { StartPosition, StoredBatch } from "../../../ports/transport.ts";
 import type { ChannelFeed } from "./channel-feed.ts";
 import type { BatchReader } from "./reader.ts";
@@ -34,6 +35,7 @@ export async function* readLog(options: ReadOptions): AsyncGenerator<StoredBatch
   let offset = startOf(options, lastEnd);
   for (let batches = 1; signal?.aborted !== true; batches++) {
     options.assertOpen();
+    if (feed.isRemoved) throw channelRemoved(channel);
     const found =
       offset < (feed.ends[lane] as number) ? reader.at(channel, priority, offset) : undefined;
     if (found === undefined) {

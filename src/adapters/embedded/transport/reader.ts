@@ -78,7 +78,9 @@ export class BatchReader {
     this.connection = connection;
     this.#cache = cache;
     this.#selectChannel = connection.prepare("SELECT id FROM channel WHERE name = ?");
-    this.#selectNames = connection.prepare("SELECT name FROM channel ORDER BY name LIMIT ?");
+    this.#selectNames = connection.prepare(
+      "SELECT name FROM channel WHERE name < '~' ORDER BY name LIMIT ?",
+    );
     this.#selectGroups = connection.prepare(
       "SELECT name FROM grp WHERE channel = ? AND ended_at = 0 ORDER BY name",
     );
@@ -107,6 +109,12 @@ export class BatchReader {
     const id = Number(row["id"]);
     this.#channels.set(channel, id);
     return id;
+  }
+
+  /** Channels were removed: what a name stood for may be gone. */
+  forgetChannels(): void {
+    this.#channels.clear();
+    this.#logs.clear();
   }
 
   /** Names of channels, in order, at most `namesMax`. */

@@ -62,6 +62,11 @@ export class StateReader implements StateStore {
     }
   }
 
+  /** Channels were removed: what a name stood for may be gone. */
+  forgetGroups(): void {
+    this.#groups.clear();
+  }
+
   #groupId({ channel, group }: StateScope): number | undefined {
     const name = `${channel}/${group}`;
     const known = this.#groups.get(name);

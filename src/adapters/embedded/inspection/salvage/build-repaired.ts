@@ -27,6 +27,7 @@ import { SalvagedCatalog } from "./catalog.ts";
 import { CursorRebuild } from "./cursor-rebuild.ts";
 import { assertRepairable } from "./format-check.ts";
 import { LogRebuild } from "./log-rebuild.ts";
+import { ownTail } from "./own-tail.ts";
 import { PageStore } from "./page-store.ts";
 import { type GapValue, gapValue, metaValue } from "./row-values.ts";
 import { StateRebuild } from "./state-rebuild.ts";
@@ -108,7 +109,7 @@ class Repair {
     this.#connection.exec(`PRAGMA application_id = ${copyApplicationId}`);
     const known = knownTables(this.#connection);
     const tables = new Tables(store, store.newest, known);
-    const tail = this.#ownTail(tables);
+    const tail = ownTail(this.#parts.tail, tables);
     const units = unitStateOf(store, tables, known, this.#notes, tail?.commit ?? 0);
     const catalog = new SalvagedCatalog(tables, tail, this.#notes, wallMs);
     const gaps = gapsOf(tables);
@@ -135,19 +136,9 @@ class Repair {
     };
   }
 
-  /** The tail, unless it is another journal's. */
-  #ownTail(tables: Tables): Tail | undefined {
-    const { tail } = this.#parts;
-    for (const row of tables.rows("meta")) {
-      const found = metaValue(row);
-      if (found?.name === "incarnation" && found.value !== tail?.incarnation) return undefined;
-    }
-    return tail;
-  }
-
   async #copyBatches(tables: Tables, logs: LogRebuild): Promise<void> {
     const { store } = this.#parts;
-    const tail = this.#ownTail(tables);
+    const tail = ownTail(this.#parts.tail, tables);
     for (const { log, end } of tail?.logs ?? []) logs.reached(log, end);
     let bytes = 0;
     this.#connection.exec("BEGIN");
@@ -233,7 +224,7 @@ class Repair {
     const highest = Math.max(
       commitOf(tables),
       commitOf(units.tables),
-      this.#ownTail(tables)?.commit ?? 0,
+      ownTail(this.#parts.tail, tables)?.commit ?? 0,
       Math.ceil(versionMax / unitsPerCommit),
     );
     const value = String(highest + 1);
