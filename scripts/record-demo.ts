@@ -1,7 +1,7 @@
 /**
- * Records `spillway demo` for the README: `node scripts/record-demo.ts [flags of the demo]` runs it
- * in a terminal of its own (a pseudo terminal of `script`, from util-linux) and writes what was to be
- * seen to docs/images/demo.svg, faster than it was.
+ * Records `spillway demo` for the README: `node scripts/record-demo.ts [flags of the demo]` runs
+ * it in a terminal of its own (a pseudo terminal of `script`, from util-linux) and writes what
+ * was to be seen to docs/images/demo.svg, faster than it was.
  */
 import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";

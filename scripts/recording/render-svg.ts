@@ -1,6 +1,6 @@
 /**
- * Draws what a terminal showed as one animated SVG. A row that stays the same over several frames is
- * drawn once, with the time for which it is visible; who cannot animate sees the last frame.
+ * Draws what a terminal showed as one animated SVG. A row that stays the same over several frames
+ * is drawn once, with the time for which it is visible; who cannot animate sees the last frame.
  */
 import type { Cell } from "./terminal-screen.ts";
 

@@ -1,6 +1,6 @@
 /**
- * A terminal's screen in memory: text and the few escape sequences that the command line uses go in,
- * rows of styled cells come out. Anything else that begins with an escape is skipped.
+ * A terminal's screen in memory: text and the few escape sequences that the command line uses go
+ * in, rows of styled cells come out. Anything else that begins with an escape is skipped.
  */
 
 /** One character with its style: the codes of "select graphic rendition" that are on. */

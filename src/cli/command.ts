@@ -10,8 +10,8 @@ export const exitCodes = { success: 0, failure: 1, usage: 2 } as const;
 
 /** One flag of a command. */
 export interface Flag {
-  /** "boolean" flags take no value. */
-  readonly type: "boolean" | "string" | "count" | "number";
+  /** "boolean" flags take no value; a "list" may be given several times. */
+  readonly type: "boolean" | "string" | "count" | "number" | "list";
   /** What stands for the value in the help text. */
   readonly placeholder?: string;
   readonly summary: string;
@@ -23,7 +23,7 @@ export interface Flag {
 }
 
 /** The values of a command's flags, by name; absent where the flag was not given. */
-export type FlagValues = Readonly<Record<string, string | number | boolean>>;
+export type FlagValues = Readonly<Record<string, string | number | boolean | readonly string[]>>;
 
 /** One end of the process's output, with what is known about the terminal behind it. */
 export interface CommandOutput extends TerminalOutput {

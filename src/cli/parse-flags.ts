@@ -37,20 +37,23 @@ export function parseFlags(command: Command, words: readonly string[]): ParsedWo
     allowPositionals: true,
     tokens: true,
   });
-  const flags: Record<string, string | number | boolean> = {};
+  const flags: Record<string, FlagValues[string]> = {};
   const positionals: string[] = [];
   for (const token of tokens) {
     if (token.kind === "positional") positionals.push(token.value);
     if (token.kind !== "option") continue;
     const flag = Object.hasOwn(table, token.name) ? table[token.name] : undefined;
     if (flag === undefined) throw unknownFlag(command, token.rawName, Object.keys(table));
-    if (flags[token.name] !== undefined) {
+    const before = flags[token.name];
+    if (before !== undefined && flag.type !== "list") {
       throw new UsageError(`${token.rawName} is given twice: give it once`, command.name);
     }
     // A word that looks like a flag is the next flag, not a value, unless "=" attached it.
     const swallowed = token.inlineValue === false && /^-./.test(token.value);
     const given = swallowed ? undefined : token.value;
-    flags[token.name] = valueOf(command, token.rawName, flag, given);
+    const value = valueOf(command, token.rawName, flag, given);
+    const list = typeof before === "object" ? before : [];
+    flags[token.name] = flag.type === "list" ? [...list, String(value)] : value;
   }
   if (flags["help"] !== true) checkPresence(command, flags, positionals);
   return { flags, positionals };
@@ -75,7 +78,7 @@ function valueOf(
   if (given === undefined || given === "") {
     throw new UsageError(`${name} needs a value: ${flag.placeholder ?? "VALUE"}`, command.name);
   }
-  if (flag.type === "string") return given;
+  if (flag.type === "string" || flag.type === "list") return given;
   const value = Number(given);
   const whole = flag.type === "count";
   const { min = 0, max = Number.MAX_SAFE_INTEGER } = flag;

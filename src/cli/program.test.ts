@@ -66,6 +66,14 @@ const wrong: readonly (readonly [string[], RegExp])[] = [
   [["tail", "-c", "a", "b"], /tail does not know what to do with 'b'/],
   [["publish", "-c", "a", "--key-field", "k"], /--key-field is for plain data: give --type/],
   [["demo", "--directory"], /--directory needs a value: DIRECTORY/],
+  [["demo", "--columns", "a=b"], /demo has no flag --columns: did you mean --column\?/],
+  [["demo", "--column", "id=a"], /--column says what the input's columns are: give --input/],
+  [
+    ["demo", "--input", "a", "--column", "cust=b"],
+    /--column has no 'cust': did you mean 'customer'/,
+  ],
+  [["demo", "--seconds", "0"], /--seconds is '0': give a number, from 1 to 86400/],
+  [["demo", "--crash"], /--crash is for 'spillway demo webhooks'/],
 ];
 for (const [words, expected] of wrong) {
   test(`wrong usage: spillway ${words.join(" ")}`, async () => {

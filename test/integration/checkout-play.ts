@@ -1,6 +1,6 @@
 // Plays the checkout demo in a process of its own and judges the ledger that it reports.
 import assert from "node:assert/strict";
-import type { SideResult } from "../../src/demo/checkout/checkout-demo.ts";
+import type { SideResult } from "../../src/demo/checkout/checkout-result.ts";
 import type { SideLedger } from "../../src/demo/checkout/ledger/ledger.ts";
 import { runCli } from "./cli-io.ts";
 
@@ -13,6 +13,8 @@ export interface CheckoutReport {
   readonly balanced: boolean;
   readonly killed: number;
   readonly interrupted: boolean;
+  readonly skipped: number;
+  readonly events: readonly { readonly mood: string; readonly text: string }[];
   readonly sync?: SideReport;
   readonly spillway: SideReport;
 }

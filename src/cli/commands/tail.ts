@@ -4,7 +4,7 @@ import { parseTime } from "../../kernel/timestamp.ts";
 import { priorities, type Priority } from "../../message/envelope.ts";
 import { isGap } from "../../ports/gap.ts";
 import type { StartPosition } from "../../ports/transport.ts";
-import { type Command, type CommandCall, exitCodes } from "../command.ts";
+import { type Command, type CommandCall, exitCodes, type FlagValues } from "../command.ts";
 import { assertChannel, directoryFlag, withJournal } from "../journal-access.ts";
 import { readLanes } from "../tail/lane-reader.ts";
 import { TailPrinter } from "../tail/tail-printer.ts";
@@ -86,11 +86,11 @@ async function tail(call: CommandCall): Promise<number> {
   return exitCodes.success;
 }
 
-function textOf(value: string | number | boolean | undefined): string | undefined {
+function textOf(value: FlagValues[string] | undefined): string | undefined {
   return value === undefined ? undefined : String(value);
 }
 
-function positionOf(given: string | number | boolean | undefined): StartPosition {
+function positionOf(given: FlagValues[string] | undefined): StartPosition {
   if (given === undefined) return "earliest";
   const text = String(given);
   if (text === "earliest" || text === "latest") return text;
@@ -108,10 +108,7 @@ function positionOf(given: string | number | boolean | undefined): StartPosition
 }
 
 /** An offset counts within one log, by default the one of normal priority. */
-function lanesOf(
-  given: string | number | boolean | undefined,
-  from: StartPosition,
-): readonly Priority[] {
+function lanesOf(given: FlagValues[string] | undefined, from: StartPosition): readonly Priority[] {
   if (given === undefined) {
     return typeof from === "object" && "offset" in from ? ["normal"] : priorities;
   }

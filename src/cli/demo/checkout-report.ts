@@ -1,10 +1,11 @@
 // The end of `spillway demo checkout`: the ledger of both sides as a table for people, or as one
 // JSON object. Pure.
-import type { CheckoutResult, SideResult } from "../../demo/checkout/checkout-demo.ts";
+import type { CheckoutResult, SideResult } from "../../demo/checkout/checkout-result.ts";
 import type { Style } from "../terminal/ansi.ts";
 import { formatCount, formatDuration } from "../terminal/number-format.ts";
 import { renderTable } from "../terminal/table.ts";
 import { sideTitles } from "./checkout-view.ts";
+import type { TimedEvent } from "./event-lines.ts";
 
 /** Whether the side on Spillway balances; what the other one does is shown, not judged. */
 export function isRightBalanced(result: CheckoutResult): boolean {
@@ -15,7 +16,11 @@ export function isRightBalanced(result: CheckoutResult): boolean {
 type RowOf = (side: SideResult) => string;
 
 /** The ledger for people. */
-export function renderCheckoutLedger(result: CheckoutResult, style: Style): readonly string[] {
+export function renderCheckoutLedger(
+  result: CheckoutResult,
+  { skipped }: Pick<CheckoutReportContext, "skipped">,
+  style: Style,
+): readonly string[] {
   const columns = [
     { title: "" },
     ...result.sides.map(({ side }) => ({ title: sideTitles[side], align: "right" as const })),
@@ -31,6 +36,7 @@ export function renderCheckoutLedger(result: CheckoutResult, style: Style): read
     "",
     ...table,
     "",
+    ...(skipped === 0 ? [] : [style.yellow(`Left out of the input: ${formatCount(skipped)}`)]),
     ...result.sides.map((side) => verdict(side, style)),
   ];
 }
@@ -55,6 +61,7 @@ function orderRows(style: Style): readonly (readonly [string, RowOf])[] {
 
 function moneyRows(style: Style): readonly (readonly [string, RowOf])[] {
   return [
+    ["sales missed", ({ ledger }) => money(ledger.missedCents)],
     ["money owed", ({ ledger }) => money(ledger.money.owed)],
     ["  recorded by payment", ({ ledger }) => money(ledger.money.recorded)],
     ["  in the bank's book", ({ ledger }) => money(ledger.money.bank)],
@@ -83,9 +90,12 @@ function timeRows(): readonly (readonly [string, RowOf])[] {
   return [
     ["accepted in, p50", ({ accept }) => formatDuration(accept.p50)],
     ["accepted in, p99", ({ accept }) => formatDuration(accept.p99)],
+    ["order to parcel, p50", ({ delivery }) => formatDuration(delivery.p50)],
+    ["order to parcel, p99", ({ delivery }) => formatDuration(delivery.p99)],
     ["time-outs", ({ timeouts }) => formatCount(timeouts)],
     ["calls made again", ({ retries }) => formatCount(retries)],
     ["settled after closing in", ({ settlingSeconds }) => `${settlingSeconds.toFixed(1)} s`],
+    ["processor time", ({ processorSeconds }) => `${processorSeconds.toFixed(1)} s`],
   ];
 }
 
@@ -121,6 +131,10 @@ export interface CheckoutReportContext {
   readonly perSecond: number;
   /** Where the files are, if they are kept. */
   readonly directory: string | undefined;
+  /** Records of the input that were left out. */
+  readonly skipped: number;
+  /** What happened, in order. */
+  readonly events: readonly TimedEvent[];
 }
 
 /** The ledger as one JSON object; "balanced" is the side on Spillway. */

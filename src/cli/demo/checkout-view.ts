@@ -12,7 +12,7 @@ import { renderEvents, renderTime, type TimedEvent } from "./event-lines.ts";
 const phases: Readonly<Record<CheckoutPhase, string>> = {
   starting: "starting services",
   open: "open",
-  settling: "settling what was accepted",
+  settling: "settling",
   ledger: "comparing records",
 };
 
@@ -22,14 +22,22 @@ export const sideTitles: Readonly<Record<SideName, string>> = {
   spillway: "services on Spillway",
 };
 
-const barWidth = 24;
+const barWidth = 20;
 /** Width of a side's column: a series has one character for each second. */
-const sideWidth = 30;
+const sideWidth = 28;
 
-/** One frame. */
+/** What a frame needs besides the numbers. */
+export interface CheckoutFrame {
+  /** How long the shop is open. */
+  readonly seconds: number;
+  /** Whether keys are read. */
+  readonly keys: boolean;
+}
+
+/** One frame: 22 lines of 77 columns, so that it fits the smallest usual terminal. */
 export function renderCheckout(
   view: CheckoutView,
-  seconds: number,
+  { seconds, keys }: CheckoutFrame,
   events: readonly TimedEvent[],
   columns: number,
   style: Style,
@@ -39,14 +47,12 @@ export function renderCheckout(
   const bar = renderBar(openSeconds / seconds, barWidth, style);
   return [
     `${style.bold("spillway demo")}  ${style.dim("a shop's busiest day, twice at once")}`,
-    "",
     `${bar}  ${clock}  ${formatCount(view.sent)} orders  ${style.dim(phases[view.phase])}`,
     "",
     ...sideLines(view.sides, style),
     "",
     ...renderEvents(events, columns, style),
-    "",
-    style.dim("k kill a process   d bank dead   s bank slow   f flood   q quit"),
+    ...(keys ? [style.dim("k kill a process   d bank dead   s bank slow   f flood   q quit")] : []),
   ];
 }
 
@@ -56,11 +62,13 @@ function sideLines(sides: readonly SideView[], style: Style): readonly string[] 
   const bad = (count: number): string =>
     count === 0 ? style.dim("0") : style.yellow(formatCount(count));
   const rows: readonly (readonly [string, (side: SideView) => string])[] = [
-    ["accepted in, p50", ({ accept }) => latency(accept.p50)],
-    ["accepted in, p99", ({ accept }) => latency(accept.p99)],
+    [
+      "accepted in",
+      ({ accept }) => `${latency(accept.p50)} ${style.dim("p99")} ${latency(accept.p99)}`,
+    ],
     ["accepted", ({ answers }) => formatCount(answers.yes)],
-    ["sorry, not now", ({ answers }) => bad(answers.refused)],
-    ["no answer", ({ answers }) => bad(answers.unanswered)],
+    ["refused", ({ answers }) => bad(answers.refused)],
+    ["not answered", ({ answers }) => bad(answers.unanswered)],
     ["carried out", ({ carriedOut }) => formatCount(carriedOut)],
     ["goodput", ({ goodputPerSecond }) => style.bold(formatRate(goodputPerSecond))],
     ["", ({ goodputSeries }) => style.cyan(sparkline(goodputSeries, sideWidth))],

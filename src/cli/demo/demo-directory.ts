@@ -14,9 +14,13 @@ export async function inDemoDirectory<Result>(
     return run(given);
   }
   const directory = mkdtempSync(join(tmpdir(), "spillway-demo-"));
+  const remove = (): void => rmSync(directory, { recursive: true, force: true, maxRetries: 3 });
+  // A second Ctrl-C ends the process at once, without coming back here.
+  process.once("exit", remove);
   try {
     return await run(directory);
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    process.off("exit", remove);
+    remove();
   }
 }

@@ -13,6 +13,7 @@ import {
   styleFor,
   visibleWidth,
 } from "./ansi.ts";
+import { keysOf } from "./key-reader.ts";
 import { LiveView } from "./live-view.ts";
 import { formatBytes, formatCount, formatDuration, formatRate } from "./number-format.ts";
 import { remainingMs, renderBar, renderProgress } from "./progress-bar.ts";
@@ -107,6 +108,13 @@ test("a view draws at most ten frames a second, in place, and restores the curso
   view.close();
   await clock.advance(1_000);
   assert.equal(written(), "\r^3Aframe 4 is^K\nb^K\nc^K\n^J^?25h");
+});
+
+test("keys are single characters; arrows and function keys are none", () => {
+  const escape = "\u001B";
+  assert.deepEqual(keysOf("kq"), ["k", "q"]);
+  assert.deepEqual(keysOf(`${escape}[As${escape}[1;5Dd${escape}OPf${escape}[15~`), ["s", "d", "f"]);
+  assert.deepEqual(keysOf(`${escape}k\u0003${escape}`), ["\u0003"], "Alt and a key is none");
 });
 
 test("a view can be erased", () => {

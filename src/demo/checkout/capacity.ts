@@ -25,6 +25,15 @@ export const capacityOf: Readonly<Record<ServiceName, ServiceCapacity>> = {
   shipping: { workers: 1, slots: 16, connectionsMax: 16 },
 };
 
+/**
+ * Requests that may wait for a slot of a process, per slot: two turns, which a caller's time-out
+ * outlasts even while the bank is slow. More would wait in vain.
+ */
+export const waitingPerSlot = 2;
+
+/** How long work is tried again that must be done in the end: the same on both sides. */
+export const patientRetry = { attempts: 1_000, initialMs: 100, maxMs: 2_000 } as const;
+
 /** How long those outside take, in ms; each call takes between half and one and a half of it. */
 export const serviceTimeMs = { bank: 40, carrier: 10 } as const;
 /** How much slower the bank is while it is slow. */

@@ -7,16 +7,16 @@ import { delay } from "../../kernel/clock.ts";
 import { type Random, seededRandom } from "../../kernel/random.ts";
 import type { CheckoutOptions } from "./checkout-options.ts";
 import { type FaultKey, Faults } from "./faults.ts";
-import { makeLedger, type SideLedger } from "./ledger/ledger.ts";
-import { readSyncRecords } from "./ledger/sync-records.ts";
-import { arrive } from "./orders/arrivals.ts";
+import { type CheckoutResult, type SideResult, sideResult } from "./checkout-result.ts";
+import { countOpenOrders, readSyncRecords } from "./ledger/sync-records.ts";
+import { type ArrivalsEnd, arrive } from "./orders/arrivals.ts";
 import { CustomerLog } from "./orders/customer-log.ts";
 import { Customers } from "./orders/customers.ts";
-import type { Percentiles } from "./orders/latency-record.ts";
-import { ordersMax } from "./orders/order.ts";
-import { generatedOrders, givenOrders } from "./orders/order-generator.ts";
+import { type Order, ordersMax } from "./orders/order.ts";
+import { generatedOrders } from "./orders/order-generator.ts";
 import { OutsideWorld } from "./outside/outside-world.ts";
 import { ShopJournal } from "./shop-journal.ts";
+import { untilSettled } from "./settling.ts";
 import { type ServiceProcess, Side } from "./side.ts";
 import type { SideName } from "./side-name.ts";
 import { timeOutsOf } from "./time-outs.ts";
@@ -24,8 +24,6 @@ import { SideSnapshots, type SideView } from "./side-snapshot.ts";
 
 /** How often the numbers are read. */
 const sampleMs = 250;
-/** Without progress for so long the demo stops waiting, and the ledger shows what is missing. */
-const stuckMs = 60_000;
 
 /** What the demo is doing. */
 export type CheckoutPhase = "starting" | "open" | "settling" | "ledger";
@@ -41,28 +39,6 @@ export interface CheckoutView {
   readonly sides: readonly SideView[];
 }
 
-/** How one side ended. */
-export interface SideResult {
-  readonly side: SideName;
-  readonly ledger: SideLedger;
-  /** Over the whole run. */
-  readonly accept: Percentiles;
-  readonly timeouts: number;
-  readonly retries: number;
-  /** From the end of the arrivals until everything was settled. */
-  readonly settlingSeconds: number;
-}
-
-/** How it ended. */
-export interface CheckoutResult {
-  readonly sent: number;
-  readonly sides: readonly SideResult[];
-  /** Processes that were killed, over both sides. */
-  readonly killed: number;
-  readonly interrupted: boolean;
-  readonly seconds: number;
-}
-
 /** One run of the demo. */
 export class CheckoutDemo {
   readonly #options: CheckoutOptions;
@@ -74,14 +50,15 @@ export class CheckoutDemo {
   #sides: readonly Side[] = [];
   #snapshots: readonly SideSnapshots[] = [];
   #journal: ShopJournal | undefined;
-  #unsettled = 0;
-  #sent = 0;
+  /** By order: when its customer came. */
+  readonly #cameMs = new Map<string, number>();
   #killed = 0;
   #openedMs = 0;
   readonly #settling = new Map<SideName, number>();
+  readonly #over = new AbortController();
 
   constructor(options: CheckoutOptions) {
-    const { clock, seed, signal, seconds, slow, crash, kills } = options;
+    const { clock, seed, seconds, slow, crash, kills } = options;
     this.#options = options;
     this.#startMs = clock.monotonicMs();
     this.#world = new OutsideWorld(clock, seed);
@@ -94,7 +71,6 @@ export class CheckoutDemo {
       slow,
       crash,
       kills,
-      signal,
       crashProcess: (process) => this.#crash(process),
       tell: (event) => options.onEvent(event),
     });
@@ -105,7 +81,7 @@ export class CheckoutDemo {
     const nowMs = this.#options.clock.monotonicMs();
     return {
       phase: this.#phase,
-      sent: this.#sent,
+      sent: this.#cameMs.size,
       elapsedMs: nowMs - this.#startMs,
       openMs: this.#openedMs === 0 ? 0 : nowMs - this.#openedMs,
       sides: this.#snapshots.map(({ view }) => view),
@@ -128,6 +104,8 @@ export class CheckoutDemo {
       this.#sides = sides.map((side) => this.#makeSide(side, outsidePort));
       return await this.#runSides();
     } finally {
+      // Also after a failure nobody comes any more, and nothing is killed.
+      this.#over.abort();
       await Promise.all(this.#sides.map((side) => side.close()));
       await this.#journal?.close();
       await this.#world.close();
@@ -143,8 +121,11 @@ export class CheckoutDemo {
     this.#snapshots = this.#sides.map((side) => new SideSnapshots(side, this.#openedMs));
     this.#phase = "open";
     onEvent({ mood: "neutral", text: "the shop is open" });
-    const open = Promise.all([this.#letCustomersCome(), this.#faults.runPlan()]);
-    await Promise.race([this.#sampleUntil(open), failed]);
+    const closed = new AbortController();
+    // Where the time is over, whatever was planned within it happens, however late it is.
+    const open = this.#letCustomersCome().then((end) => end !== "time" && closed.abort());
+    const plan = this.#faults.runPlan(AbortSignal.any([closed.signal, this.#over.signal]));
+    await Promise.race([this.#sampleUntil(Promise.all([open, plan])), failed]);
     this.#phase = "settling";
     const why = signal.aborted ? "interrupted: settling what was accepted" : "the shop has closed";
     onEvent({ mood: "neutral", text: why });
@@ -155,27 +136,24 @@ export class CheckoutDemo {
     return this.#result();
   }
 
-  async #letCustomersCome(): Promise<void> {
-    const { clock, signal, perSecond, seconds, seed, orders } = this.#options;
-    const source =
-      orders === undefined
-        ? generatedOrders(this.#chance("orders"), `order-${seed}`)
-        : givenOrders(orders);
+  #letCustomersCome(): Promise<ArrivalsEnd> {
+    const { clock, perSecond, seconds, seed, orders } = this.#options;
+    const signal = AbortSignal.any([this.#options.signal, this.#over.signal]);
     const arrivals = {
       clock,
       random: this.#chance("arrivals"),
-      source,
+      source: orders ?? generatedOrders(this.#chance("orders"), `order-${seed}`),
       perSecond,
       ordersMax,
       signal,
       floodFactor: () => this.#faults.floodFactor,
-      onOrder: (order: Parameters<CustomerLog["ordered"]>[0]) => {
+      onOrder: (order: Order) => {
         this.#log.ordered(order);
-        this.#sent++;
+        this.#cameMs.set(order.id, clock.monotonicMs());
         for (const side of this.#sides) void side.customers.order(order);
       },
     };
-    await arrive(arrivals, seconds * 1_000);
+    return arrive(arrivals, seconds * 1_000);
   }
 
   /** Reads the numbers again and again until `work` is done. */
@@ -193,44 +171,30 @@ export class CheckoutDemo {
 
   async #sample(): Promise<void> {
     const depth = await this.#journal?.depth();
-    this.#unsettled = depth?.unsettled ?? 0;
     const nowMs = this.#options.clock.monotonicMs();
     for (const [index, { name, outside }] of this.#sides.entries()) {
       const isRight = name === "spillway";
       const ended = isRight ? (depth?.ended ?? 0) : outside.carrier.parcels.size;
-      this.#snapshots[index]?.add(nowMs, isRight ? this.#unsettled : 0, ended);
+      this.#snapshots[index]?.add(nowMs, isRight ? (depth?.unsettled ?? 0) : 0, ended);
     }
     this.#options.onSample();
   }
 
-  /** Waits until no customer waits and no message is unsettled. */
+  /** Waits until no customer waits and nothing is left to do. */
   async #settle(): Promise<void> {
-    const { clock } = this.#options;
+    const { clock, patience, directory, onEvent: tell } = this.#options;
     const startMs = clock.monotonicMs();
+    const unsettledOf: Readonly<Record<SideName, () => number | Promise<number>>> = {
+      sync: () => countOpenOrders(directory, clock),
+      spillway: async () => (await this.#journal?.depth())?.unsettled ?? 0,
+    };
     await Promise.all(
       this.#sides.map(async ({ name, customers }) => {
         await customers.settled(sampleMs);
-        if (name === "spillway") await this.#settleJournal();
+        await untilSettled({ clock, patience, unsettled: unsettledOf[name], tell });
         this.#settling.set(name, (clock.monotonicMs() - startMs) / 1_000);
       }),
     );
-  }
-
-  async #settleJournal(): Promise<void> {
-    const { clock, onEvent } = this.#options;
-    let before = -1;
-    let movedMs = clock.monotonicMs();
-    // The last sample may be older than the last order.
-    await this.#sample();
-    while (this.#unsettled > 0) {
-      if (this.#unsettled !== before) movedMs = clock.monotonicMs();
-      before = this.#unsettled;
-      if (clock.monotonicMs() - movedMs > stuckMs) {
-        const text = `nothing was settled for ${stuckMs / 1_000} s: not waiting longer`;
-        return onEvent({ mood: "bad", text });
-      }
-      await delay(clock, sampleMs);
-    }
   }
 
   async #crash(process: ServiceProcess): Promise<void> {
@@ -255,18 +219,15 @@ export class CheckoutDemo {
     const sent = this.#log.read();
     const sides: SideResult[] = [];
     for (const side of this.#sides) {
-      const { name, outside, customers } = side;
+      const { name } = side;
       const recorded =
-        name === "sync" ? readSyncRecords(directory) : await this.#journal?.records();
+        name === "sync" ? readSyncRecords(directory, clock) : await this.#journal?.records();
       if (recorded === undefined) continue;
-      const ledger = makeLedger(sent.orders, sent.answers[name], { ...recorded, ...outside });
-      const { timeouts, retries } = side.numbers();
       const settlingSeconds = this.#settling.get(name) ?? 0;
-      const accept = customers.latency.overall();
-      sides.push({ side: name, ledger, accept, timeouts, retries, settlingSeconds });
+      sides.push(sideResult(side, { sent, cameMs: this.#cameMs, recorded, settlingSeconds }));
     }
     return {
-      sent: this.#sent,
+      sent: this.#cameMs.size,
       sides,
       killed: this.#killed,
       interrupted: signal.aborted,

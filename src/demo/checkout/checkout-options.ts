@@ -3,7 +3,7 @@ import type { Clock } from "../../kernel/clock.ts";
 import type { Random } from "../../kernel/random.ts";
 import type { DemoEvent } from "../stage/demo-event.ts";
 import type { ForkProcess } from "../stage/process-pool.ts";
-import type { Order } from "./orders/order.ts";
+import type { OrderSource } from "./orders/order-source.ts";
 import type { SideName } from "./side-name.ts";
 
 /** How long customers come while nobody says otherwise. */
@@ -18,8 +18,8 @@ export interface CheckoutOptions {
   readonly seed: number;
   /** How many times as patient as usual everybody is. */
   readonly patience: number;
-  /** Orders from a file; undefined: drawn from the seed. */
-  readonly orders: readonly Order[] | undefined;
+  /** Orders of the user's own; undefined: drawn from the seed. */
+  readonly orders: OrderSource | undefined;
   /** The sides that run. */
   readonly sides: readonly SideName[];
   readonly slow: boolean;

@@ -12,8 +12,8 @@ import { type ServiceProcess, serviceProcesses } from "./side.ts";
 const slowFromShare = 0.375;
 const killShare = 0.625;
 const slowUntilShare = 0.75;
-/** How long the bank is dead, and customers flood the shop, after the press of a key. */
-const spellMs = 5_000;
+/** How long customers flood the shop after the press of a key. */
+const floodMs = 5_000;
 /** How many times more customers come in a flood. */
 const floodTimes = 5;
 /** Most random kills of a run. */
@@ -34,7 +34,6 @@ export interface FaultOptions {
   readonly crash: boolean;
   /** Processes that are killed at random moments besides. */
   readonly kills: number;
-  readonly signal: AbortSignal;
   /** Kills on both sides; resolves when the process runs again. Must not reject. */
   readonly crashProcess: (process: ServiceProcess) => Promise<void>;
   readonly tell: (event: DemoEvent) => void;
@@ -50,7 +49,7 @@ export class Faults {
   /** How much busier than usual the shop is. */
   floodFactor = 1;
   readonly #options: FaultOptions;
-  readonly #spells = new Map<FaultKey, CancelTimer>();
+  #cancelFlood: CancelTimer | undefined;
   readonly #crashes = new Set<Promise<void>>();
   #isOver = false;
 
@@ -58,9 +57,9 @@ export class Faults {
     this.#options = options;
   }
 
-  /** Lets happen what is planned; resolves when nothing is left of the plan. */
-  async runPlan(): Promise<void> {
-    const { clock, signal } = this.#options;
+  /** Lets happen what is planned; resolves when nothing is left of it, or when the signal fires. */
+  async runPlan(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
     const startMs = clock.monotonicMs();
     for (const fault of this.#plan()) {
       const waitMs = startMs + fault.atMs - clock.monotonicMs();
@@ -75,20 +74,17 @@ export class Faults {
     if (this.#isOver) return;
     if (key === "kill") this.#kill(this.#anyProcess());
     else if (key === "slow") this.#setSlow(!this.#options.mood.slow);
-    else if (key === "dead") this.#spell(key, (on) => this.#setDead(on));
-    else this.#spell(key, (on) => this.#setFlood(on));
+    else if (key === "dead") this.#setDead(!this.#options.mood.dead);
+    else this.#flood();
   }
 
   /** Ends whatever is wrong; resolves when every killed process runs again. */
   async end(): Promise<void> {
     this.#isOver = true;
-    for (const [key, cancel] of this.#spells) {
-      cancel();
-      if (key === "dead") this.#setDead(false);
-      else this.#setFlood(false);
-    }
-    this.#spells.clear();
-    if (this.#options.mood.slow) this.#setSlow(false);
+    this.#cancelFlood?.();
+    if (this.floodFactor > 1) this.#setFlood(false);
+    this.#setDead(false);
+    this.#setSlow(false);
     while (this.#crashes.size > 0) await Promise.all(this.#crashes);
   }
 
@@ -131,6 +127,7 @@ export class Faults {
 
   #setDead(on: boolean): void {
     const { mood, tell } = this.#options;
+    if (mood.dead === on) return;
     mood.dead = on;
     if (on) tell({ mood: "bad", text: "the bank is dead: it answers 503" });
     else tell({ mood: "good", text: "the bank is back" });
@@ -143,16 +140,12 @@ export class Faults {
     else tell({ mood: "good", text: "the flood is over" });
   }
 
-  /** Something that ends by itself; asked for again, it lasts longer. */
-  #spell(key: FaultKey, set: (on: boolean) => void): void {
+  /** A flood ends by itself; asked for again, it lasts longer. */
+  #flood(): void {
     const { clock } = this.#options;
-    const before = this.#spells.get(key);
-    before?.();
-    if (before === undefined) set(true);
-    const end = (): void => {
-      this.#spells.delete(key);
-      set(false);
-    };
-    this.#spells.set(key, atDeadline(clock, clock.monotonicMs() + spellMs, end));
+    this.#cancelFlood?.();
+    if (this.floodFactor === 1) this.#setFlood(true);
+    const end = (): void => this.#setFlood(false);
+    this.#cancelFlood = atDeadline(clock, clock.monotonicMs() + floodMs, end);
   }
 }

@@ -14,6 +14,7 @@ const reportMs = 200;
 /** Runs until it is told to drain, or until the main process has gone. */
 export async function runServiceProcess(host: ServiceHost): Promise<void> {
   let service: RunningService | undefined;
+  let starting: Promise<void> | undefined;
   let peers: Peers | undefined;
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   const fail = (error: unknown): void => {
@@ -29,7 +30,7 @@ export async function runServiceProcess(host: ServiceHost): Promise<void> {
     void reportNumbers(host, service, ended);
   };
   const gone = host.orders((order) => {
-    if (order.kind === "start") start(order).catch(fail);
+    if (order.kind === "start") starting = start(order).catch(fail);
     else if (order.kind === "drain") end();
     else {
       ({ peers } = order);
@@ -38,6 +39,8 @@ export async function runServiceProcess(host: ServiceHost): Promise<void> {
   });
   await Promise.race([ended, gone]);
   end();
+  // What is still being started would live on for good.
+  await starting;
   await service?.close();
 }
 
@@ -52,12 +55,10 @@ async function reportNumbers(
 ): Promise<void> {
   let isOver = false;
   void ended.then(() => (isOver = true));
-  let before = "";
   while (!isOver) {
-    const numbers = service.numbers();
-    const now = JSON.stringify(numbers);
-    if (now !== before) host.send({ kind: "numbers", numbers });
-    before = now;
+    const { user, system } = process.cpuUsage();
+    const numbers = { ...service.numbers(), processorMs: (user + system) / 1_000 };
+    host.send({ kind: "numbers", numbers });
     await Promise.race([ended, delay(host.clock, reportMs)]);
   }
 }

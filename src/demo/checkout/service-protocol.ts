@@ -38,9 +38,15 @@ export interface ServiceNumbers {
   readonly retries: number;
 }
 
+/** The same with what every process is asked. */
+export interface ProcessNumbers extends ServiceNumbers {
+  /** Processor time that the process has used, all its threads together. */
+  readonly processorMs: number;
+}
+
 /** From a service to the main process. */
 export type ServiceReport =
   /** It works; where it listens, if it is called over HTTP. */
   | { readonly kind: "ready"; readonly port?: number }
-  | { readonly kind: "numbers"; readonly numbers: ServiceNumbers }
+  | { readonly kind: "numbers"; readonly numbers: ProcessNumbers }
   | { readonly kind: "failed"; readonly code: string; readonly message: string };

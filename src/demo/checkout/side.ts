@@ -6,7 +6,7 @@ import { type DemoProcess, type ForkProcess, ProcessPool } from "../stage/proces
 import { capacityOf, type ServiceName, serviceNames } from "./capacity.ts";
 import type { Customers } from "./orders/customers.ts";
 import type { Outside } from "./outside/outside-world.ts";
-import type { Peers, ServiceNumbers, ServiceOrder, ServiceReport } from "./service-protocol.ts";
+import type { Peers, ProcessNumbers, ServiceOrder, ServiceReport } from "./service-protocol.ts";
 import type { SideName } from "./side-name.ts";
 
 /** What a side is made of. */
@@ -43,9 +43,9 @@ export class Side {
   readonly #parts: SideParts;
   readonly #pool: ProcessPool<ServiceOrder, ServiceReport>;
   readonly #ports = new Map<string, number>();
-  readonly #numbers = new Map<string, ServiceNumbers>();
-  /** Timeouts and retries of processes that were killed. */
-  #gone = { timeouts: 0, retries: 0 };
+  readonly #numbers = new Map<string, ProcessNumbers>();
+  /** What processes counted that were killed. */
+  #gone: ProcessNumbers = { waiting: 0, timeouts: 0, retries: 0, processorMs: 0 };
   readonly #restarting = new Set<string>();
 
   constructor(parts: SideParts) {
@@ -83,11 +83,8 @@ export class Side {
     if (pid === undefined || this.#restarting.has(name)) return;
     this.#restarting.add(name);
     await this.#pool.kill(name);
-    const { timeouts = 0, retries = 0 } = this.#numbers.get(name) ?? {};
-    this.#gone = {
-      timeouts: this.#gone.timeouts + timeouts,
-      retries: this.#gone.retries + retries,
-    };
+    const numbers = this.#numbers.get(name);
+    if (numbers !== undefined) this.#gone = { ...sumOf([this.#gone, numbers]), waiting: 0 };
     this.#numbers.delete(name);
     this.#ports.delete(name);
     this.#introduce();
@@ -97,15 +94,9 @@ export class Side {
   }
 
   /** The numbers of all processes together. */
-  numbers(): ServiceNumbers {
-    let { timeouts, retries } = this.#gone;
-    let waiting = 0;
-    for (const numbers of this.#numbers.values()) {
-      waiting += numbers.waiting;
-      timeouts += numbers.timeouts;
-      retries += numbers.retries;
-    }
-    return { waiting, timeouts: timeouts + this.customers.timeouts, retries };
+  numbers(): ProcessNumbers {
+    const numbers = sumOf([this.#gone, ...this.#numbers.values()]);
+    return { ...numbers, timeouts: numbers.timeouts + this.customers.timeouts };
   }
 
   /** Lets all services finish, and waits for their ends. Idempotent. */
@@ -149,4 +140,15 @@ export class Side {
     this.#pool.tellAll({ kind: "peers", peers });
     this.customers.findDoors(peers.intake);
   }
+}
+
+function sumOf(all: readonly ProcessNumbers[]): ProcessNumbers {
+  const sum = (of: (numbers: ProcessNumbers) => number): number =>
+    all.reduce((total, numbers) => total + of(numbers), 0);
+  return {
+    waiting: sum(({ waiting }) => waiting),
+    timeouts: sum(({ timeouts }) => timeouts),
+    retries: sum(({ retries }) => retries),
+    processorMs: sum(({ processorMs }) => processorMs),
+  };
 }

@@ -15,8 +15,12 @@ export interface TimeOuts {
   readonly order: number;
   /** How long an order is held: longer than it is worked on, so nobody takes it over early. */
   readonly held: number;
-  /** Time to take an order back; its customer has been answered by then. */
+  /** One try to take an order back; its customer has been answered by then. */
   readonly cancel: number;
+  /** How long an order that is taken back is held at a time: longer than a try. */
+  readonly cancelHeld: number;
+  /** An order that nobody holds and whose customer has not asked again is taken back. */
+  readonly abandoned: number;
 }
 
 const usual: TimeOuts = {
@@ -27,7 +31,9 @@ const usual: TimeOuts = {
   shipping: 1_800,
   order: 4_000,
   held: 4_500,
-  cancel: 10_000,
+  cancel: 5_000,
+  cancelHeld: 7_500,
+  abandoned: 10_000,
 };
 
 /** The time-outs of people who are so many times as patient as usual. */
@@ -41,5 +47,7 @@ export function timeOutsOf(patience: number): TimeOuts {
     order: usual.order * patience,
     held: usual.held * patience,
     cancel: usual.cancel * patience,
+    cancelHeld: usual.cancelHeld * patience,
+    abandoned: usual.abandoned * patience,
   };
 }

@@ -27,11 +27,12 @@ type StartOrder = Extract<WorkerOrder, { kind: "start" }>;
 /** Runs until it is told to drain, or until the main process has gone. */
 export async function runEnrichmentWorker(host: WorkerHost): Promise<void> {
   let worker: EnrichmentWorker | undefined;
+  let starting: Promise<void> | undefined;
   const { promise: ended, resolve: end } = Promise.withResolvers<void>();
   const gone = host.orders((order) => {
     if (order.kind === "start") {
       worker = new EnrichmentWorker(host, order);
-      worker.start().catch(fail);
+      starting = worker.start().catch(fail);
     } else if (order.kind === "go-on") worker?.goOn();
     else worker?.drain().then(end, fail);
   });
@@ -42,6 +43,8 @@ export async function runEnrichmentWorker(host: WorkerHost): Promise<void> {
     end();
   };
   await Promise.race([ended, gone]);
+  // What is still being started would live on for good.
+  await starting;
   await worker?.close();
 }
 

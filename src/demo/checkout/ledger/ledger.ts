@@ -42,6 +42,8 @@ export interface SideLedger {
   readonly halfDone: number;
   /** Charges or parcels of orders that nobody sent. */
   readonly unexpected: number;
+  /** Cents of orders that came to nothing because the shop could not, or could not in time. */
+  readonly missedCents: number;
   readonly money: MoneyLedger;
   readonly stock: StockLedger;
   /** Whether everything above agrees, to the cent and to the piece. */
@@ -79,6 +81,7 @@ export function makeLedger(
     doubled,
     halfDone,
     unexpected,
+    missedCents: counts.missedCents,
     money,
     stock,
     balanced: lost + doubled + halfDone + unexpected === 0 && agrees(money) && agrees(stock),
@@ -93,7 +96,14 @@ interface Times {
 
 type OrderCounts = Pick<
   SideLedger,
-  "carriedOut" | "untold" | "cancelled" | "lost" | "doubled" | "halfDone" | "unexpected"
+  | "carriedOut"
+  | "untold"
+  | "cancelled"
+  | "lost"
+  | "doubled"
+  | "halfDone"
+  | "unexpected"
+  | "missedCents"
 > & { readonly owed: number };
 
 function countOrders(
@@ -111,11 +121,15 @@ function countOrders(
     halfDone: 0,
     unexpected: 0,
     owed: 0,
+    missedCents: 0,
   };
   for (const [id, order] of orders) {
     const charged = times.charged.get(id) ?? 0;
     const shipped = times.shipped.get(id) ?? 0;
-    const saidYes = answers.get(id) === "yes";
+    const answer = answers.get(id);
+    const saidYes = answer === "yes";
+    const isMissed = answer === "refused" || answer === "unanswered";
+    if (isMissed && charged === 0) counts.missedCents += order.cents;
     if (charged > 1 || shipped > 1) counts.doubled++;
     if (charged > 0 && shipped > 0) {
       counts.carriedOut++;

@@ -1,19 +1,18 @@
-// Reads what the services of the left side recorded, from their databases. They are closed by then.
+// Reads what the services of the left side recorded, from their databases.
 import { ServiceDatabase } from "../sync/service-database.ts";
 import { schemaOf } from "../sync/services.ts";
 import type { ServiceName } from "../capacity.ts";
+import type { Clock } from "../../../kernel/clock.ts";
+import { openOrdersQuery } from "../sync/order-records.ts";
 import type { SideRecords } from "./side-records.ts";
 
-/** The records of the services alone. */
-export function readSyncRecords(directory: string): Omit<SideRecords, "bank" | "carrier"> {
-  const rows = (service: ServiceName, sql: string): ReturnType<ServiceDatabase["all"]> => {
-    const database = new ServiceDatabase(directory, service, schemaOf[service]);
-    try {
-      return database.all(sql);
-    } finally {
-      database.close();
-    }
-  };
+/** The records of the services alone; they are closed by then. */
+export function readSyncRecords(
+  directory: string,
+  clock: Clock,
+): Omit<SideRecords, "bank" | "carrier"> {
+  const rows = (service: ServiceName, sql: string): ReturnType<ServiceDatabase["all"]> =>
+    readRows(directory, service, clock, sql);
   const ended = "('sold-out', 'declined', 'failed')";
   return {
     charges: rows("payment", "SELECT * FROM charges WHERE state = 'taken'").map((row) => ({
@@ -36,4 +35,23 @@ export function readSyncRecords(directory: string): Omit<SideRecords, "bank" | "
       ]),
     ),
   };
+}
+
+/** How many orders the left side still works on, or has to take back. */
+export function countOpenOrders(directory: string, clock: Clock): number {
+  return Number(readRows(directory, "intake", clock, openOrdersQuery)[0]?.["count"]);
+}
+
+function readRows(
+  directory: string,
+  service: ServiceName,
+  clock: Clock,
+  sql: string,
+): ReturnType<ServiceDatabase["all"]> {
+  const database = new ServiceDatabase(directory, service, schemaOf[service], clock);
+  try {
+    return database.all(sql);
+  } finally {
+    database.close();
+  }
 }

@@ -2,9 +2,7 @@
 // the same moments. Pure.
 import type { Random } from "../../../kernel/random.ts";
 import type { Order } from "./order.ts";
-
-/** Where orders come from: the next one, or undefined when there are no more. */
-export type OrderSource = () => Order | undefined;
+import type { OrderSource } from "./order-source.ts";
 
 const articles = 60;
 const customers = 5_000;
@@ -15,7 +13,7 @@ const centsRange = 9_500;
 /** Orders without end; few articles sell much and many sell little. */
 export function generatedOrders(random: Random, run: string): OrderSource {
   let number = 0;
-  return () => {
+  const next = (): Order => {
     number++;
     // The square makes low numbers more likely.
     const article = Math.floor(random.float() ** 2 * articles);
@@ -28,12 +26,7 @@ export function generatedOrders(random: Random, run: string): OrderSource {
       cents: quantity * priceOf(article),
     };
   };
-}
-
-/** Orders that are known already, in their order. */
-export function givenOrders(orders: readonly Order[]): OrderSource {
-  let at = 0;
-  return () => orders[at++];
+  return { next, close: () => undefined };
 }
 
 function priceOf(article: number): number {

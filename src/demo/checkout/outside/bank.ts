@@ -102,7 +102,8 @@ export class Carrier {
   readonly parcels = new Map<string, Parcel>();
   /** Parcels beyond the first of an order. */
   doubled = 0;
-  readonly #orders = new Set<string>();
+  /** By order: monotonic time at which its first parcel was fetched. */
+  readonly fetchedMs = new Map<string, number>();
   readonly #clock: Clock;
   readonly #seed: number;
 
@@ -116,8 +117,8 @@ export class Carrier {
     await delay(this.#clock, serviceTimeMs.carrier * chanceOf(this.#seed, order).speed);
     if (!this.parcels.has(key)) {
       this.parcels.set(key, { order, quantity });
-      if (this.#orders.has(order)) this.doubled++;
-      this.#orders.add(order);
+      if (this.fetchedMs.has(order)) this.doubled++;
+      else this.fetchedMs.set(order, this.#clock.monotonicMs());
     }
     return { status: 201, body: { result: "fetched" } };
   }

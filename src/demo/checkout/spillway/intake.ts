@@ -2,14 +2,11 @@
 // customer who was told yes has an order that is on disk.
 import type { Bus } from "../../../bus/bus.ts";
 import { BackPressureError, ValidationError } from "../../../errors/spillway-error.ts";
-import { capacityOf } from "../capacity.ts";
+import { capacityOf, waitingPerSlot } from "../capacity.ts";
 import { type JsonAnswer, JsonServer } from "../http/json-server.ts";
 import { NoRoom, Slots } from "../http/slots.ts";
 import type { Order } from "../orders/order.ts";
 import { OrderPlaced } from "./contracts.ts";
-
-/** Orders that may wait for a slot, per slot. */
-const waitingPerSlot = 4;
 
 /** An open door. */
 export interface IntakeDoor {

@@ -4,7 +4,7 @@ import { embedded } from "../../../adapters/embedded/index.ts";
 import type { Bus } from "../../../bus/bus.ts";
 import type { Subscription } from "../../../bus/subscription.ts";
 import { createBus } from "../../../bus/create-bus.ts";
-import { capacityOf } from "../capacity.ts";
+import { capacityOf, patientRetry } from "../capacity.ts";
 import { JsonClient } from "../http/json-client.ts";
 import { openingUnits } from "../orders/order.ts";
 import { OutsideCaller } from "../outside/outside-caller.ts";
@@ -27,7 +27,7 @@ import {
 import { openIntake } from "./intake.ts";
 
 /** A bank that is away for a while is no reason to give an order up. */
-const retry = { attempts: 1_000, initialMs: 100, maxMs: 2_000 } as const;
+const retry = patientRetry;
 const once = "effectively-once";
 
 /** Starts the service that the order names. */

@@ -29,14 +29,14 @@ async function charge(
   key: string,
   order: Order,
 ): Promise<JsonAnswer> {
-  const before = database.transaction(() => {
+  const before = await database.transaction(() => {
     const row = "INSERT OR IGNORE INTO charges VALUES (?, ?, 'charging')";
     database.run(row, order.id, order.cents);
     return stateOf(database, order.id);
   });
   if (before !== "charging") return answerOf(before);
   const result = await outside.charge(key, order);
-  const after = database.transaction(() => {
+  const after = await database.transaction(() => {
     const change = "UPDATE charges SET state = ? WHERE order_id = ? AND state = 'charging'";
     database.run(change, result, order.id);
     return stateOf(database, order.id);
@@ -52,9 +52,9 @@ async function giveBack(
 ): Promise<JsonAnswer> {
   const row = "INSERT OR REPLACE INTO charges VALUES (?, ?, ?)";
   // From now on nothing is charged for it; only then the bank is asked to give back what it took.
-  database.transaction(() => database.run(row, order.id, order.cents, "voiding"));
+  await database.transaction(() => database.run(row, order.id, order.cents, "voiding"));
   await outside.void(key, order.id);
-  database.transaction(() => database.run(row, order.id, order.cents, "voided"));
+  await database.transaction(() => database.run(row, order.id, order.cents, "voided"));
   return { status: 200, body: { state: "voided" } };
 }
 

@@ -4,7 +4,9 @@
 import type { ServiceName } from "../capacity.ts";
 import type { JsonClient } from "../http/json-client.ts";
 import type { JsonAnswer } from "../http/json-server.ts";
+import type { Order } from "../orders/order.ts";
 import type { Peers } from "../service-protocol.ts";
+import type { TimeOuts } from "../time-outs.ts";
 import { type Clock, delay } from "../../../kernel/clock.ts";
 import type { Random } from "../../../kernel/random.ts";
 
@@ -17,7 +19,7 @@ const pauseMsMax = 400;
 export class PeerUnavailable extends Error {}
 
 /** One call, with all its attempts. */
-export interface PeerCall {
+interface PeerCall {
   readonly service: ServiceName;
   readonly path: string;
   readonly key: string;
@@ -37,11 +39,13 @@ export class PeerCaller {
   readonly #client: JsonClient;
   readonly #clock: Clock;
   readonly #random: Random;
+  readonly #timeOuts: TimeOuts;
 
-  constructor(client: JsonClient, clock: Clock, random: Random) {
+  constructor(client: JsonClient, clock: Clock, random: Random, timeOuts: TimeOuts) {
     this.#client = client;
     this.#clock = clock;
     this.#random = random;
+    this.#timeOuts = timeOuts;
   }
 
   /** Learns who listens where. */
@@ -49,8 +53,20 @@ export class PeerCaller {
     this.#peers = peers;
   }
 
-  /** Calls until there is a usable answer. Rejects with PeerUnavailable. */
-  async call(call: PeerCall): Promise<JsonAnswer> {
+  /** Asks until there is a usable answer; its status. Rejects with PeerUnavailable. */
+  async ask(
+    service: "stock" | "payment" | "shipping",
+    path: string,
+    order: Order,
+    deadlineMs: number,
+  ): Promise<number> {
+    const timeoutMs = this.#timeOuts[service];
+    // One key for an order, the same for every service and every attempt.
+    const call = { service, path, key: order.id, body: order, timeoutMs, deadlineMs };
+    return (await this.#call(call)).status;
+  }
+
+  async #call(call: PeerCall): Promise<JsonAnswer> {
     let reason = "there was no time left";
     for (let attempt = 1; attempt <= attemptsMax; attempt++) {
       if (attempt > 1) {
@@ -74,7 +90,7 @@ export class PeerCaller {
     const { path, key, body } = call;
     try {
       const answer = await this.#client.post({ port, path, key, body, timeoutMs });
-      return answer.status >= 500 || answer.status === 425 ? `status ${answer.status}` : answer;
+      return answer.status >= 500 ? `status ${answer.status}` : answer;
     } catch (error) {
       return String(error);
     }

@@ -1,6 +1,6 @@
 // The services of the left side: each an HTTP server with a database of its own, a bounded number
 // of requests at a time, and connections to those that it calls.
-import { capacityOf, type ServiceName } from "../capacity.ts";
+import { capacityOf, type ServiceName, waitingPerSlot } from "../capacity.ts";
 import { JsonClient } from "../http/json-client.ts";
 import { type JsonHandler, JsonServer } from "../http/json-server.ts";
 import { NoRoom, Slots } from "../http/slots.ts";
@@ -9,6 +9,7 @@ import { CallBroken, CallTimeout } from "../http/json-client.ts";
 import type { RunningService, ServiceHost } from "../running-service.ts";
 import type { StartOrder } from "../service-protocol.ts";
 import { timeOutsOf } from "../time-outs.ts";
+import { Cancellations } from "./cancellations.ts";
 import { SyncIntake } from "./intake.ts";
 import { intakeSchema, OrderRecords } from "./order-records.ts";
 import { answerPayment, paymentSchema } from "./payment.ts";
@@ -16,12 +17,6 @@ import { PeerCaller } from "./peer-caller.ts";
 import { ServiceDatabase } from "./service-database.ts";
 import { answerShipping, shippingSchema } from "./shipping.ts";
 import { answerStock, stockSchema } from "./stock.ts";
-
-/**
- * Requests that may wait for a slot, per slot: two turns, which a caller's time-out outlasts even
- * while the bank is slow. More would wait in vain.
- */
-const waitingPerSlot = 2;
 
 /** The tables of each service. */
 export const schemaOf: Readonly<Record<ServiceName, string>> = {
@@ -38,23 +33,26 @@ export async function startSyncService(
 ): Promise<RunningService> {
   const { clock, random } = host;
   const { slots: slotsMax, connectionsMax } = capacityOf[order.service];
-  const database = new ServiceDatabase(order.directory, order.service, schemaOf[order.service]);
-  const client = new JsonClient({ clock, connectionsMax });
-  const peers = new PeerCaller(client, clock, random);
-  const outside = new OutsideCaller(client, order);
-  const holder = `${order.name} ${process.pid}`;
-  const intake = new SyncIntake({
-    records: new OrderRecords(database, holder),
-    peers,
+  const database = new ServiceDatabase(
+    order.directory,
+    order.service,
+    schemaOf[order.service],
     clock,
-    timeOuts: timeOutsOf(order.patience),
-  });
+  );
+  const client = new JsonClient({ clock, connectionsMax });
+  const timeOuts = timeOutsOf(order.patience);
+  const peers = new PeerCaller(client, clock, random, timeOuts);
+  const outside = new OutsideCaller(client, order);
+  const records = new OrderRecords(database, `${order.name} ${process.pid}`);
+  const cancellations = new Cancellations({ records, peers, clock, random, timeOuts });
+  const intake = new SyncIntake({ records, peers, cancellations, clock, timeOuts });
   const handlers: Readonly<Record<ServiceName, JsonHandler>> = {
     intake: (request) => intake.answer(request),
-    stock: async (request) => answerStock(database, request),
+    stock: (request) => answerStock(database, request),
     payment: (request) => answerPayment(database, outside, request),
     shipping: (request) => answerShipping(database, outside, request),
   };
+  if (order.service === "intake") cancellations.open();
   const slots = new Slots(slotsMax, slotsMax * waitingPerSlot);
   const server = await JsonServer.listen(inSlots(slots, handlers[order.service]));
   return {
@@ -67,7 +65,7 @@ export async function startSyncService(
     meet: (others) => peers.meet(others),
     async close() {
       await server.close();
-      await intake.close();
+      await cancellations.close();
       client.close();
       database.close();
     },

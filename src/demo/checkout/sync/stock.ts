@@ -12,15 +12,21 @@ export const stockSchema = `
   ) STRICT`;
 
 /** Answers a request. */
-export function answerStock(database: ServiceDatabase, request: JsonRequest): JsonAnswer {
+export async function answerStock(
+  database: ServiceDatabase,
+  request: JsonRequest,
+): Promise<JsonAnswer> {
   const order = request.body as Order;
   if (request.path === "/reservations") return reserve(database, order);
   if (request.path === "/releases") return release(database, order);
   return { status: 404, body: {} };
 }
 
-function reserve(database: ServiceDatabase, { id, sku, quantity }: Order): JsonAnswer {
-  const state = database.transaction(() => {
+async function reserve(
+  database: ServiceDatabase,
+  { id, sku, quantity }: Order,
+): Promise<JsonAnswer> {
+  const state = await database.transaction(() => {
     const before = database.get("SELECT state FROM reservations WHERE order_id = ?", id);
     if (before !== undefined) return before["state"];
     database.run("INSERT OR IGNORE INTO shelves VALUES (?, ?)", sku, openingUnits);
@@ -37,8 +43,8 @@ function reserve(database: ServiceDatabase, { id, sku, quantity }: Order): JsonA
   return { status: state === "held" ? 201 : 409, body: { state } };
 }
 
-function release(database: ServiceDatabase, { id, sku }: Order): JsonAnswer {
-  database.transaction(() => {
+async function release(database: ServiceDatabase, { id, sku }: Order): Promise<JsonAnswer> {
+  await database.transaction(() => {
     const before = database.get("SELECT * FROM reservations WHERE order_id = ?", id);
     if (before === undefined) {
       // A reservation that comes late finds that its order has been given up.
