@@ -11,6 +11,7 @@ const layers = [
   "contracts",
   "ports",
   "delivery",
+  "workers",
   "recovery",
   "flow",
   "scheduling",

@@ -132,3 +132,10 @@ export type {
   ScatterOptions,
 } from "./requests/scatter-outcome.ts";
 export type { LogDiagnostics, ReplyDiagnostics } from "./telemetry/channels.ts";
+export {
+  type WorkerContext,
+  type WorkerHandler,
+  workerHandler,
+  type WorkerHandlerOptions,
+  type WorkerResult,
+} from "./workers/worker-handler.ts";

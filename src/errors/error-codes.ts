@@ -139,6 +139,12 @@ export const errorCodes = {
     "A handler returned something that is not a message, or no reply that its command declares.",
     "Return what `Contract.message(…)` gives, a list of those, or nothing; of a command its reply.",
   ),
+  WORKER_ENDED: row(
+    true,
+    "indefinite",
+    "The thread that ran a worker handler crashed, ran out of memory, or had to be ended.",
+    "See the message and `cause`; the message is retried in another thread.",
+  ),
   PUBLISH_INSIDE_HANDLER: row(
     false,
     "definite",

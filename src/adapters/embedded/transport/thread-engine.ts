@@ -5,6 +5,7 @@
 import type { Worker } from "node:worker_threads";
 import { SpillwayError } from "../../../errors/spillway-error.ts";
 import { PassingMap } from "../../../kernel/passing-map.ts";
+import { startThread, threadUrl } from "../../../kernel/thread.ts";
 import {
   type Engine,
   type EngineNotice,
@@ -13,7 +14,6 @@ import {
   type EngineStop,
   interrupted,
 } from "../journal/engine.ts";
-import { startThread, threadUrl } from "./start-thread.ts";
 import { fromPlainError, type ThreadMessage, type WriterData } from "./thread-messages.ts";
 
 interface Pending {
@@ -22,7 +22,9 @@ interface Pending {
 }
 
 /** Starts the writer thread; it keeps the process alive until terminate(). */
-export function createThreadEngine(thread: URL = threadUrl("writer-thread")): Engine {
+export function createThreadEngine(
+  thread: URL = threadUrl(import.meta.url, "writer-thread"),
+): Engine {
   return new ThreadEngine(thread);
 }
 
@@ -39,7 +41,7 @@ class ThreadEngine implements Engine {
 
   constructor(thread: URL) {
     const workerData: WriterData = { progress: this.#progress };
-    this.#worker = startThread(thread, "spillway-writer", workerData);
+    this.#worker = startThread(thread, "spillway-writer", { workerData });
     this.#worker.on("message", (message: ThreadMessage) => this.#receive(message));
     this.#worker.on("error", (error) => {
       this.#cause = error;

@@ -5,13 +5,13 @@
 import { parentPort, type Worker, workerData } from "node:worker_threads";
 import { type CancelTimer, systemClock } from "../../../kernel/clock.ts";
 import { systemRandom } from "../../../kernel/random.ts";
+import { startThread, threadUrl } from "../../../kernel/thread.ts";
 import { JournalCore } from "../journal/core.ts";
 import type { EngineOptions, EngineRequests, EngineStop } from "../journal/engine.ts";
 import { createCheckpointWords, stopCheckpoints, tellCommitted } from "./checkpoint-words.ts";
 import type { CheckpointData } from "./checkpoint-words.ts";
 import { Doorbell, removeStale } from "./doorbell.ts";
 import { bellFolder, bellsIn, newBellPath } from "./doorbell-path.ts";
-import { startThread, threadUrl } from "./start-thread.ts";
 import {
   type ThreadMessage,
   type ThreadRequest,
@@ -121,8 +121,8 @@ class WriterThread {
   #startCheckpoints({ directory, durability, busyTimeoutMs }: EngineOptions): void {
     const shared = this.#checkpoints;
     const data: CheckpointData = { directory, durability, busyTimeoutMs, shared };
-    const url = threadUrl("checkpoint-thread");
-    this.#checkpointThread = startThread(url, "spillway-checkpoint", data);
+    const url = threadUrl(import.meta.url, "checkpoint-thread");
+    this.#checkpointThread = startThread(url, "spillway-checkpoint", { workerData: data });
     this.#checkpointThread.on("error", (error) => {
       this.#core?.fail("copying the write-ahead log", error);
       this.#stopIfFailed();
