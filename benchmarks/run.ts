@@ -10,7 +10,8 @@ import { runTrial } from "./trials/run-trial.ts";
 
 const usage = `usage: npm run bench -- [scenario …] [--size 100B|1KB|100KB] [--groups N]
                        [--processes N] [--rounds N] [--messages N] [--json] [--check] [--list]
-       npm run bench -- trial … [--seconds N] [--messages N] [--gibibytes N] [--plot FILE.svg]
+       npm run bench -- trial … [--seconds N] [--messages N] [--gibibytes N] [--limit-seconds N]
+       [--plot FILE.svg]
                        [--json] [--check]
 scenarios: ${Object.keys(scenarios).join(", ")} (default: all)
 trials: ${Object.keys(trials).join(", ")}`;
@@ -57,6 +58,7 @@ function parse() {
         messages: { type: "string" },
         seconds: { type: "string", default: "30" },
         gibibytes: { type: "string", default: "1" },
+        "limit-seconds": { type: "string" },
         plot: { type: "string" },
         json: { type: "boolean", default: false },
         check: { type: "boolean", default: false },
@@ -187,10 +189,12 @@ const missed = reports
 for (const name of asked) {
   const trial = trials[name];
   if (trial === undefined) continue;
+  const limit = values["limit-seconds"];
   const options = {
     seconds: wholeNumber("seconds", values.seconds),
     gibibytes: wholeNumber("gibibytes", values.gibibytes),
     messages: values.messages === undefined ? undefined : wholeNumber("messages", values.messages),
+    limitSeconds: limit === undefined ? undefined : wholeNumber("limit-seconds", limit),
   };
   missed.push(...(await runTrial(name, trial, options, { json: values.json, plot: values.plot })));
 }

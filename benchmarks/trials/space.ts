@@ -1,11 +1,28 @@
 // Space: most of a directory becomes obsolete while publishing goes on; how long until the disk has
-// it back, and what publishers notice of it.
-import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
+// it back, and what publishers notice of it. A bystander, who writes and syncs a file of its own
+// beside the journal, tells a slow disk from slow steps.
+import {
+  closeSync,
+  fdatasyncSync,
+  mkdtempSync,
+  openSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import { measureFsync, scratch } from "../measure.ts";
 import { Publisher, runProcess } from "./publisher.ts";
 import type { FillParameters } from "./fill-process.ts";
-import { percentilesOf, type Trial, type TrialReport } from "./trial.ts";
+import {
+  emptyHistogram,
+  type Histogram,
+  percentilesOf,
+  record,
+  type Trial,
+  type TrialReport,
+} from "./trial.ts";
 
 const gibibyte = 1_073_741_824;
 /** What a directory of one GiB has to be below in the end, after 90 % of it became obsolete. */
@@ -18,10 +35,12 @@ const messageBytes = { fill: 2_000, publish: 200 } as const;
 const storedBytes = 2_070;
 /** Give up waiting after this, times the allowed time of one GiB for each GiB. */
 const patience = 20;
+/** How often the bystander syncs. */
+const bystanderMs = 20;
 
 export const spaceTrial: Trial = {
   description: "90 % of a directory becomes obsolete while 1,000 messages a second are published",
-  async run({ gibibytes, seconds, progress }): Promise<TrialReport> {
+  async run({ gibibytes, seconds, limitSeconds, progress }): Promise<TrialReport> {
     const directory = mkdtempSync(join(scratch(), "spillway-space-"));
     try {
       const fsync = measureFsync();
@@ -39,23 +58,66 @@ export const spaceTrial: Trial = {
       const target = before * sizeShareMax;
       const startedAt = performance.now();
       const elapsed = (): number => (performance.now() - startedAt) / 1_000;
-      while (sizeOf(directory) > target && elapsed() < secondsMax * patience * gibibytes) {
-        await new Promise((resolve) => setTimeout(resolve, 100));
+      const limit = limitSeconds ?? secondsMax * patience * gibibytes;
+      const bystander = new Bystander(`${directory}-bystander`);
+      while (sizeOf(directory) > target && elapsed() < limit) {
+        await bystander.watch(100);
         progress(
           `${Math.round(sizeOf(directory) / 1_048_576)} MiB after ${elapsed().toFixed(1)} s`,
         );
       }
       const took = elapsed();
       const during = await publisher.phase();
-      progress("the same publisher with nothing to give back");
-      await new Promise((resolve) => setTimeout(resolve, seconds * 1_000));
+      const left = sizeOf(directory);
+      progress("the same publisher, as the trial ends");
+      const bystanderDuring = bystander.phase();
+      await bystander.watch(seconds * 1_000);
+      const bystanderAfter = bystander.close();
       const after = await publisher.stop();
-      return report(before, sizeOf(directory), took, { during, after, fsync, gibibytes });
+      const found = { during, after, fsync, gibibytes, bystanderDuring, bystanderAfter };
+      return report(before, left, took, found);
     } finally {
       rmSync(directory, { recursive: true, force: true });
     }
   },
 };
+
+/** Writes and syncs a file that nobody else uses, and notes how long that takes. */
+class Bystander {
+  readonly #path: string;
+  readonly #file: number;
+  readonly #page = Buffer.alloc(4_096, 1);
+  #histogram = emptyHistogram();
+
+  constructor(path: string) {
+    this.#path = path;
+    this.#file = openSync(path, "w");
+  }
+
+  /** Goes on for so long. */
+  async watch(durationMs: number): Promise<void> {
+    for (const end = performance.now() + durationMs; performance.now() < end; ) {
+      const startedAt = performance.now();
+      writeSync(this.#file, this.#page, 0, this.#page.length, 0);
+      fdatasyncSync(this.#file);
+      record(this.#histogram, performance.now() - startedAt);
+      await new Promise((resolve) => setTimeout(resolve, bystanderMs));
+    }
+  }
+
+  /** What was noted since the last phase. */
+  phase(): Histogram {
+    const ended = this.#histogram;
+    this.#histogram = emptyHistogram();
+    return ended;
+  }
+
+  close(): Histogram {
+    closeSync(this.#file);
+    rmSync(this.#path);
+    return this.phase();
+  }
+}
 
 type Phase = Awaited<ReturnType<Publisher["phase"]>>;
 
@@ -68,9 +130,11 @@ function report(
     readonly after: Phase;
     readonly fsync: { readonly p50Ms: number; readonly p99Ms: number };
     readonly gibibytes: number;
+    readonly bystanderDuring: Histogram;
+    readonly bystanderAfter: Histogram;
   },
 ): TrialReport {
-  const { during, after, fsync, gibibytes } = found;
+  const { during, after, fsync, gibibytes, bystanderDuring, bystanderAfter } = found;
   return {
     figures: {
       beforeMiB: Math.round(before / 1_048_576),
@@ -81,6 +145,8 @@ function report(
       ...percentilesOf("vacuum", during.vacuum),
       ...percentilesOf("publish", during.publish),
       ...percentilesOf("publishAfterwards", after.publish),
+      ...percentilesOf("bystander", bystanderDuring),
+      ...percentilesOf("bystanderAfterwards", bystanderAfter),
       fsyncP50Ms: Number(fsync.p50Ms.toFixed(3)),
       fsyncP99Ms: Number(fsync.p99Ms.toFixed(3)),
     },

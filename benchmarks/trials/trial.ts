@@ -9,6 +9,8 @@ export interface TrialOptions {
   readonly messages: number | undefined;
   /** Size of the directory, where that is what matters. */
   readonly gibibytes: number;
+  /** When a trial that waits for something gives up; undefined: its own limit. */
+  readonly limitSeconds: number | undefined;
   /** A line for whoever waits. */
   readonly progress: (line: string) => void;
 }
