@@ -15,7 +15,7 @@ const root = fileURLToPath(new URL("../../", import.meta.url));
 
 function copySources(): string {
   const copy = mkdtempSync(join(tmpdir(), "spillway-plant-"));
-  for (const entry of ["src", "package.json", "test/crash", "test/evidence.ts"]) {
+  for (const entry of ["src", "package.json", "test/crash", "test/journal", "test/evidence.ts"]) {
     cpSync(join(root, entry), join(copy, entry), {
       recursive: true,
       filter: (source) => !source.includes("/demo/data"),
@@ -34,6 +34,8 @@ function suiteEnvironment(copy: string, { drainMs }: Plant): NodeJS.ProcessEnv {
     NODE_COMPILE_CACHE: join(copy, ".cache"),
     // As many as the suite itself has; it ends with the first cycle that finds something.
     SPILLWAY_CRASH_CYCLES: "20",
+    // Enough for each of the bugs that its faults find.
+    SPILLWAY_FAULTS: "120",
     ...(drainMs === undefined ? {} : { SPILLWAY_CRASH_DRAIN_MS: `${drainMs}` }),
     SPILLWAY_TEST_LONG: "0",
   };

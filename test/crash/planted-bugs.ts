@@ -12,7 +12,7 @@ export interface Plant {
   readonly bug: string;
   readonly changes: readonly Change[];
   /** The suite in test/crash that must fail, and which of its tests. */
-  readonly suite: "crash" | "fsync" | "locks" | "ownership" | "power-cut";
+  readonly suite: "crash" | "faults" | "fsync" | "locks" | "ownership" | "power-cut";
   readonly testName: string;
   /** Where messages stay unsettled for ever: how long the suite waits for them, not its 30 s. */
   readonly drainMs?: number;
@@ -145,5 +145,45 @@ export const plants: readonly Plant[] = [
     testName: "crash cycles",
     // Repeated effects, or messages that are never settled.
     finds: /ledger: account|stuck: /,
+  },
+  {
+    bug: "the reader does not look at checksums",
+    changes: [
+      {
+        file: "src/adapters/embedded/transport/reader.ts",
+        find: "if (batchCrc(head, data) !== crc) {",
+        replace: "if (batchCrc(head, data) === -1) {",
+      },
+    ],
+    suite: "faults",
+    testName: "cases, seed",
+    finds: /wrong read: /,
+  },
+  {
+    bug: "a journal is not compared with its tail",
+    changes: [
+      {
+        file: `${journal}/soundness.ts`,
+        find: "const losses = lossReasons(difference);",
+        // The suite itself needs one loss, of a journal that is hardly begun.
+        replace: "const losses = commit < 60 ? lossReasons(difference) : [];",
+      },
+    ],
+    suite: "faults",
+    testName: "cases, seed",
+    finds: /it says nothing/,
+  },
+  {
+    bug: "repair leaves a batch out",
+    changes: [
+      {
+        file: "src/adapters/embedded/inspection/salvage/log-rebuild.ts",
+        find: "store(batch: FoundBatch): void {",
+        replace: "store(batch: FoundBatch): void {\n    if (batch.base % 5 === 3) return;",
+      },
+    ],
+    suite: "faults",
+    testName: "cases, seed",
+    finds: /is lost, and no fault touched it/,
   },
 ];

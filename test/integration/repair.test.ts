@@ -18,7 +18,7 @@ import { zstdDecompressSync } from "node:zlib";
 import { after, before, test, type TestContext } from "node:test";
 import { repairJournal, type RepairReport, verifyJournal } from "spillway/embedded";
 import { flipBit, framePlace } from "../journal/damage.ts";
-import { placesOf } from "../journal/repair-check.ts";
+import { placesOf } from "../crash/faults/places.ts";
 import { batchesOf, makeWorlds, type World } from "../journal/repair-world.ts";
 import { runCli, startCli } from "./cli-io.ts";
 
@@ -94,9 +94,9 @@ test("what is lost is named in the report, and doctor lists the gap", async (t) 
 
 /** Flips a bit of a large batch; returns how many messages it has. */
 function damageOneBatch(directory: string, closed: World): number {
-  const [key, places] = [...placesOf(closed)].find(([, own]) => own.length > 1) ?? [];
-  flipBit(join(directory, "journal.db"), (places?.[1]?.from ?? 0) + 100, 1);
-  return closed.batches.find(({ log, base }) => `${log}:${base}` === key)?.count ?? 0;
+  const large = placesOf(closed.directory).find(({ places }) => places.length > 1);
+  flipBit(join(directory, "journal.db"), (large?.places[1]?.from ?? 0) + 100, 1);
+  return large?.count ?? 0;
 }
 
 test("it refuses what would mix or overwrite journals", async (t) => {

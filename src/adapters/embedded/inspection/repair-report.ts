@@ -29,6 +29,7 @@ export const notesMax = 1_000;
 
 /** What a note is about. */
 export type RepairNoteKind =
+  | "other-journal"
   | "write-ahead-log"
   | "channel"
   | "group"

@@ -2,6 +2,7 @@
 // reads a row together with what it refers to, so that both are of the same state. Knows nothing
 // of how tables are walked.
 import { decodeOpen, viewOf } from "../journal/format.ts";
+import { rowCrc } from "../journal/format-crc.ts";
 import { batchFlags } from "../journal/format-layout.ts";
 import {
   channelCrc,
@@ -162,7 +163,7 @@ function placeProblem(row: Row): Problem {
   return wrong(`names range ${number(row, "range")} of ${partitions}`);
 }
 
-const lease: RowCheck = {
+const leaseOf = (isSoundUntagged: (values: readonly number[], row: Row) => boolean): RowCheck => ({
   table: "lease",
   key: ["lease.grp", "lease.range"],
   select:
@@ -170,13 +171,17 @@ const lease: RowCheck = {
     "LEFT JOIN grp ON grp.id = lease.grp",
   problem(row) {
     const [grp, range] = [number(row, "grp"), number(row, "range")];
-    const crc = leaseCrc(grp, range, number(row, "epoch"), number(row, "member"));
-    if (crc !== row["crc"]) return checksumWrong;
+    const values = [grp, range, number(row, "epoch"), number(row, "member")] as const;
+    const isTagged = leaseCrc(...values) === row["crc"];
+    if (!isTagged && !isSoundUntagged(values, row)) return checksumWrong;
     if (row["grp_id"] === null) return wrong("names a group that is not there");
     if (range < number(row, "partitions")) return undefined;
     return wrong(`names range ${range} of ${number(row, "partitions")}`);
   },
-};
+});
+const lease = leaseOf(() => false);
+/** Leases did not say that they are some; those of a restored backup do. */
+const leaseOfFormat1 = leaseOf((values, row) => rowCrc(values) === row["crc"]);
 
 const state: RowCheck = {
   table: "state",
@@ -235,7 +240,11 @@ const checks = [meta, channel, log, group, cursor, cursorCopy, open, lease, stat
 const openOfFormat1 = { ...open, select: openSelect(isStored) };
 const checksOfFormat1 = checks
   .filter((check) => check !== cursorCopy)
-  .map((check) => (check === open ? openOfFormat1 : check === state ? stateOfFormat1 : check));
+  .map((check) => {
+    if (check === open) return openOfFormat1;
+    if (check === lease) return leaseOfFormat1;
+    return check === state ? stateOfFormat1 : check;
+  });
 
 /** The checks of a journal's small tables, in the order in which they are reported. */
 export function rowChecksOf(format: number): readonly RowCheck[] {

@@ -10,6 +10,8 @@ import {
   journalFormat,
   retryWhileBusy,
 } from "./connection.ts";
+import { checkRowCrc } from "./format-crc.ts";
+import { leaseCrc } from "./row-checksums.ts";
 import { cursorCopyTable, doubtTable, gapTable, stateTables } from "./schema.ts";
 
 /** From format n (the key) to format n + 1. */
@@ -32,6 +34,9 @@ ${cursorCopyTable}
 `,
 };
 
+/** What a step does besides its statements. */
+const rewrites: Readonly<Record<number, (connection: Connection) => void>> = { 1: tagLeases };
+
 /** Migrates where that is needed; throws JOURNAL_FORMAT while an older process works on it. */
 export function migrate(
   connection: Connection,
@@ -47,6 +52,7 @@ export function migrate(
       // Another process may have been first.
       for (let from = formatOf(connection); from < journalFormat; from++) {
         connection.exec(steps[from] as string);
+        rewrites[from]?.(connection);
         connection.exec(`PRAGMA user_version = ${from + 1}`);
       }
       connection.exec("COMMIT");
@@ -55,6 +61,19 @@ export function migrate(
       throw error;
     }
   });
+}
+
+/** The checksum of a lease says that it is one. */
+function tagLeases(connection: Connection): void {
+  const update = connection.prepare("UPDATE lease SET crc = ? WHERE grp = ? AND range = ?");
+  const rows = connection.prepare("SELECT grp, range, epoch, member, crc FROM lease").all();
+  for (const row of rows) {
+    const [group = 0, range = 0, epoch = 0, member = 0, crc = 0] = Object.values(row).map(Number);
+    // A backup that this library restored has its leases tagged already.
+    if (crc === leaseCrc(group, range, epoch, member)) continue;
+    checkRowCrc("a lease", crc, [group, range, epoch, member]);
+    update.run(leaseCrc(group, range, epoch, member), group, range);
+  }
 }
 
 /** A process that works beats; rows that stand still for a lease were left by a crash. */

@@ -68,9 +68,9 @@ export function gapCrc(
   return rowCrc([log, base, count, reason, notedAtMs]);
 }
 
-/** Row of lease. */
+/** Row of lease; tagged, so that no row of it passes for one of cursor, which has as many numbers. */
 export function leaseCrc(group: number, range: number, epoch: number, member: number): number {
-  return rowCrc([group, range, epoch, member]);
+  return rowCrc(["lease", group, range, epoch, member]);
 }
 
 /** Row of state. */

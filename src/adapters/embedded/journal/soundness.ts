@@ -20,11 +20,13 @@ import { endProblems } from "./log-end-check.ts";
 import { type MetaAlone, metaAlone } from "./meta-alone.ts";
 import { removedUpToSql } from "./removed-rows.ts";
 import { metaCrc } from "./row-checksums.ts";
+import { schemaProblems } from "./schema-check.ts";
 import { isDamage } from "./sqlite-errors.ts";
 import { compareTail } from "./tail-compare.ts";
 import { readTail, type TailReading } from "./tail-file.ts";
 import type { TailLog } from "./tail-format.ts";
 import { readTailLogs } from "./tail-logs.ts";
+import { countWalFrames } from "./wal-frame-count.ts";
 
 /** Up to this size all of SQLite's structure is looked at, above it only the small tables'. */
 export const structureBytesMax = 67_108_864;
@@ -121,7 +123,7 @@ class Inspection {
 
   run(): Soundness {
     // Not inside a transaction: SQLite refuses it there.
-    this.#walFrames = this.#countWalFrames();
+    this.#walFrames = countWalFrames(this.#directory, this.#snapshot);
     return this.#snapshot.within(() => this.#look());
   }
 
@@ -134,11 +136,13 @@ class Inspection {
     if (format === 0) {
       throw unreadableJournal(this.#directory, "its first page does not say which format it has");
     }
-    this.#assertOwnDatabase();
+    const own = this.#tail.tail?.incarnation;
+    this.#assertOwn(own, databasePath(this.#directory), "other files");
     const logs = this.#logs();
     this.#format = format;
     const reasons = this.#problems();
     const { incarnation, commit } = this.#meta(reasons);
+    this.#assertOwn(incarnation, walPath(this.#directory), "database");
     const { tail } = this.#tail;
     // Where its rows are wrong, what they say about the end means nothing.
     const isReadable = reasons.length === 0;
@@ -148,16 +152,16 @@ class Inspection {
     const losses = lossReasons(difference);
     if (losses.length === 0) return this.#verdict(this.#staleness(), commit, incarnation, []);
     const { missing } = difference;
+    const newerBelow = this.#olderLog(commit);
+    if (newerBelow.length > 0) return this.#verdict(newerBelow, commit, incarnation, missing);
     return { kind: "damaged", damage: { incarnation, reasons: losses, missing, isLoss: true } };
   }
 
   /** Pages of another journal would pass for this one's: their checksums are right. */
-  #assertOwnDatabase(): void {
+  #assertOwn(incarnation: string | undefined, path: string, than: string): void {
     const alone = this.#alone();
-    const incarnation = this.#tail.tail?.incarnation;
     if (alone === undefined || alone.incarnation === incarnation) return;
-    const what = `${databasePath(this.#directory)} belongs to another journal than its other files`;
-    throw unreadableJournal(this.#directory, what);
+    throw unreadableJournal(this.#directory, `${path} belongs to another journal than its ${than}`);
   }
 
   #verdict(
@@ -211,19 +215,22 @@ class Inspection {
     }
     const problems = findings.findings.map(({ message }) => message);
     problems.push(...this.#structure());
+    if (this.#isCurrent) problems.push(...schemaProblems(this.#snapshot, this.#isSmall));
     if (this.#isCurrent) problems.push(...endProblems(this.#snapshot));
     return problems;
   }
 
+  get #isSmall(): boolean {
+    return this.#pragma("page_count") * this.#pragma("page_size") <= structureBytesMax;
+  }
+
   #structure(): string[] {
-    const bytes = this.#pragma("page_count") * this.#pragma("page_size");
     const whole = `PRAGMA integrity_check(${structureFindingsMax})`;
-    const checks =
-      bytes <= structureBytesMax
-        ? [whole]
-        : rowChecksOf(this.#format)
-            .filter(({ table }) => !uncheckedTables.includes(table))
-            .map(({ table }) => `PRAGMA integrity_check(${table})`);
+    const checks = this.#isSmall
+      ? [whole]
+      : rowChecksOf(this.#format)
+          .filter(({ table }) => !uncheckedTables.includes(table))
+          .map(({ table }) => `PRAGMA integrity_check(${table})`);
     return checks.flatMap((sql) => {
       const { rows, failure } = this.#snapshot.read<Record<string, unknown>>(sql);
       const messages = rows.flatMap((row) => String(Object.values(row)[0]).split("\n"));
@@ -235,13 +242,13 @@ class Inspection {
     });
   }
 
-  /** A database that is older than what was copied into it is not the one its log belongs to. */
   /** What the database says without its write-ahead log, as far as that can be known. */
   #alone(): MetaAlone | undefined {
     if (this.#tail.copied === 0 || this.#walFrames === 0) return undefined;
     return metaAlone(this.#directory);
   }
 
+  /** A database that is older than what was copied into it is not the one its log belongs to. */
   #staleness(): string[] {
     const { copied } = this.#tail;
     const alone = this.#alone()?.commit;
@@ -249,6 +256,16 @@ class Inspection {
     return [
       `${databasePath(this.#directory)} is older than its write-ahead log: it holds commit ` +
         `${alone}, and was complete up to ${copied}`,
+    ];
+  }
+
+  /** Pages of an older log over those of a newer database are a mixture of two states. */
+  #olderLog(commit: number): string[] {
+    const alone = this.#alone()?.commit ?? 0;
+    if (alone <= commit) return [];
+    return [
+      `${walPath(this.#directory)} is older than its database: with it the journal is at commit ` +
+        `${commit}, without it at ${alone}`,
     ];
   }
 
@@ -268,17 +285,6 @@ class Inspection {
       `the write-ahead log is gone, and was copied up to commit ${copied} of ${commit} for all ` +
         "that is known: somebody else closed the journal, or deleted it; run `spillway verify`",
     ];
-  }
-
-  /** Asked of an SQLite that would copy instead, it says nothing. */
-  #countWalFrames(): number | undefined {
-    const version = this.#snapshot.first<{ version: string }>("SELECT sqlite_version() AS version");
-    const [major = 0, minor = 0] = String(version?.version).split(".").map(Number);
-    if (major < 3 || (major === 3 && minor < 51)) {
-      const size = statSync(walPath(this.#directory), { throwIfNoEntry: false })?.size ?? 0;
-      return size === 0 ? 0 : undefined;
-    }
-    return this.#snapshot.first<{ log: number }>("PRAGMA wal_checkpoint(NOOP)")?.log;
   }
 
   #pragma(name: string): number {

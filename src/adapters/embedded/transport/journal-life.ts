@@ -7,7 +7,8 @@ import type { CancelTimer } from "../../../kernel/clock.ts";
 import type { TransportEnvironment } from "../../../ports/transport.ts";
 import { type Engine, type EngineNotice, interrupted, type Resumption } from "../journal/engine.ts";
 import { damaged } from "../journal/format.ts";
-import { diskFailure, isDamage } from "../journal/sqlite-errors.ts";
+import { unreadableJournal } from "../journal/damage.ts";
+import { diskFailure, isDamage, openFailure } from "../journal/sqlite-errors.ts";
 import { engineOptionsOf, type ResolvedOptions } from "../options.ts";
 import { diagnostics, type GroupDiagnostics } from "../../../telemetry/channels.ts";
 import { ChannelFeeds } from "./channel-feed.ts";
@@ -105,11 +106,12 @@ export class JournalLife {
     this.incarnation = resumption.incarnation;
     this.groupCommit = new GroupCommit(engine);
     this.isDamaged = isDamaged;
-    const onFailure = (cause: unknown): SpillwayError =>
+    let isBegun = false;
+    const onFailure = (cause: unknown): SpillwayError => {
       // Of a journal that is known to be damaged another life would find the same.
-      isDamaged && isDamage(cause)
-        ? damaged(`SQLite found damage (${String(cause)})`)
-        : this.#readFailed(cause);
+      if (isDamaged && isDamage(cause)) return damaged(`SQLite found damage (${String(cause)})`);
+      return isBegun ? this.#readFailed(cause) : notBegun(options.directory, cause);
+    };
     this.reader = openReader({ ...options, clock: environment.clock, isDamaged }, onFailure);
     this.feeds = new ChannelFeeds(this.reader);
     this.state = new StateReader(this.reader.connection);
@@ -119,6 +121,7 @@ export class JournalLife {
       this.#failed(error);
     };
     this.#showProgress();
+    isBegun = true;
   }
 
   /** Throws where the life has failed. */
@@ -193,6 +196,12 @@ export class JournalLife {
       await this.engine.terminate();
     }
   }
+}
+
+/** Nothing of a life that could not begin is left: whoever opens it is told why. */
+function notBegun(directory: string, cause: unknown): SpillwayError {
+  if (isDamage(cause)) return unreadableJournal(directory, String(cause), cause);
+  return openFailure(directory, cause);
 }
 
 function reportGroup({

@@ -8,8 +8,7 @@ import { type Connection, copyApplicationId } from "../../journal/connection.ts"
 import { copyFailure } from "../../journal/copy-connection.ts";
 import { channelCrc, groupCrc, metaCrc } from "../../journal/row-checksums.ts";
 import { createSchema } from "../../journal/schema.ts";
-import { readTail } from "../../journal/tail-file.ts";
-import type { Tail } from "../../journal/tail-format.ts";
+import { readTail, type TailReading } from "../../journal/tail-file.ts";
 import { abortedError } from "../../task/child-task.ts";
 import type { TaskContext } from "../../task/task-process.ts";
 import { FindingList } from "../finding.ts";
@@ -27,8 +26,9 @@ import { SalvagedCatalog } from "./catalog.ts";
 import { CursorRebuild } from "./cursor-rebuild.ts";
 import { assertRepairable } from "./format-check.ts";
 import { LogRebuild } from "./log-rebuild.ts";
+import { openOwnFiles } from "./own-files.ts";
 import { ownTail } from "./own-tail.ts";
-import { PageStore } from "./page-store.ts";
+import type { PageStore } from "./page-store.ts";
 import { type GapValue, gapValue, metaValue } from "./row-values.ts";
 import { StateRebuild } from "./state-rebuild.ts";
 import { knownTables, Tables } from "./tables.ts";
@@ -46,13 +46,14 @@ export async function buildRepaired(
   context: TaskContext,
 ): Promise<RepairReport> {
   const reading = readTail(request.from);
-  const store = new PageStore(request.from, reading.tail?.commit ?? 0);
+  const notes = new RepairNotes();
+  const store = openOwnFiles(request.from, reading, notes);
   try {
     assertRepairable(store, request.from);
     const stamp = store.stamp();
     const target = RestoredDatabase.begin(request.to);
     try {
-      const repair = new Repair({ request, context, store, target, tail: reading.tail });
+      const repair = new Repair({ request, context, store, target, notes, reading });
       return await repair.run(() => assertUnchanged(request.from, stamp === store.stamp()));
     } catch (error) {
       if (target.rows.connection.isOpen) target.discard();
@@ -77,13 +78,14 @@ interface RepairParts {
   readonly context: TaskContext;
   readonly store: PageStore;
   readonly target: RestoredDatabase;
-  readonly tail: Tail | undefined;
+  readonly notes: RepairNotes;
+  readonly reading: TailReading;
 }
 
 class Repair {
   readonly #parts: RepairParts;
   readonly #connection: Connection;
-  readonly #notes = new RepairNotes();
+  readonly #notes: RepairNotes;
   readonly #startMs: number;
   #progress: RepairProgress = {
     step: "reading",
@@ -97,6 +99,7 @@ class Repair {
   constructor(parts: RepairParts) {
     this.#parts = parts;
     this.#connection = parts.target.rows.connection;
+    this.#notes = parts.notes;
     this.#startMs = parts.context.clock.monotonicMs();
   }
 
@@ -109,8 +112,9 @@ class Repair {
     this.#connection.exec(`PRAGMA application_id = ${copyApplicationId}`);
     const known = knownTables(this.#connection);
     const tables = new Tables(store, store.newest, known);
-    const tail = ownTail(this.#parts.tail, tables);
-    const units = unitStateOf(store, tables, known, this.#notes, tail?.commit ?? 0);
+    const tail = ownTail(this.#parts.reading.tail, tables);
+    const commits = { known: tail?.commit ?? 0, copied: this.#parts.reading.copied };
+    const units = unitStateOf(store, tables, known, this.#notes, commits);
     const catalog = new SalvagedCatalog(tables, tail, this.#notes, wallMs);
     const gaps = gapsOf(tables);
     const logs = new LogRebuild(this.#connection, catalog, gaps, this.#notes, wallMs);
@@ -138,7 +142,7 @@ class Repair {
 
   async #copyBatches(tables: Tables, logs: LogRebuild): Promise<void> {
     const { store } = this.#parts;
-    const tail = ownTail(this.#parts.tail, tables);
+    const tail = ownTail(this.#parts.reading.tail, tables);
     for (const { log, end } of tail?.logs ?? []) logs.reached(log, end);
     let bytes = 0;
     this.#connection.exec("BEGIN");
@@ -224,7 +228,7 @@ class Repair {
     const highest = Math.max(
       commitOf(tables),
       commitOf(units.tables),
-      ownTail(this.#parts.tail, tables)?.commit ?? 0,
+      ownTail(this.#parts.reading.tail, tables)?.commit ?? 0,
       Math.ceil(versionMax / unitsPerCommit),
     );
     const value = String(highest + 1);

@@ -41,6 +41,8 @@ export class SalvagedCatalog {
     const channelsComplete = collect(this.#tables, "channel", channelValue, this.channels);
     if (!groupsComplete) this.#groupsFromIndex();
     if (!channelsComplete) this.#channelsFromIndex();
+    this.#nameLostPages("group", "grp", "sqlite_autoindex_grp_1");
+    this.#nameLostPages("channel", "channel", "sqlite_autoindex_channel_1");
     for (const { channel, id } of this.logs.values()) this.#ensureChannel(channel, id);
     for (const { channel } of this.groups.values()) this.#ensureChannel(channel, undefined);
   }
@@ -102,6 +104,13 @@ export class SalvagedCatalog {
       this.groups.set(rowid, { id: rowid, channel, name, row: this.#newGroupRow() });
       this.#notes.add("group", `group '${name}': its row was put together from an index`);
     }
+  }
+
+  /** Where neither the rows nor their index can be read, some may be missing without a trace. */
+  #nameLostPages(kind: "group" | "channel", table: string, index: string): void {
+    if (this.#tables.problemsOf(table).lostPages.length === 0) return;
+    if (this.#tables.problemsOf(index).lostPages.length === 0) return;
+    this.#notes.add(kind, `pages of ${kind}s and of their index are lost: some may be missing`);
   }
 
   #placeOfLog(id: number): { readonly channel: number; readonly lane: number } {

@@ -71,6 +71,8 @@ export class CursorRebuild {
       return value !== undefined;
     });
     if (complete) return;
+    const lost = this.#tables.problemsOf("cursor").lostPages.length;
+    if (lost > 0) this.#notes.add("cursor", `${lost} pages of cursors are unreadable`);
     const copies = new Map<string, CursorValue>();
     this.#collect("cursor_copy", (row) => {
       const value = cursorValue(row, true);

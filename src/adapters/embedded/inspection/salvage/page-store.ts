@@ -7,6 +7,9 @@ import { pageBytes } from "./btree-page.ts";
 import { RawFile } from "./raw-file.ts";
 import { readWal, type WalFrame, type WalReading } from "./wal-frames.ts";
 
+/** A file that may be another journal's. */
+export type ForeignFile = "database" | "log";
+
 /** A state of the database: its pages by number, from 1. */
 export interface PageView {
   readonly pages: number;
@@ -34,9 +37,10 @@ export class PageStore {
   /** Whether some frame is so damaged that nobody knows whose page it was. */
   readonly lostUnknown: boolean;
 
-  constructor(directory: string, commitKnown: number) {
-    this.#database = RawFile.open(databasePath(directory));
-    this.#log = RawFile.open(walPath(directory));
+  /** `without`: a file that is left out, because it is another journal's. */
+  constructor(directory: string, commitKnown: number, without?: ForeignFile) {
+    this.#database = without === "database" ? undefined : RawFile.open(databasePath(directory));
+    this.#log = without === "log" ? undefined : RawFile.open(walPath(directory));
     this.filePages = Math.ceil((this.#database?.bytes ?? 0) / pageBytes);
     this.wal = readWal(this.#log, this.filePages, commitKnown);
     const { frames, cut } = this.wal;

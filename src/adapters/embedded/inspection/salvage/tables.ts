@@ -29,6 +29,8 @@ export interface KnownTable {
   readonly newRoot: number;
 }
 
+/** Stands for the pages of a table that has none. */
+const noPage = 0;
 /** Largest row of a small table: a value of state, a delayed message. */
 const rowBytesMax = 268_435_456;
 const columnsMax = 32;
@@ -109,6 +111,7 @@ export class Tables {
   /** Rows of every version of every page of a small table, newest first, damaged ones too. */
   *rowsOfAllVersions(table: string): Generator<SalvagedRow> {
     for (const number of this.#pages(table)) {
+      if (number === noPage) continue;
       for (const bytes of this.#store.versions(number)) {
         for (const row of this.#rowsOn(table, readBtreePage(bytes))) {
           if (row !== undefined) yield row;
@@ -135,7 +138,7 @@ export class Tables {
   }
 
   #read(number: number): BtreePage | undefined {
-    const bytes = this.#view.page(number);
+    const bytes = number === noPage ? undefined : this.#view.page(number);
     return bytes === undefined ? undefined : readBtreePage(bytes, number === 1);
   }
 
@@ -143,10 +146,11 @@ export class Tables {
   #pages(table: string): Set<number> {
     const root = this.#roots.get(table);
     const pages = new Set<number>();
-    if (root === undefined) return pages;
+    // Behind the end of a file that was cut: whatever stood there is lost.
+    if (root === undefined) return pages.add(noPage);
     const waiting = [root];
     for (let number = waiting.pop(); number !== undefined; number = waiting.pop()) {
-      if (pages.has(number) || number > this.#view.pages) continue;
+      if (pages.has(number)) continue;
       // A broken pointer may lead into another table.
       if ((this.owners.rootOf(number) ?? root) !== root) continue;
       pages.add(number);

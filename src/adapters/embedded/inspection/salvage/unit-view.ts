@@ -38,17 +38,25 @@ export function unitStateOf(
   newest: Tables,
   known: readonly KnownTable[],
   notes: RepairNotes,
-  commitKnown: number,
+  commits: { readonly known: number; readonly copied: number },
 ): UnitState {
   const tablesOf = (view: PageView): Tables => new Tables(store, view, known);
   const commit = commitOf(newest);
-  if (commit < commitKnown) {
-    const missing = commitKnown - commit;
+  if (commit < commits.known) {
+    const missing = commits.known - commit;
     notes.add("write-ahead-log", `the last ${missing} commits are missing, with what they stored`);
   }
   const base = tablesOf(store.base);
   if (store.wal.frames.length > 0 && commitOf(base) > commit) {
     const what = "it is older than the database: only its messages were looked at";
+    notes.add("write-ahead-log", what);
+    return { view: store.base, tables: base };
+  }
+  const baseCommit = commitOf(base);
+  if (store.wal.frames.length > 0 && baseCommit > 0 && baseCommit < commits.copied) {
+    const what =
+      `the database is older than its log: cursors, open messages and state are those of commit ` +
+      `${baseCommit}, what was handled since is delivered again`;
     notes.add("write-ahead-log", what);
     return { view: store.base, tables: base };
   }

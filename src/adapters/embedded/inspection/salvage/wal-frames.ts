@@ -197,12 +197,16 @@ function wholeTransactions(
   const firstBroken = frames.findIndex((frame) => !frame.sound);
   let kept = 0;
   let cut = 0;
-  let highest = 0;
+  // A journal's creation is its commit 0.
+  let highest = -1;
   let from = 0;
+  /** Transactions since the highest number that did not say theirs. */
+  let unnumbered = 0;
   for (let index = 0; index < frames.length; index++) {
     const frame = frames[index] as WalFrame;
     if (!frame.named || frame.databasePages === 0) continue;
-    const commit = commitOf(file, frames.slice(from, index + 1));
+    const commit = commitOf(file, frames.slice(from, index + 1), highest + unnumbered + 1);
+    unnumbered = commit === undefined ? unnumbered + 1 : 0;
     // After a recovery new transactions overwrite old ones from the cut on; what is left of the
     // old ones behind them has lower numbers.
     if (commit !== undefined && commit <= highest) break;
@@ -216,12 +220,15 @@ function wholeTransactions(
   return { frames: frames.slice(0, kept), cut };
 }
 
-/** The commit number that a transaction wrote; undefined where its page is not readable. */
-function commitOf(file: RawFile, frames: readonly WalFrame[]): number | undefined {
-  for (const { at } of frames) {
-    // Also of a damaged page: the row has a checksum of its own.
+/**
+ * The commit number that a transaction wrote; undefined where its page is not readable. The row on
+ * a damaged page has a checksum of its own, but may be another transaction's, written to the wrong
+ * place: it counts where it is the number that comes `next`.
+ */
+function commitOf(file: RawFile, frames: readonly WalFrame[], next: number): number | undefined {
+  for (const { at, sound } of frames) {
     const number = commitOnPage(file.read(at, pageBytes));
-    if (number !== undefined) return number;
+    if (number !== undefined && (sound || number === next)) return number;
   }
   return undefined;
 }

@@ -1,0 +1,306 @@
+// The journals that the fault suite damages, and everything that was acknowledged in them, by
+// commit. One journal is written on and on; copies are taken where it was closed, where a kill
+// would leave it, and where a kill would leave it after its write-ahead log began anew. Each has
+// channels with and without compression, priorities, a gap, groups of two processes with cursors
+// and open messages, state, given ids and delayed messages.
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { acceptLossOf } from "../../../src/adapters/embedded/journal/accept-loss.ts";
+import { encodeOpen, viewOf } from "../../../src/adapters/embedded/journal/format.ts";
+import { inspectJournal } from "../../../src/adapters/embedded/journal/soundness.ts";
+import { CheckpointTail } from "../../../src/adapters/embedded/journal/tail-checkpoint.ts";
+import { seededRandom } from "../../../src/kernel/random.ts";
+import type { StateChange } from "../../../src/ports/commit-unit.ts";
+import { CoreRig, HandClock, unitOf } from "../../journal/core-rig.ts";
+import { framePlace, sizeOf, truncate } from "../../journal/damage.ts";
+import { copyFiles } from "../../journal/damaged-directories.ts";
+import { type Placed, placesOf } from "./places.ts";
+import { type Names, namesOf, rowsOf, sameContent, type Snapshot, snapshotOf } from "./snapshot.ts";
+import { messageAt, type StoredMessage, storedMessages } from "./stored-messages.ts";
+
+/** How a journal was left. */
+export type Moment = "young" | "closed" | "killed" | "reused" | "begun";
+
+/** A journal's files, and what they hold. */
+export interface World extends Names {
+  readonly moment: Moment;
+  readonly directory: string;
+  /** Directories with its files as they were earlier; the last one is another journal's. */
+  readonly earlier: readonly string[];
+  /** Every batch, with the bytes that it takes in the files. */
+  readonly batches: readonly Placed[];
+  /** By log and offset. */
+  readonly messages: ReadonlyMap<number, ReadonlyMap<number, StoredMessage>>;
+  /** Texts of all messages that ever were delayed: they may get an offset at any time. */
+  readonly delayed: ReadonlySet<string>;
+  /** Log → the offset behind the last message that was acknowledged. */
+  readonly ends: ReadonlyMap<number, number>;
+  /** By commit, oldest first; the last one is the end. */
+  readonly history: readonly Snapshot[];
+  /** Every "group/table/key value" that there ever was. */
+  readonly values: ReadonlySet<string>;
+  /** How many commits at the end were not acknowledged: they may be there or not. */
+  readonly unacknowledged: number;
+  readonly wallMs: number;
+}
+
+/** Ranges of the channel that has groups. */
+const partitions = 4;
+const rounds = { beforeLoss: 4, closed: 12, killed: 4, reused: 4 };
+const files = ["database", "wal", "shm", "tail"] as const;
+
+/** Makes all worlds below `root`. */
+export function makeWorlds(root: string, seed: number): World[] {
+  const foreign = join(root, "foreign");
+  new WorldMaker(join(root, "foreign-live"), seed + 1).makeForeign(foreign);
+  return new WorldMaker(join(root, "live"), seed).make(root, foreign);
+}
+
+class WorldMaker {
+  readonly #clock = new HandClock();
+  readonly #pick: (below: number) => number;
+  readonly #history: Snapshot[] = [];
+  readonly #delayed = new Set<string>();
+  #directory: string;
+  #rig: CoreRig;
+  #round = 0;
+
+  constructor(directory: string, seed: number) {
+    const random = seededRandom(seed);
+    this.#pick = (below) => random.uint32() % below;
+    this.#directory = directory;
+    this.#rig = this.#open();
+    this.#rig.declare("orders", { partitions });
+    this.#rig.declare("audit", { partitions: 2, compression: "zstd" });
+  }
+
+  #open(): CoreRig {
+    return new CoreRig(this.#directory, this.#clock, { durability: "fsync" });
+  }
+
+  makeForeign(to: string): void {
+    this.#goOn(rounds.beforeLoss);
+    copyFiles(this.#directory, to, files);
+    this.#rig.close();
+    // Before, all of it stood in the log.
+    copyFiles(this.#directory, to, ["database"]);
+    rmSync(this.#directory, { recursive: true });
+  }
+
+  make(root: string, foreign: string): World[] {
+    const earlier: string[] = [];
+    const keep = (): void => {
+      earlier.push(join(root, `earlier-${earlier.length + 1}`));
+      copyFiles(this.#directory, earlier.at(-1) as string, files);
+    };
+    const record = (moment: Moment, unacknowledged = 0): World =>
+      this.#record(moment, join(root, moment), [...earlier, foreign], unacknowledged);
+    this.#goOn(rounds.beforeLoss);
+    const worlds = [record("young")];
+    this.#loseAnEnd(`${this.#directory}-cut`);
+    this.#goOn(rounds.closed / 2);
+    keep();
+    this.#goOn(rounds.closed / 2);
+    this.#rest();
+    this.#rig.close();
+    this.#note();
+    worlds.push(record("closed"));
+    this.#rig = this.#open();
+    this.#goOn(rounds.killed / 2);
+    keep();
+    this.#goOn(rounds.killed / 2);
+    keep();
+    this.#rest();
+    worlds.push(record("killed"));
+    this.#checkpoint();
+    this.#goOn(rounds.reused);
+    this.#rest();
+    const other = this.#joinTwice();
+    worlds.push(record("reused"));
+    const begun = join(root, "begun");
+    copyFiles(this.#directory, begun, ["tail"]);
+    this.#rig.publish("orders", ['"begun"', '"too"']);
+    this.#note();
+    copyFiles(this.#directory, begun, ["database", "wal", "shm"]);
+    worlds.push(record("begun", 1));
+    other.close();
+    this.#rig.close();
+    rmSync(this.#directory, { recursive: true });
+    return worlds;
+  }
+
+  /** The end of the log is lost and that is accepted: from then on there is a gap. */
+  #loseAnEnd(to: string): void {
+    copyFiles(this.#directory, to);
+    this.#rig.close();
+    rmSync(this.#directory, { recursive: true });
+    this.#directory = to;
+    const wal = join(to, "journal.db-wal");
+    truncate(wal, Math.floor((sizeOf(wal) * 5) / 6));
+    const options = { clock: this.#clock, durability: "fsync", busyTimeoutMs: 100 } as const;
+    const found = inspectJournal(to, options);
+    if (found.kind !== "damaged") throw new Error("nothing was lost");
+    acceptLossOf(to, found.damage, { ...options, random: seededRandom(1) });
+    // What was lost never was: nothing goes back to a commit before the loss.
+    this.#history.length = 0;
+    this.#rig = this.#open();
+    this.#rest();
+  }
+
+  /** Everything is copied into the database: the next commit begins the log anew. */
+  #checkpoint(): void {
+    const options = {
+      directory: this.#directory,
+      clock: this.#clock,
+      durability: "fsync",
+    } as const;
+    this.#rig.withConnection((connection) => {
+      const tail = new CheckpointTail(connection, options);
+      tail.before();
+      connection.prepare("PRAGMA wal_checkpoint(PASSIVE)").get();
+      tail.complete(true);
+      tail.close();
+    });
+  }
+
+  /** Two processes share a group, and hold its ranges, when everything stops. */
+  #joinTwice(): CoreRig {
+    const other = this.#open();
+    this.#rig.join("orders", "billing");
+    other.join("orders", "billing");
+    other.join("orders", "mailing");
+    this.#rig.core.tick();
+    this.#note();
+    return other;
+  }
+
+  /** What is delayed for a short time only has become due, and who was killed is known dead. */
+  #rest(): void {
+    for (let step = 0; step < 10; step++) {
+      this.#clock.pass(500);
+      this.#rig.core.tick();
+      this.#note();
+    }
+  }
+
+  #note(): void {
+    const now = snapshotOf(this.#directory);
+    const last = this.#history.at(-1);
+    if (last === undefined || !sameContent(last, now)) this.#history.push(now);
+  }
+
+  #record(moment: Moment, to: string, earlier: readonly string[], unacknowledged: number): World {
+    if (moment !== "begun") copyFiles(this.#directory, to, files);
+    const looked = `${to}-looked`;
+    copyFiles(to, looked);
+    const world = {
+      moment,
+      directory: to,
+      earlier,
+      ...namesOf(looked),
+      batches: placesOf(to),
+      messages: storedMessages(looked),
+      delayed: new Set(this.#delayed),
+      ends: this.#history.at(-1 - unacknowledged)?.ends ?? new Map<number, number>(),
+      history: [...this.#history],
+      values: new Set(this.#history.flatMap(({ state }) => [...state].map(valueText))),
+      unacknowledged,
+      wallMs: this.#clock.wall,
+    };
+    rmSync(looked, { recursive: true });
+    return world;
+  }
+
+  #goOn(count: number): void {
+    for (let done = 0; done < count; done++) {
+      this.#clock.pass(500);
+      this.#rig.core.tick();
+      this.#note();
+      for (const step of [this.#publish, this.#delay, this.#settle]) {
+        step.call(this);
+        this.#note();
+      }
+      this.#round++;
+    }
+  }
+
+  #publish(): void {
+    const big = this.#round % 5 === 0;
+    const count = big ? 40 : 1 + this.#pick(12);
+    const samples = Array.from({ length: count }, (_, index) => ({
+      data: JSON.stringify({ round: this.#round, index, note: "n".repeat(big ? 900 : 30) }),
+      key: `k-${this.#pick(20)}`,
+      ...(this.#pick(9) === 0 ? { id: `given-${this.#round}-${index}` } : {}),
+    }));
+    const priority = this.#round % 7 === 3 ? ("high" as const) : ("normal" as const);
+    this.#rig.publish("orders", samples, { priority });
+    if (this.#round % 3 === 0) this.#rig.publish("audit", [`"${"audit ".repeat(200)}"`]);
+  }
+
+  #delay(): void {
+    if (this.#round % 4 !== 1) return;
+    const { wall } = this.#clock;
+    // Some become due while the journal is still being written, some never do.
+    const dueAtMs = [wall + (this.#round % 8 === 1 ? 3_000 : 86_400_000)];
+    this.#rig.publish("orders", [`{"delayed":${this.#round}}`], { dueAtMs });
+    for (const { data } of rowsOf(this.#directory, "SELECT data FROM timer")) {
+      this.#delayed.add(messageAt(viewOf(data as Uint8Array), 0).text);
+    }
+  }
+
+  #settle(): void {
+    const rig = this.#rig;
+    const group = this.#round % 2 === 0 ? "billing" : "mailing";
+    const member = rig.join("orders", group);
+    const fences = rig
+      .grants()
+      .filter(([owner]) => owner === member)
+      .map(([, range, epoch]) => ({ range, epoch }));
+    const batches = rig.withConnection((connection) =>
+      connection
+        .prepare(
+          "SELECT base, count, data FROM batch JOIN log ON log.id = batch.log " +
+            "WHERE lane = 1 AND channel = 1 ORDER BY base DESC LIMIT 1",
+        )
+        .all(),
+    );
+    const [newest] = batches as unknown as { base: number; count: number; data: Uint8Array }[];
+    if (newest === undefined) return;
+    const { base, count, data } = newest;
+    // The range of the first message, which stays open.
+    const range = (viewOf(data).slotAt(0) * partitions) >>> 16;
+    const entries = [{ offset: base, attempt: 2, dueAtMs: 77, reason: "retry" as const }];
+    const state = Array.from({ length: 8 }, (): StateChange => {
+      const key = `account-${this.#pick(300)}`;
+      const value = this.#pick(20) === 0 ? null : JSON.stringify({ cents: this.#round });
+      return { table: group, key: key.padEnd(90, "."), expected: undefined, value };
+    });
+    const priority = "normal" as const;
+    rig.transact([
+      unitOf(member, {
+        fences,
+        cursors: [{ priority, range, position: base + count }],
+        open: [{ priority, range, base, entries: encodeOpen(base, entries) }],
+        state,
+      }),
+    ]);
+    rig.core.handle("leave", { member });
+  }
+}
+
+/** A row of state without its version. */
+export function valueText([place, value]: readonly [string, string]): string {
+  return `${place} ${value.slice(value.indexOf(" ") + 1)}`;
+}
+
+/** The last frame of a write-ahead log that nobody damaged. */
+export function lastFrameOf(wal: Buffer): { readonly from: number; readonly to: number } {
+  const salts = wal.subarray(16, 24);
+  let last = framePlace(0);
+  for (let frame = 0; framePlace(frame).to <= wal.length; frame++) {
+    const place = framePlace(frame);
+    if (!wal.subarray(place.from + 8, place.from + 16).equals(salts)) break;
+    last = place;
+  }
+  return last;
+}
