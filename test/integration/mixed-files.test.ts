@@ -147,7 +147,7 @@ test("tables behind the end of a cut database are named as lost", async () => {
   }
 });
 
-test("a database that is older than its log: units are those of one commit, and it says so", async () => {
+test("a database that is older than its log: units are those of one commit", async () => {
   const { world, directory } = copyOf("reused");
   const [older = ""] = world.earlier;
   cpSync(join(older, journalFiles.database), join(directory, journalFiles.database));

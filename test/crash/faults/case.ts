@@ -129,7 +129,8 @@ class CaseRun {
     // A young journal has nothing in its database yet, a closed one nothing in its log.
     if (moment === "young") return isForeign("wal");
     const hasLog = moment !== "closed" && this.#faults.every(({ file }) => file !== "wal");
-    return isForeign("database") && !hasLog;
+    // Of two journals' files only the tail says which is meant.
+    return isForeign("database") && (!hasLog || isTailTouched(this.#faults));
   }
 
   /** A young journal's log and tail are all that there is of it: without them there is nothing. */

@@ -145,5 +145,6 @@ function misplace(content: Buffer, random: Random, file: File): string | undefin
   const isSwap = random.uint32() % 2 === 0;
   page(from).copy(page(to));
   if (isSwap) target.copy(page(from));
-  return `page ${from} of ${pages} ${isSwap ? "and" : "written over"} page ${to}${isSwap ? " swapped" : ""}`;
+  const how = isSwap ? "has changed places with" : "is written over";
+  return `page ${from} of ${pages} ${how} page ${to}`;
 }

@@ -68,7 +68,7 @@ export function gapCrc(
   return rowCrc([log, base, count, reason, notedAtMs]);
 }
 
-/** Row of lease; tagged, so that no row of it passes for one of cursor, which has as many numbers. */
+/** Row of lease; tagged, so that none passes for one of cursor, which has as many numbers. */
 export function leaseCrc(group: number, range: number, epoch: number, member: number): number {
   return rowCrc(["lease", group, range, epoch, member]);
 }

@@ -71,7 +71,8 @@ function rootProblems(snapshot: Snapshot, isSmall: boolean): string[] {
 function partialProblems(snapshot: Snapshot, { name, owner }: IndexRow): string[] {
   const countSql = (how: string): string => `SELECT count(*) FROM "${owner}" ${how} ${givenOnly}`;
   const { rows, failure } = snapshot.read<{ listed: number; stored: number }>(
-    `SELECT (${countSql(`INDEXED BY "${name}"`)}) AS listed, (${countSql("NOT INDEXED")}) AS stored`,
+    `SELECT (${countSql(`INDEXED BY "${name}"`)}) AS listed, ` +
+      `(${countSql("NOT INDEXED")}) AS stored`,
   );
   const [{ listed, stored } = { listed: 0, stored: 0 }] = rows;
   if (failure !== undefined) return [`index '${name}' cannot be read: ${failure}`];
