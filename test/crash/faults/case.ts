@@ -227,7 +227,15 @@ class CaseRun {
       const tables = tablesOf(directory);
       const heard = await hear(directory, this.#world, namesOf(directory), true);
       const repaired = { tables, report, heard };
-      this.violations.push(...compareRepaired(this.#world, this.#world.bytes, bytes, repaired));
+      this.violations.push(
+        ...compareRepaired(
+          this.#world,
+          this.#world.bytes,
+          bytes,
+          repaired,
+          this.#faults.length === 1 || !isTailTouched(this.#faults),
+        ),
+      );
     } catch (error) {
       const isNothingLeft =
         error instanceof SpillwayError &&

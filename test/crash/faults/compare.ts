@@ -59,12 +59,20 @@ function endOf(then: Snapshot, log: number, offsets: ReadonlySet<number> = new S
   return Math.max(then.ends.get(log) ?? 0, ...[...offsets].map((offset) => offset + 1));
 }
 
+/** What became of a repair. */
+interface Repaired {
+  readonly tables: Tables;
+  readonly report: RepairReport;
+  readonly heard: Hearing;
+}
+
 /** A repaired journal has everything that the faults did not touch, and tells of the rest. */
 export function compareRepaired(
   world: World,
   sound: FileBytes,
   damaged: FileBytes,
-  repaired: { readonly tables: Tables; readonly report: RepairReport; readonly heard: Hearing },
+  repaired: Repaired,
+  isTailKnown: boolean,
 ): string[] {
   const { tables, report, heard } = repaired;
   const violations = heard.violations.map((text) => `repaired: ${text}`);
@@ -73,7 +81,7 @@ export function compareRepaired(
   if (!report.sound) violations.push(`not sound: ${JSON.stringify(report.findings.slice(0, 3))}`);
   violations.push(...compareBatches(world, sound, damaged, tables, report));
   if (heard.snapshot !== undefined) {
-    violations.push(...compareUnits(world, report, heard.snapshot, heard));
+    violations.push(...compareUnits(world, repaired, heard.snapshot, isTailKnown));
   }
   violations.push(...compareNames(world, report, tables));
   return violations;
@@ -142,7 +150,18 @@ function compareBatches(
 }
 
 /** Cursors, open messages and state are those of one commit, but for what is named. */
-function compareUnits(world: World, report: RepairReport, now: Snapshot, heard: Hearing): string[] {
+function compareUnits(
+  world: World,
+  { report, heard, tables }: Repaired,
+  now: Snapshot,
+  isTailKnown: boolean,
+): string[] {
+  const { "write-ahead-log": olderNote } = report.noteCounts;
+  // Groups that there were not yet at that commit miss nothing.
+  const groups = world.groups.filter(({ name }) => {
+    return olderNote === undefined || tables.groups.includes(name);
+  });
+  const names = report.noteCounts.group === undefined ? { ...world, groups } : world;
   const all = world.history.toReversed();
   const tried = all.map((then) => [then, differences(then, now, report)] as const);
   const isGone = (place: string): boolean => {
@@ -158,20 +177,24 @@ function compareUnits(world: World, report: RepairReport, now: Snapshot, heard: 
   const last = all[0] as Snapshot;
   const violations = leastOf(
     fits.map(([then]) => () => {
-      return undelivered(dueIn(world, world, then), heard.delivered, isGone);
+      return undelivered(dueIn(world, names, then), heard.delivered, isGone);
     }),
   );
   const isLast = fits.some(([then]) => sameUnits(then, last));
-  if (!isLast && report.noteCounts["write-ahead-log"] === undefined) {
+  // Without the tail nobody can know what is missing at the end.
+  const isSaid = olderNote !== undefined || !isTailKnown;
+  if (!isLast && !isSaid) {
     violations.push(`units are those of commit ${fits[0]?.[0].commit}, and nothing says so`);
   }
   const fewer = [...last.timers].filter((id) => !now.timers.has(id));
-  const said = report.noteCounts["delayed-message"] ?? report.noteCounts["write-ahead-log"];
-  if (fewer.length > 0 && said === undefined) {
+  const said = report.noteCounts["delayed-message"] ?? olderNote;
+  if (fewer.length > 0 && said === undefined && isTailKnown) {
     violations.push(`${fewer.length} delayed messages are gone, and nothing says so`);
   }
   const ever = new Set(all.flatMap(({ timers }) => [...timers]));
-  const more = [...now.timers].filter((id) => !(said === undefined ? last.timers : ever).has(id));
+  const more = [...now.timers].filter(
+    (id) => !(said === undefined && isTailKnown ? last.timers : ever).has(id),
+  );
   if (more.length > 0) violations.push(`delayed messages ${named(more)} came from nowhere`);
   return violations;
 }
@@ -225,7 +248,12 @@ function compareNames(world: World, report: RepairReport, tables: Tables): strin
     violations.push(`channels: ${tables.channels.join()}`);
   }
   const groups = world.groups.map(({ name }) => name).sort();
-  if (report.noteCounts.group === undefined && groups.join() !== tables.groups.join()) {
+  // At an earlier commit there may have been fewer.
+  const mayBeFewer = report.noteCounts["write-ahead-log"] !== undefined;
+  const isExpected = mayBeFewer
+    ? tables.groups.every((name) => groups.includes(name))
+    : groups.join() === tables.groups.join();
+  if (report.noteCounts.group === undefined && !isExpected) {
     violations.push(`groups: ${tables.groups.join()}`);
   }
   return violations;

@@ -77,7 +77,13 @@ export class PageStore {
 
   /** Pages of the database file in order, several at once: [number of the first, bytes]. */
   filePagesFrom(first: number, count: number): Uint8Array {
-    return this.#database?.read((first - 1) * pageBytes, count * pageBytes) ?? new Uint8Array();
+    const bytes = this.#database?.read((first - 1) * pageBytes, count * pageBytes);
+    const left = (bytes?.byteLength ?? 0) % pageBytes;
+    if (bytes === undefined || left === 0) return bytes ?? new Uint8Array();
+    // The file was cut within a page: what is left of it may hold whole rows.
+    const padded = new Uint8Array(bytes.byteLength + pageBytes - left);
+    padded.set(bytes);
+    return padded;
   }
 
   /** Changes when somebody writes to the files. */
