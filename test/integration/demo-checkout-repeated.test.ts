@@ -9,7 +9,7 @@ import { assertCheckoutBalanced, type CheckoutReport, playCheckout } from "./che
 
 const runs = isLongRun ? 20 : 2;
 const day = isLongRun
-  ? ["--seconds", "10", "--kills", "5"]
+  ? ["--seconds", "8", "--kills", "5"]
   : ["--seconds", "4", "--rate", "30", "--kills", "3"];
 const seed = Number(process.env["SPILLWAY_SEED"] ?? process.hrtime.bigint() % 1_000_000n);
 
