@@ -5,6 +5,7 @@
 import type { Tail } from "../../journal/tail-format.ts";
 import { priorities } from "../../../../message/envelope.ts";
 import type { RepairNotes } from "../repair-report.ts";
+import { removedLogsOf } from "./own-tail.ts";
 import {
   type ChannelValue,
   channelValue,
@@ -26,6 +27,8 @@ export class SalvagedCatalog {
   readonly groups = new Map<number, GroupValue>();
   /** Logs whose row had to be put together: where they ended must be found out. */
   readonly madeLogs = new Set<number>();
+  /** Whether a log was removed with its channel: what is found of it is not wanted. */
+  readonly isRemoved: (log: number) => boolean;
   readonly #tables: Tables;
   readonly #tail: Tail | undefined;
   readonly #notes: RepairNotes;
@@ -33,6 +36,7 @@ export class SalvagedCatalog {
 
   constructor(tables: Tables, tail: Tail | undefined, notes: RepairNotes, wallMs: number) {
     this.#tables = tables;
+    this.isRemoved = removedLogsOf(tables);
     this.#tail = tail;
     this.#notes = notes;
     this.#wallMs = wallMs;

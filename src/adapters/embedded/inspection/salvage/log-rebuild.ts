@@ -61,6 +61,7 @@ export class LogRebuild {
   /** Whether the batch at this place is to be read. */
   isWanted({ log, base }: BatchPlace): boolean {
     if (!Number.isInteger(log) || !Number.isInteger(base) || base < 0 || log < 1) return false;
+    if (this.#catalog.isRemoved(log)) return false;
     if (base < (this.#catalog.logs.get(log)?.start ?? 0)) return false;
     const known = this.#gaps.some(
       (gap) => gap.log === log && base >= gap.base && base < gap.base + gap.count,
