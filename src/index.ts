@@ -1,4 +1,5 @@
 // The public names of `spillway`, one by one. Nothing else is public.
+export type { AggregateHandler, AggregateOptions, Aggregation } from "./bus/aggregation.ts";
 export type { Bus, BusHealth } from "./bus/bus.ts";
 export type { BusOptions, ShutdownSignal } from "./bus/bus-options.ts";
 export type { BusStats, ChannelStatistics, GroupStatistics } from "./bus/bus-stats.ts";
@@ -118,6 +119,13 @@ export type {
   TimeoutOutcome,
   UnhandledOutcome,
 } from "./requests/outcome.ts";
+export type {
+  AggregatedOf,
+  AggregateEnd,
+  AggregatePartOf,
+  AggregateRules,
+  MissingPart,
+} from "./requests/aggregate-outcome.ts";
 export type { ReplyOptions, ReplyStrategy } from "./requests/reply-address.ts";
 export type { RequestStats } from "./requests/request-counters.ts";
 export type { RequestOptions } from "./requests/request-options.ts";

@@ -1,8 +1,8 @@
 // The calls of a bus that have to do with commands: send, handle, request, scatter, gather,
-// replies. Wires requests/ to the publisher, the registry and the groups. Always true: nothing is
+// replies, aggregate. Wires requests/ to the publisher, the registry and the groups. Always true: nothing is
 // asked of a bus that is closed, and nothing escapes a commit unit unnoticed.
 import type { AnyCommand } from "../contracts/command.ts";
-import type { OutgoingMessage } from "../contracts/contract.ts";
+import type { AnyContract, OutgoingMessage } from "../contracts/contract.ts";
 import type { Handler, StateSchemas } from "../delivery/handler-context.ts";
 import { OutgoingEncoder } from "../delivery/outgoing-encoder.ts";
 import { SpillwayError } from "../errors/spillway-error.ts";
@@ -14,6 +14,7 @@ import type { RequestStats } from "../requests/request-counters.ts";
 import type { RequestOptions } from "../requests/request-options.ts";
 import type { GatherOptions, ScatterOptions } from "../requests/scatter-outcome.ts";
 import { Requester } from "../requests/requester.ts";
+import { type AnyAggregateOptions, type AnyEndHandler, BusAggregates } from "./bus-aggregates.ts";
 import { assertCommand, type BusGate } from "./bus-gate.ts";
 import type { BusSettings } from "./bus-options.ts";
 import type { ChannelRegistry } from "./channel-registry.ts";
@@ -48,6 +49,7 @@ export class BusCommands implements CommandCalls {
   readonly #parts: BusCommandsParts;
   readonly #requester: Requester;
   readonly #notices: OutgoingEncoder;
+  readonly #aggregates: BusAggregates;
 
   constructor(parts: BusCommandsParts) {
     this.#parts = parts;
@@ -70,6 +72,7 @@ export class BusCommands implements CommandCalls {
         publisher.publish(name, command, data, options, waiter);
       },
     });
+    this.#aggregates = new BusAggregates(parts, this.#requester.counters);
   }
 
   readonly send = (command: AnyCommand, data: unknown, options?: PublishOptions) => {
@@ -149,6 +152,16 @@ export class BusCommands implements CommandCalls {
     const onReply: Handler = (message, context) =>
       (handler as AnyReplyHandler)(receivedReply(command, message), context);
     return untyped(subscriptions.subscribe(selection, { ...options, group }, onReply));
+  };
+
+  readonly aggregate: CommandCalls["aggregate"] = async (
+    start: AnyContract,
+    options: unknown,
+    handler: unknown,
+  ) => {
+    const given = options as AnyAggregateOptions;
+    // What an aggregate ends with is what its types say: the replies' schemas validated it.
+    return this.#aggregates.aggregate(start, given, handler as AnyEndHandler) as Promise<never>;
   };
 
   /** The numbers of this bus's requests. */

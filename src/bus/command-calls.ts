@@ -1,7 +1,7 @@
 // The calls of a bus that have to do with commands, with what each promises. Words only;
 // bus-commands.ts implements them.
 import type { AnyCommand } from "../contracts/command.ts";
-import type { OutgoingMessage } from "../contracts/contract.ts";
+import type { AnyContract, OutgoingMessage } from "../contracts/contract.ts";
 import type { StateSchemas } from "../delivery/handler-context.ts";
 import type { DataOf, OutcomeOf } from "../requests/outcome.ts";
 import type { RequestOptions } from "../requests/request-options.ts";
@@ -12,6 +12,7 @@ import type {
   ScatteredOf,
   ScatterOptions,
 } from "../requests/scatter-outcome.ts";
+import type { AggregateHandler, AggregateOptions, Aggregation } from "./aggregation.ts";
 import type {
   CommandHandler,
   HandleOptions,
@@ -181,4 +182,51 @@ export interface CommandCalls {
     options: RepliesOptions<State>,
     handler: ReplyHandler<Command, State>,
   ): Promise<Subscription<State>>;
+
+  /**
+   * Scatter and gather that outlives its process. A message of `start` leads to questions (`ask`);
+   * they go out in the unit that acknowledges it. Answers are kept in the journal, and when all
+   * have come, `quorum` replies have, or `timeoutMs` are over, the handler is called: once for each
+   * such message, in the unit that stores what it returns, whoever was killed meanwhile. Answers
+   * that come later are counted (`late` in bus.stats()). Rejects as subscribe() does.
+   *
+   * @example
+   * import { createBus, defineCommand, defineEvent } from "spillway";
+   * import { memory } from "spillway/memory";
+   * import { z } from "zod";
+   * const OrderPlaced = defineEvent("order.placed", {
+   *   data: z.object({ id: z.string(), skus: z.array(z.string()) }),
+   * });
+   * const Reserve = defineCommand("stock.reserve", {
+   *   data: z.object({ sku: z.string() }),
+   *   replies: { reserved: z.object({}), outOfStock: z.object({}) },
+   * });
+   * await using bus = await createBus({ name: "shop", transport: memory() });
+   * await bus.handle(Reserve, async () => Reserve.replies.reserved({}));
+   * await bus.aggregate(
+   *   OrderPlaced,
+   *   {
+   *     name: "reservation",
+   *     commands: [Reserve],
+   *     ask: (order) => order.data.skus.map((sku) => Reserve.message({ sku })),
+   *     keep: (order) => order.data.id,
+   *     timeoutMs: 60_000,
+   *   },
+   *   async ({ kept, parts }) => {
+   *     const reserved = parts.filter(({ outcome }) => outcome.type === "reserved");
+   *     console.log(kept, reserved.length); // 7 2
+   *   },
+   * );
+   * await bus.publish(OrderPlaced, { id: "7", skus: ["a", "b"] });
+   */
+  aggregate<
+    const Start extends AnyContract,
+    const Commands extends readonly AnyCommand[],
+    Kept = undefined,
+    const State extends StateSchemas = Record<never, never>,
+  >(
+    start: Start,
+    options: AggregateOptions<Start, Commands, Kept, State>,
+    handler: AggregateHandler<Commands, Kept, State>,
+  ): Promise<Aggregation<State>>;
 }

@@ -37,6 +37,7 @@ export class RunningBus implements Bus {
   readonly scatter: Bus["scatter"];
   readonly gather: Bus["gather"];
   readonly replies: Bus["replies"];
+  readonly aggregate: Bus["aggregate"];
   readonly #settings: BusSettings;
   readonly #registry: ChannelRegistry;
   readonly #publisher: Publisher;
@@ -84,6 +85,7 @@ export class RunningBus implements Bus {
     this.scatter = this.#commands.scatter;
     this.gather = this.#commands.gather;
     this.replies = this.#commands.replies;
+    this.aggregate = this.#commands.aggregate;
     this.#reader = new BusReader(settings, registry);
     this.#stats = this.#subscriptions.statsReader();
     this.#forgetSignals = drainOnSignals(settings.shutdownSignals, () => this.close());

@@ -73,3 +73,10 @@ export function writeGivenId(target: Uint8Array, at: number, text: string): bool
   target.set(hash("sha256", text, "buffer").subarray(0, idBytes), at);
   return false;
 }
+
+/** An id that follows from a text: the same text, the same id. */
+export function textId(text: string): string {
+  const bytes = new Uint8Array(idBytes);
+  writeGivenId(bytes, 0, text);
+  return formatId(bytes, 0);
+}

@@ -8,7 +8,12 @@ import type { Codec } from "../message/codec.ts";
 import { isTextContent } from "../message/envelope.ts";
 import type { StoredBatch } from "../ports/delivery-batch.ts";
 import type { AnyAnswer, FailedOutcome } from "./outcome.ts";
-import { answerContractOf, answerNameOf, type FailureNotice } from "./reply-contracts.ts";
+import {
+  answerContractOf,
+  answerNameOf,
+  answerTypeOf,
+  type FailureNotice,
+} from "./reply-contracts.ts";
 
 /** The answer in a stored message; a promise only where the reply's validator is asynchronous. */
 export function readAnswer(
@@ -19,8 +24,7 @@ export function readAnswer(
 ): AnyAnswer | Promise<AnyAnswer> {
   const { type, contentType } = stored.templateAt(record);
   const name = answerNameOf(command.type, type);
-  const contract = name === undefined ? undefined : answerContractOf(command, name);
-  if (name === undefined || contract === undefined) {
+  if (name === undefined) {
     return failed("UNKNOWN_TYPE", `'${type}' is no reply that '${command.type}' declares here`);
   }
   let data: unknown;
@@ -29,6 +33,20 @@ export function readAnswer(
     data = codec.decode(isText ? stored.payloadTextAt(record) : stored.payloadBytesAt(record));
   } catch (error) {
     return failed("CODEC_FAILED", `the reply cannot be decoded: ${textOf(error)}`);
+  }
+  return understoodAnswer(command, name, data);
+}
+
+/** The answer of that name in decoded data. */
+export function understoodAnswer(
+  command: AnyCommand,
+  name: string,
+  data: unknown,
+): AnyAnswer | Promise<AnyAnswer> {
+  const type = answerTypeOf(command.type, name);
+  const contract = answerContractOf(command, name);
+  if (contract === undefined) {
+    return failed("UNKNOWN_TYPE", `'${type}' is no reply that '${command.type}' declares here`);
   }
   const result = validate(contract.schema, data);
   if (result instanceof Promise) return result.then((settled) => answerOf(type, name, settled));

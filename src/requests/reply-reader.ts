@@ -105,22 +105,17 @@ export class ReplyReader {
       isPending || end === "answered" || (typeof end === "object" && end.has(group));
     if (isDuplicate) counters.duplicates++;
     else counters.late++;
-    reportUnawaited(isDuplicate ? "duplicate" : "late", stored, record, requestId);
+    if (!diagnostics.reply.hasSubscribers) return;
+    const { channel } = stored;
+    const { type } = stored.templateAt(record);
+    const id = stored.idAt(record);
+    reportUnawaited({ kind: isDuplicate ? "duplicate" : "late", channel, type, id, requestId });
   }
 }
 
 /** Tells who listens on `spillway:reply`. */
-function reportUnawaited(
-  kind: ReplyDiagnostics["kind"],
-  stored: StoredBatch,
-  record: number,
-  requestId: string,
-): void {
-  if (!diagnostics.reply.hasSubscribers) return;
-  const { channel } = stored;
-  const { type } = stored.templateAt(record);
-  const id = stored.idAt(record);
-  diagnostics.reply.publish({ kind, channel, type, id, requestId } satisfies ReplyDiagnostics);
+export function reportUnawaited(answer: ReplyDiagnostics): void {
+  if (diagnostics.reply.hasSubscribers) diagnostics.reply.publish(answer);
 }
 
 /** Who gave an answer. */

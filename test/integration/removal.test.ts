@@ -56,8 +56,8 @@ const channelsIn = (directory: string) => one(directory, "SELECT count(*) AS n F
 /** Rows that belong to nothing. */
 function orphansIn(directory: string): string[] {
   return Object.entries(owners).flatMap(([table, [column, owner]]) => {
-    const sql = `SELECT count(*) AS n FROM ${table} WHERE ${column} NOT IN (SELECT id FROM ${owner})`;
-    const orphans = one(directory, sql);
+    const sql = `SELECT count(*) AS n FROM ${table} WHERE ${column} NOT IN`;
+    const orphans = one(directory, `${sql} (SELECT id FROM ${owner})`);
     return orphans === 0 ? [] : [`${orphans} of ${table}`];
   });
 }

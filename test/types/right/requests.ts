@@ -2,7 +2,7 @@
 import { defineCommand } from "spillway";
 import { z } from "zod";
 import { bus } from "./bus.ts";
-import { InvoiceIssued, ReleaseStock, ReserveStock } from "./contracts.ts";
+import { InvoiceIssued, OrderPlaced, ReleaseStock, ReserveStock } from "./contracts.ts";
 
 export const PackParcel = defineCommand("com.acme.parcel.pack", {
   data: z.object({ orderId: z.string() }),
@@ -77,3 +77,35 @@ const kept = await bus.replies(
   },
 );
 console.log(await kept.state.stock.get("7"));
+
+const scattered = await bus.scatter(ReserveStock, { sku: "a", count: 1 }, { counts: ["reserved"] });
+for (const { handler, outcome: part } of scattered.parts) {
+  if (part.type === "reserved") console.log(handler, part.data.until.length);
+}
+const gathered = await bus.gather(
+  [ReserveStock.message({ sku: "a", count: 1 }), ReleaseStock.message({ sku: "a" })],
+  { quorum: 1 },
+);
+if (gathered.parts[0].type === "outOfStock") console.log(gathered.parts[0].data.left.toFixed());
+if (gathered.parts[1].type === "released") console.log(gathered.type);
+const aggregation = await bus.aggregate(
+  OrderPlaced,
+  {
+    name: "reservation",
+    commands: [ReserveStock, ReleaseStock],
+    ask: ({ data }) => [
+      ReserveStock.message({ sku: data.orderId, count: 1 }),
+      ReleaseStock.message({ sku: data.orderId }),
+    ],
+    keep: ({ data }) => ({ order: data.orderId }),
+    state: tables,
+  },
+  async ({ kept, parts }, context) => {
+    for (const part of parts) {
+      if (part.command === ReleaseStock.type || part.outcome.type !== "reserved") continue;
+      await context.state.stock.set(kept.order, part.outcome.data.until.length);
+    }
+    return InvoiceIssued.message({ orderId: kept.order, cents: parts.length });
+  },
+);
+console.log((await aggregation.state.stock.get("7"))?.toFixed());

@@ -86,3 +86,23 @@ await bus.replies(ReserveStock, { replyTo: "answers" }, (reply) => {
   if (reply.type === "timeout") return; // error 2367
   if (reply.type === "reserved") console.log(reply.data.left); // error 2339
 });
+
+// Scatter and gather: of commands, with options and replies that there are.
+await bus.scatter(OrderPlaced, order); // error 2345
+await bus.scatter(ReserveStock, wanted, { counts: ["sold"] }); // error 2322
+await bus.scatter(ReserveStock, wanted, { replyTo: "answers" }); // error 2353
+await bus.gather([invoice]); // error 2322
+
+/** Looks for replies that a part cannot have, and for a part that there is not. */
+export async function gathered() {
+  const asked = [ReserveStock.message(wanted), ReleaseStock.message({ sku: "a" })] as const;
+  const { parts } = await bus.gather(asked);
+  if (parts[1].type === "reserved") return ""; // error 2367
+  return parts[2]; // error 2493
+}
+
+/** Looks for a reply that the handlers of a scattered command cannot give. */
+export async function scattered() {
+  const { parts } = await bus.scatter(ReserveStock, wanted);
+  return parts.some(({ outcome }) => outcome.type === "timeout"); // error 2367
+}
