@@ -1,6 +1,6 @@
 // The calls of a bus that have to do with commands: send, handle, request, scatter, gather,
-// replies, aggregate. Wires requests/ to the publisher, the registry and the groups. Always true: nothing is
-// asked of a bus that is closed, and nothing escapes a commit unit unnoticed.
+// replies, aggregate. Wires requests/ to the publisher, the registry and the groups. Always true:
+// nothing is asked of a bus that is closed, and nothing escapes a commit unit unnoticed.
 import type { AnyCommand } from "../contracts/command.ts";
 import type { AnyContract, OutgoingMessage } from "../contracts/contract.ts";
 import type { Handler, StateSchemas } from "../delivery/handler-context.ts";

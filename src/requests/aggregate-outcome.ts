@@ -1,5 +1,6 @@
 // What an aggregate is asked for and what it comes to. Types only. Always true: parts are typed
-// like the outcome of a request, told apart by the command that was asked; what is missing is named.
+// like the outcome of a request, told apart by the command that was asked; what is missing is
+// named.
 import type { AnyCommand } from "../contracts/command.ts";
 import type { AnyContract, MessageOf, OutgoingMessage } from "../contracts/contract.ts";
 import type { AnyAnswer, ExpiredOutcome, FailedOutcome, ReplyOutcomeOf } from "./outcome.ts";
