@@ -10,6 +10,8 @@ import type { FromPart, PartParameters, ToPart } from "./part-protocol.ts";
 export interface Side {
   readonly fill?: string;
   readonly part: string;
+  /** Where the server is that the parts talk to, if they talk to one: "host:port". */
+  readonly address?: string;
 }
 
 /** What one measured run gave. */
@@ -37,18 +39,23 @@ export async function runSide(side: Side, size: RunSize): Promise<Sample> {
   const directory = mkdtempSync(join(scratch(), "spillway-bench-"));
   try {
     if (side.fill !== undefined) {
-      await runParts(side.fill, { ...size, processes: 1, consumes: false }, directory);
+      const filling = { ...size, processes: 1, consumes: false };
+      await runParts({ part: side.fill, address: side.address }, filling, directory);
     }
-    return await runParts(side.part, size, directory);
+    return await runParts(side, size, directory);
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
 }
 
-async function runParts(part: string, size: RunSize, directory: string): Promise<Sample> {
+async function runParts(
+  { part, address }: Pick<PartParameters, "part" | "address">,
+  size: RunSize,
+  directory: string,
+): Promise<Sample> {
   const total = size.messages * (size.consumes ? size.groups : size.processes);
   const children = Array.from({ length: size.processes }, (_, index) =>
-    start({ ...size, part, directory, index }),
+    start({ ...size, part, address, directory, index }),
   );
   let consumed = 0;
   const onProgress = (count: number): void => {

@@ -5,6 +5,8 @@
 export interface PartParameters {
   readonly part: string;
   readonly directory: string;
+  /** Where the server is that the part talks to, if it talks to one: "host:port". */
+  readonly address?: string | undefined;
   /** JSON bytes of one message. */
   readonly bytes: number;
   /** Messages this part publishes, or all parts together consume (per group). */

@@ -3,7 +3,9 @@ import type { FromPart, PartParameters, ToPart } from "./part-protocol.ts";
 import { parts } from "./parts.ts";
 
 const parameters = JSON.parse(process.argv[2] ?? "{}") as PartParameters;
-const work = parts[parameters.part];
+// The clients of brokers are loaded only where one is asked for.
+const work =
+  parts[parameters.part] ?? (await import("./peers/peer-parts.ts")).peerParts[parameters.part];
 if (work === undefined) throw new Error(`there is no part '${parameters.part}'`);
 
 const say = (message: FromPart): boolean | undefined => process.send?.(message);

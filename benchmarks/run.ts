@@ -1,10 +1,11 @@
 // The bench: `npm run bench -- <scenario> [--json]`. Interleaves Spillway with its bare baseline
 // and prints medians, spread, CPU time and the ratio, beside the disk's own fsync. Trials (trials/)
-// are held against a bound of their own instead.
+// are held against a bound of their own instead, studies compare Spillway with others.
 import { parseArgs } from "node:util";
 import { measureFsync, median, runSide, type RunSize, type Sample, spread } from "./measure.ts";
 import { type SizeName, sizes } from "./payloads.ts";
 import { type Scenario, scenarios } from "./scenarios.ts";
+import { studies } from "./studies.ts";
 import { trials } from "./trials/index.ts";
 import { runTrial } from "./trials/run-trial.ts";
 
@@ -13,8 +14,10 @@ const usage = `usage: npm run bench -- [scenario …] [--size 100B|1KB|100KB] [-
        npm run bench -- trial … [--seconds N] [--messages N] [--gibibytes N] [--limit-seconds N]
        [--plot FILE.svg]
                        [--json] [--check]
+       npm run bench -- peers [--rounds N] [--messages N] [--size SIZE] [--json] [--check]
 scenarios: ${Object.keys(scenarios).join(", ")} (default: all)
-trials: ${Object.keys(trials).join(", ")}`;
+trials: ${Object.keys(trials).join(", ")}
+studies: ${Object.keys(studies).join(", ")}`;
 
 interface Report {
   readonly scenario: string;
@@ -46,6 +49,10 @@ function wholeNumber(name: string, text: string): number {
   return value;
 }
 
+function optional(name: string, text: string | undefined): number | undefined {
+  return text === undefined ? undefined : wholeNumber(name, text);
+}
+
 function parse() {
   try {
     return parseArgs({
@@ -56,7 +63,7 @@ function parse() {
         processes: { type: "string", default: "1" },
         rounds: { type: "string", default: "5" },
         messages: { type: "string" },
-        seconds: { type: "string", default: "30" },
+        seconds: { type: "string" },
         gibibytes: { type: "string", default: "1" },
         "limit-seconds": { type: "string" },
         plot: { type: "string" },
@@ -142,12 +149,16 @@ if (values.help) {
   process.exit(0);
 }
 if (values.list) {
-  for (const [name, { description }] of Object.entries({ ...scenarios, ...trials }))
+  for (const [name, { description }] of Object.entries({
+    ...scenarios,
+    ...trials,
+    ...studies,
+  }))
     console.log(`${name}: ${description}`);
   process.exit(0);
 }
 const asked = positionals.length === 0 ? Object.keys(scenarios) : positionals;
-const unknown = asked.find((name) => (scenarios[name] ?? trials[name]) === undefined);
+const unknown = asked.find((name) => !(name in scenarios || name in trials || name in studies));
 if (unknown !== undefined) fail(`there is no scenario '${unknown}'`);
 const names = asked.filter((name) => scenarios[name] !== undefined);
 if (!(values.size in sizes))
@@ -189,14 +200,24 @@ const missed = reports
 for (const name of asked) {
   const trial = trials[name];
   if (trial === undefined) continue;
-  const limit = values["limit-seconds"];
   const options = {
-    seconds: wholeNumber("seconds", values.seconds),
+    seconds: optional("seconds", values.seconds) ?? 30,
     gibibytes: wholeNumber("gibibytes", values.gibibytes),
-    messages: values.messages === undefined ? undefined : wholeNumber("messages", values.messages),
-    limitSeconds: limit === undefined ? undefined : wholeNumber("limit-seconds", limit),
+    messages: optional("messages", values.messages),
+    limitSeconds: optional("limit-seconds", values["limit-seconds"]),
   };
   missed.push(...(await runTrial(name, trial, options, { json: values.json, plot: values.plot })));
+}
+for (const name of asked) {
+  const study = studies[name];
+  if (study === undefined) continue;
+  const options = {
+    rounds: wholeNumber("rounds", values.rounds),
+    messages: optional("messages", values.messages),
+    bytes,
+    json: values.json,
+  };
+  missed.push(...(await study.run(options)));
 }
 if (values.check && missed.length > 0) {
   console.error(`bench: target missed: ${missed.join(", ")}`);

@@ -1,0 +1,7 @@
+// The studies by name.
+import { peersStudy } from "./peers/peers-study.ts";
+import type { Study } from "./study.ts";
+
+export const studies: Readonly<Record<string, Study>> = {
+  peers: peersStudy,
+};
