@@ -1,13 +1,14 @@
 /**
  * Every example in the documents and in the docstrings of public names compiles and runs.
- * A block fenced as `ts no-run` is only compiled.
+ * A block fenced as `ts no-run` is only compiled; one fenced as `ts file=NAME` is compiled here
+ * and run by the commands that its document shows, in shell-blocks.test.ts.
  */
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { blocksOf, docstringBlocks, documentBlocks } from "./examples.ts";
+import { blocksOf, docstringBlocks, documentBlocks, fileOf } from "./examples.ts";
 import { checkTypes, runExample, writeExamples } from "./run-examples.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
@@ -43,9 +44,10 @@ describe("examples", { concurrency: 2 }, () => {
   const problems = checkTypes(root, examples);
   for (const example of examples) {
     const { path, line, options } = example.block;
+    const isRun = !options.includes("no-run") && fileOf(example.block) === undefined;
     test(`${path}:${line}`, async () => {
       assert.equal((problems.get(example) ?? []).join("\n"), "");
-      if (!options.includes("no-run")) await runExample(example);
+      if (isRun) await runExample(example);
     });
   }
 });

@@ -17,6 +17,11 @@ export interface Block {
   readonly code: string;
 }
 
+/** The name under which a document's reader saves a block, from its option `file=NAME`. */
+export function fileOf(block: Block): string | undefined {
+  return block.options.find((option) => option.startsWith("file="))?.slice("file=".length);
+}
+
 const generatedOrHistorical = ["docs/adr/", "docs/reference/", "docs/evidence/"];
 
 /** The documents whose examples have to work, by their path from `root`. */

@@ -6,7 +6,7 @@ import { spawn } from "node:child_process";
 import { mkdirSync, mkdtempSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import ts from "typescript";
-import type { Block } from "./examples.ts";
+import { type Block, fileOf } from "./examples.ts";
 
 /** An example on disk. */
 export interface Example {
@@ -17,14 +17,19 @@ export interface Example {
 
 const runLimitMs = 30_000;
 
-/** Writes each block to `<folder>/<number>/example.ts`, below a new folder of `root`. */
+/**
+ * Writes each block to `<number>/example.ts`, below a new folder of `root`; the blocks of one
+ * document that have a name of their own lie in one folder, so that they can import each other.
+ */
 export function writeExamples(root: string, blocks: readonly Block[]): readonly Example[] {
   mkdirSync(join(root, ".doc-examples"), { recursive: true });
   const parent = mkdtempSync(join(root, ".doc-examples/run-"));
   return blocks.map((block, index) => {
-    const folder = join(parent, String(index + 1).padStart(3, "0"));
-    const file = join(folder, "example.ts");
-    mkdirSync(folder);
+    const name = fileOf(block);
+    const number = String(index + 1).padStart(3, "0");
+    const folder = join(parent, name === undefined ? number : block.path.replaceAll("/", "."));
+    const file = join(folder, name ?? "example.ts");
+    mkdirSync(folder, { recursive: true });
     writeFileSync(file, `${block.code}\n`);
     return { block, folder, file };
   });
