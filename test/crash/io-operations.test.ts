@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { createBus } from "spillway";
 import { embedded, restoreJournal, verifyJournal } from "spillway/embedded";
-import { seededRandom } from "../../src/kernel/random.ts";
+import { type Random, seededRandom } from "../../src/kernel/random.ts";
 import { isLongRun, recordEvidence } from "../evidence.ts";
 import { PaymentMade, payments, type Report } from "./fixtures/payments.ts";
 import { type Fault, hasStrace, IoRig } from "./io-rig.ts";
@@ -39,12 +39,17 @@ const anythingFails: readonly Kind[] = [
   { call: "fsync", error: "EIO" },
 ];
 
-/** One thing that a journal does, alone; `mayFail`: its caller is told, and does it again. */
+/**
+ * One thing that a journal does, alone; `mayFail`: its caller is told, and does it again;
+ * `isShort`: its first calls are all tried in a short run, too.
+ */
 interface Operation {
   readonly kinds: readonly Kind[];
   readonly mayFail: boolean;
-  readonly before?: (rig: IoRig) => Promise<unknown>;
+  readonly isShort?: boolean;
+  readonly before?: (rig: IoRig) => Promise<Report>;
   readonly run: (rig: IoRig) => Promise<Report>;
+  readonly after?: (rig: IoRig) => Promise<Report>;
 }
 
 const backupOf = (rig: IoRig): string => join(rig.directory, "backup");
@@ -56,8 +61,10 @@ const operations: Readonly<Record<string, Operation>> = {
   open: {
     kinds: anythingFails,
     mayFail: true,
+    isShort: true,
     before: (rig) => rig.order({ kind: "close" }),
     run: (rig) => rig.order({ kind: "open" }),
+    after: (rig) => rig.publish(5),
   },
   backup: {
     kinds: anythingFails,
@@ -70,7 +77,7 @@ const operations: Readonly<Record<string, Operation>> = {
     mayFail: false,
     before: async (rig) => {
       await rig.order({ kind: "hold" });
-      await rig.publish(200);
+      return rig.publish(200);
     },
     run: async (rig) => {
       await rig.order({ kind: "release" });
@@ -79,21 +86,21 @@ const operations: Readonly<Record<string, Operation>> = {
   },
 };
 
-function faultsOf(kinds: readonly Kind[], random: ReturnType<typeof seededRandom>): Fault[] {
+function faultsOf({ kinds, isShort }: Operation, random: Random): Fault[] {
   return kinds.flatMap((kind) => {
     const { long, short } = lastCall;
-    const calls = isLongRun
-      ? Array.from({ length: long }, (_, index) => index + 1)
-      : [1 + (random.uint32() % short)];
+    const all = Array.from({ length: isLongRun ? long : short }, (_, index) => index + 1);
+    const calls = isLongRun || isShort ? all : [1 + (random.uint32() % short)];
     return calls.map((first) => ({ ...kind, first, last: first }));
   });
 }
 
 /** Lets the fault happen; whoever was told of it does the same again, on a disk that is well. */
 async function strike(rig: IoRig, name: string, fault: Fault): Promise<void> {
-  const { before, run, mayFail } = operations[name] as Operation;
+  const { before, run, after, mayFail } = operations[name] as Operation;
   const shown = (report: Report): string => JSON.stringify({ name, fault, report });
-  await before?.(rig);
+  const prepared = await before?.(rig);
+  assert.equal(prepared?.error, undefined, `before ${JSON.stringify({ name, fault, prepared })}`);
   const report = await rig.during(fault, () => run(rig));
   if (report.error !== undefined) {
     assert.ok(mayFail, shown(report));
@@ -102,6 +109,12 @@ async function strike(rig: IoRig, name: string, fault: Fault): Promise<void> {
     const again = await run(rig);
     assert.equal(again.error, undefined, shown(again));
   }
+  const afterwards = await after?.(rig);
+  assert.equal(
+    afterwards?.error,
+    undefined,
+    `after ${JSON.stringify({ name, fault, afterwards })}`,
+  );
 }
 
 test("a disk that fails in one operation costs nothing but time", { skip }, async (t) => {
@@ -112,9 +125,9 @@ test("a disk that fails in one operation costs nothing but time", { skip }, asyn
   await rig.order({ kind: "open" });
   await rig.publish(200);
   const counts: Record<string, number> = {};
-  for (const [name, { kinds }] of Object.entries(operations)) {
+  for (const [name, operation] of Object.entries(operations)) {
     const injected = rig.injected;
-    const faults = faultsOf(kinds, random);
+    const faults = faultsOf(operation, random);
     if (name === "settle") await rig.order({ kind: "consume" });
     for (const fault of faults) await strike(rig, name, fault);
     counts[`${name}.faults`] = faults.length;

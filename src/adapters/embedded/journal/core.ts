@@ -243,7 +243,10 @@ function lookAtJournal(
   if (resumption !== undefined) assertStillThere(directory);
   prepareDirectory(directory);
   const connection = { clock, durability, busyTimeoutMs };
-  const soundness = inspectJournal(directory, connection, resumption !== undefined);
+  const look = (): Soundness => inspectJournal(directory, connection, resumption !== undefined);
+  const first = look();
+  // A read that fails once can look like damage; what is damaged is found so again.
+  const soundness = first.kind === "damaged" ? look() : first;
   if (resumption?.isSuspect !== true || soundness.kind !== "sound") return soundness;
   const damage = looksDamaged(directory, connection, resumption);
   return damage === undefined ? soundness : { kind: "damaged", damage };

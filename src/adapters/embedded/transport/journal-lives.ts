@@ -43,8 +43,18 @@ export class JournalLives {
   /** Opens the first life; rejects where that fails. */
   async begin(environment: TransportEnvironment): Promise<void> {
     this.#patience = { clock: environment.clock, spaceWaitMs: this.#options.spaceWaitMs };
-    this.#life = await this.#next(environment);
+    this.#life = await this.#first(environment);
     this.incarnation = this.#life.incarnation;
+  }
+
+  /** A disk that fails can look like damage once: what is found so is looked at twice. */
+  async #first(environment: TransportEnvironment): Promise<JournalLife> {
+    try {
+      return await this.#next(environment);
+    } catch (error) {
+      if (!isVerdict(asError(error))) throw error;
+      return this.#next(environment);
+    }
   }
 
   #next(environment: TransportEnvironment, resumption?: Resumption): Promise<JournalLife> {
