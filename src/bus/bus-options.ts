@@ -76,6 +76,9 @@ export const messageBytesLimit = 67_108_864;
 
 /** Checks the options and fills in the defaults. Throws INVALID_NAME, INVALID_ARGUMENT. */
 export function settingsOf(options: BusOptions): BusSettings {
+  if (typeof options !== "object") {
+    throw invalid("createBus: options are missing: give at least { name, transport }");
+  }
   assertName("bus", options.name);
   if (typeof options.transport?.append !== "function") {
     throw invalid(

@@ -13,6 +13,7 @@ import { AbortGroups } from "./abort-groups.ts";
 import { type BusOptions, settingsOf } from "./bus-options.ts";
 import { StatsReader } from "./bus-stats.ts";
 import { stateViewOf } from "./committed-state.ts";
+import { createBus } from "./create-bus.ts";
 import { GroupRegistry } from "./group-registry.ts";
 import { passThrough } from "./middleware.ts";
 
@@ -20,6 +21,9 @@ const anything: StandardSchema = {
   "~standard": { version: 1, vendor: "test", validate: (value) => ({ value }) },
 };
 const Noted = defineEvent("noted", { data: anything });
+
+/** Lets a wrong value through the types, as a caller without types would. */
+const untyped = (value: unknown): never => value as never;
 
 test("every bus option that cannot be used is refused by name", () => {
   const transport = memory();
@@ -50,6 +54,22 @@ test("every bus option that cannot be used is refused by name", () => {
     [settings.messageBytesMax, settings.pendingMax, settings.pendingBytesMax, settings.source],
     [1_048_576, 10_000, 16_777_216, "test"],
   );
+});
+
+test("options that are missing, and a selection that is not there, are named", async (t) => {
+  assert.throws(() => settingsOf(untyped(undefined)), {
+    code: "INVALID_ARGUMENT",
+    message: /^createBus: options are missing/,
+  });
+  const bus = await createBus({ name: "test", transport: memory() });
+  t.after(() => bus.close());
+  const nothing = { code: "INVALID_ARGUMENT", message: /^what to read is undefined or empty/ };
+  for (const selection of [undefined, [], [undefined]]) {
+    await assert.rejects(
+      bus.subscribe(untyped(selection), () => {}),
+      nothing,
+    );
+  }
 });
 
 test("publish middleware runs in array order and stays synchronous where it can", async () => {

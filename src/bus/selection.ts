@@ -28,7 +28,8 @@ export function selectionOf(registry: ChannelRegistry, selectable: Selectable): 
   if (first === undefined) {
     throw new SpillwayError(
       "INVALID_ARGUMENT",
-      "the list of contracts is empty: give a contract, several of one channel, or a channel",
+      "what to read is undefined or empty: give a contract, several of one channel, or a channel " +
+        "(one that is undefined although it is imported comes of modules that import each other)",
     );
   }
   const entry = registry.channelOf(first);
@@ -53,7 +54,7 @@ function assertSameChannel(
 }
 
 function isChannel(selectable: Selectable): selectable is AnyChannel {
-  return "kind" in selectable && selectable.kind === "channel";
+  return !isList(selectable) && selectable?.kind === "channel";
 }
 
 function isList(selectable: Selectable): selectable is readonly AnyContract[] {

@@ -212,3 +212,12 @@ describe("channels", () => {
     }
   });
 });
+
+test("options that are missing, or a schema in their place, are refused with what to give", () => {
+  for (const options of [undefined, {}, data]) {
+    assert.throws(() => defineEvent("com.acme.a", untyped(options)), {
+      code: "INVALID_ARGUMENT",
+      message: /^event 'com\.acme\.a': data is not .*: give \{ data: schema \}/,
+    });
+  }
+});

@@ -89,18 +89,18 @@ export function uncheckedContractOf<
   type: Type,
   options: EventOptions<Version, Schema>,
 ): Contract<Kind, Type, Version, Schema> {
+  if (!isStandardSchema(options?.data)) {
+    throw new SpillwayError(
+      "INVALID_ARGUMENT",
+      `${kind} '${type}': data is not a Standard Schema validator: give { data: schema }, with a ` +
+        "schema of zod, valibot, arktype or another that implements it",
+    );
+  }
   const version = options.version ?? (1 as Version);
   if (!Number.isInteger(version) || version < 1 || version > 65_535) {
     throw new SpillwayError(
       "INVALID_ARGUMENT",
       `${kind} '${type}': version is ${version}: give a whole number from 1 to 65535`,
-    );
-  }
-  if (!isStandardSchema(options.data)) {
-    throw new SpillwayError(
-      "INVALID_ARGUMENT",
-      `${kind} '${type}': data is not a Standard Schema validator: pass one of zod, valibot, ` +
-        "arktype or another that implements it",
     );
   }
   const { key, classification = "internal" } = options;
