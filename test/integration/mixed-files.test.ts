@@ -119,6 +119,33 @@ test("the log of another journal is not read, and not repaired from", async () =
   assert.ok(report.messages > 0);
 });
 
+test("the log of another journal is not read over a cut database either", () => {
+  const { world, directory } = copyOf("killed");
+  cpSync(join(world.earlier.at(-1) as string, journalFiles.wal), join(directory, journalFiles.wal));
+  truncateSync(join(directory, journalFiles.database), 19 * pageBytes);
+  assert.throws(() => look(directory), /cannot be read without its write-ahead log/);
+});
+
+test("two journals' files are told apart without a tail", () => {
+  for (const moment of ["young", "killed"] as const) {
+    const { world, directory } = copyOf(moment);
+    const foreign = world.earlier.at(-1) as string;
+    cpSync(join(foreign, journalFiles.database), join(directory, journalFiles.database));
+    rmSync(join(directory, journalFiles.tail));
+    assert.throws(() => look(directory), /belongs to another journal/, moment);
+  }
+});
+
+test("a log that is older than its database is found without a tail", () => {
+  const { world, directory } = copyOf("reused");
+  const [, older = ""] = world.earlier;
+  cpSync(join(older, journalFiles.wal), join(directory, journalFiles.wal));
+  rmSync(join(directory, journalFiles.tail));
+  const found = look(directory);
+  assert.ok(found.kind === "damaged" && !found.damage.isLoss);
+  assert.match(found.damage.reasons.join(), /older than its database/);
+});
+
 test("repair says that it was given another journal than its tail's", async () => {
   const { world, directory } = copyOf("closed");
   const foreign = world.earlier.at(-1) as string;
@@ -145,6 +172,65 @@ test("tables behind the end of a cut database are named as lost", async () => {
   for (const kind of ["group", "cursor", "state"] as const) {
     assert.ok((noteCounts[kind] ?? 0) > 0, `${kind}: ${JSON.stringify(noteCounts)}`);
   }
+});
+
+test("groups of which neither rows nor index are left are named as lost", async () => {
+  const { directory } = copyOf("closed");
+  overwrite(directory, "grp", "lease");
+  overwrite(directory, "sqlite_autoindex_grp_1", "sqlite_autoindex_channel_1");
+  const { notes } = await repair(directory);
+  assert.match(JSON.stringify(notes), /groups and of their index are lost/);
+});
+
+test("an empty page in the place of delayed messages is named as a loss", async () => {
+  const { world, directory } = copyOf("closed");
+  assert.ok((world.history.at(-1)?.timers.size ?? 0) > 0);
+  overwrite(directory, "timer", "process");
+  assert.ok(((await repair(directory)).noteCounts["delayed-message"] ?? 0) > 0);
+});
+
+test("behind zeros at the beginning of a log everything else is kept", async () => {
+  const { directory } = copyOf("young");
+  const path = join(directory, journalFiles.wal);
+  const bytes = readFileSync(path).fill(0, 0, pageBytes);
+  writeFileSync(path, bytes);
+  const { messages, messagesLost } = await repair(directory);
+  assert.ok(messages > 0 && messagesLost === 0, `${messages} kept, ${messagesLost} lost`);
+});
+
+test("the database of another journal is known when its first table has moved", async () => {
+  const { world, directory } = copyOf("killed");
+  const path = join(directory, journalFiles.database);
+  const bytes = readFileSync(join(world.earlier.at(-1) as string, journalFiles.database));
+  const page = (number: number): Buffer =>
+    bytes.subarray((number - 1) * pageBytes, number * pageBytes);
+  const meta = Buffer.from(page(3));
+  page(11).copy(page(3));
+  meta.copy(page(11));
+  writeFileSync(path, bytes);
+  assert.throws(() => look(directory), /cannot be read without its write-ahead log/);
+  assert.equal((await repair(directory)).noteCounts["other-journal"], 1);
+});
+
+test("under a log that is older than the database a lost first batch leaves a gap", async () => {
+  const { world, directory } = copyOf("reused");
+  const [older = ""] = world.earlier;
+  cpSync(join(older, journalFiles.wal), join(directory, journalFiles.wal));
+  const high = world.logs.find(({ priority }) => priority === "high")?.log;
+  const [first] = world.batches
+    .filter(({ log }) => log === high)
+    .sort((left, right) => left.base - right.base);
+  const place = first?.places.find(({ file }) => file === "database");
+  assert.ok(first !== undefined && place !== undefined);
+  const path = join(directory, journalFiles.database);
+  const bytes = readFileSync(path);
+  const at = Math.floor((place.from + place.to) / 2);
+  bytes[at] = (bytes[at] as number) ^ 1;
+  writeFileSync(path, bytes);
+  const gaps = (await repair(directory)).logs.find(({ priority }) => priority === "high")?.gaps;
+  const end = first.base + first.count;
+  const isGap = gaps?.some((gap) => gap.fromOffset <= first.base && gap.toOffset >= end);
+  assert.ok(isGap, `${first.base} to ${end}: ${JSON.stringify(gaps)}`);
 });
 
 test("a database that is older than its log: units are those of one commit", async () => {

@@ -6,11 +6,12 @@ import { join } from "node:path";
 import { buildRepaired } from "../../../src/adapters/embedded/inspection/salvage/build-repaired.ts";
 import { acceptLossOf } from "../../../src/adapters/embedded/journal/accept-loss.ts";
 import { inspectJournal } from "../../../src/adapters/embedded/journal/soundness.ts";
+import { readTail } from "../../../src/adapters/embedded/journal/tail-file.ts";
 import { SpillwayError } from "../../../src/errors/spillway-error.ts";
 import { type Random, seededRandom } from "../../../src/kernel/random.ts";
 import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 import { compareQuiet, compareRepaired, compareWhole, leastOf, tablesOf } from "./compare.ts";
-import { hear } from "./hearing.ts";
+import { hear, type Hearing } from "./hearing.ts";
 import { bytesOf, type FileBytes } from "./places.ts";
 import { type Fault, type File, plantOne } from "./plant.ts";
 import { type Names, namesOf, sameContent } from "./snapshot.ts";
@@ -79,6 +80,10 @@ class CaseRun {
   readonly #damaged: string;
   readonly #world: CaseEnvironment["worlds"][number];
   readonly #faults: readonly Fault[];
+  /** Whether the tail does not say any more what it said. */
+  readonly #isTailLost: boolean;
+  /** Where something else is damaged as well, nobody can know then where a log ended. */
+  readonly #isEndUnknown: boolean;
   readonly #random: Random;
 
   constructor(
@@ -89,8 +94,12 @@ class CaseRun {
   ) {
     this.#folder = folder;
     this.#damaged = join(folder, "damaged");
-    // Where a log ended nobody knows without the tail.
-    this.#world = isTailTouched(faults) ? { ...world, ends: new Map() } : world;
+    // A fault in bytes of the tail that nobody uses changes nothing.
+    const tails = [world.directory, this.#damaged].map((each) => JSON.stringify(readTail(each)));
+    this.#isTailLost = tails[0] !== tails[1];
+    const isMore = faults.some(({ file }) => file === "database" || file === "wal");
+    this.#isEndUnknown = this.#isTailLost && isMore;
+    this.#world = this.#isEndUnknown ? { ...world, ends: new Map() } : world;
     this.#faults = faults;
     this.#random = random;
   }
@@ -102,50 +111,94 @@ class CaseRun {
     const heard = await hear(looked, this.#world, this.#world, false);
     this.said = heard.isReported && heard.status === "ok" ? "found" : heard.status;
     const isReplaced = this.#isReplaced();
-    if (!heard.isReported && (isReplaced || this.#isGone())) return;
-    if (!isReplaced) this.violations.push(...heard.violations);
+    if (isReplaced) return this.#hearOther(heard);
+    if (!heard.isReported && this.#isGone(heard)) return;
+    this.violations.push(...heard.violations);
     if (!heard.isReported) {
-      this.violations.push(...compareQuiet(this.#world, this.#faults, heard));
+      this.violations.push(...compareQuiet(this.#world, this.#isEndUnknown, heard));
       if (works) await this.#work(looked);
       return;
     }
+    if (this.#isOutvoted()) return this.#repairOther(true);
+    // One row of a database says whose it is. Without it nothing can know that it is another's.
+    if (this.#isForeign("database") && !this.#isNamed(bytes)) return this.#buildOnly();
     const isOpen = heard.status === "ok" || heard.status === "degraded";
     if (!isOpen && !sameFiles(bytes, bytesOf(looked))) {
       this.violations.push("a journal that was found damaged was changed");
     }
-    if (isReplaced) return this.#repairOther();
     const way = this.#random.uint32() % 3;
     const isAccepted = way !== 0 && (await this.#accept());
     if (way !== 1 || !isAccepted) await this.#repair(bytes);
   }
 
-  /** Whether nothing is left of this journal but, perhaps, its tail. */
+  /** Whether a file is another journal's; a later fault may have put something else there. */
+  #isForeign(of: File): boolean {
+    const last = this.#faults.findLast(({ kind, file }) => {
+      return file === of && (kind === "stale" || kind === "missing");
+    });
+    return last?.kind === "stale" && last.text.includes("foreign");
+  }
+
+  #isTouched(of: File): boolean {
+    return this.#faults.some(({ file }) => file === of);
+  }
+
+  /** Whether nothing is left of this journal but, perhaps, its tail: then another one is read. */
   #isReplaced(): boolean {
     const { moment } = this.#world;
-    const isForeign = (of: File): boolean =>
-      this.#faults.some(({ kind, file, text }) => {
-        return kind === "stale" && file === of && text.includes("foreign");
-      });
     // A young journal has nothing in its database yet, a closed one nothing in its log.
-    if (moment === "young") return isForeign("wal");
-    const hasLog = moment !== "closed" && this.#faults.every(({ file }) => file !== "wal");
-    // Of two journals' files only the tail says which is meant.
-    return isForeign("database") && (!hasLog || isTailTouched(this.#faults));
+    if (moment === "young" && this.#isForeign("wal")) return true;
+    return this.#isForeign("database") && (moment === "closed" || this.#isTouched("wal"));
   }
 
-  /** A young journal's log and tail are all that there is of it: without them there is nothing. */
-  #isGone(): boolean {
-    const touched = new Set(this.#faults.map(({ file }) => file));
-    return this.#world.moment === "young" && touched.has("wal") && touched.has("tail");
+  /** Whether its files are two journals', and nothing but the tail could tell which is meant. */
+  #isOutvoted(): boolean {
+    const isOther = this.#isForeign("database") || this.#isForeign("wal");
+    return this.#isForeign("database") ? this.#isTailLost : isOther && this.#isForeign("tail");
   }
 
-  /** Then repair says that it is another journal's. */
-  async #repairOther(): Promise<void> {
+  #isNamed({ database }: FileBytes): boolean {
+    const { tail } = readTail(this.#world.earlier.at(-1) as string);
+    return database.includes(tail?.incarnation ?? "");
+  }
+
+  /** A young journal's log and tail are all that there is of it: without them it is a new one. */
+  #isGone({ status, snapshot }: Hearing): boolean {
+    if (this.#world.moment !== "young" || !this.#isEndUnknown) return false;
+    return status === "ok" && snapshot?.ends.size === 0;
+  }
+
+  /** The other journal is given as it is, and where the tail still says so, not in silence. */
+  async #hearOther(heard: Hearing): Promise<void> {
+    if (!heard.isReported && !this.#isTailLost) {
+      this.violations.push("another journal is read, and nothing says so");
+    }
+    await this.#hearOneOf(this.#copy("other"), heard);
+    if (heard.isReported) await this.#repairOther(!this.#isTailLost);
+  }
+
+  /** What is read is all of this journal, or all of the other one. */
+  async #hearOneOf(directory: string, heard: Hearing): Promise<void> {
+    const other = { ...this.#world, ...this.#world.other, ends: new Map<number, number>() };
+    const again = await hear(directory, other, this.#world, false);
+    this.violations.push(...leastOf([() => heard.violations, () => again.violations]));
+  }
+
+  /** Repair gives one of the two; `mustSay`: and says so. */
+  async #repairOther(mustSay: boolean): Promise<void> {
     const directory = join(this.#folder, "repaired");
     const { noteCounts } = await this.#build(directory);
-    if (noteCounts["other-journal"] === undefined && !isTailTouched(this.#faults)) {
+    this.ways.push("repaired one of two");
+    if (mustSay && noteCounts["other-journal"] === undefined) {
       this.violations.push("another journal is repaired, and nothing says so");
     }
+    const heard = await hear(directory, this.#world, this.#world, false);
+    await this.#hearOneOf(directory, heard);
+  }
+
+  async #buildOnly(): Promise<void> {
+    await this.#build(join(this.#folder, "repaired"));
+    this.ways.push("repaired from nobody knows whose");
   }
 
   #build(directory: string): ReturnType<typeof buildRepaired> {
@@ -205,8 +258,8 @@ class CaseRun {
 
   #compareAccepted(
     names: Names,
-    snapshot: NonNullable<Awaited<ReturnType<typeof hear>>["snapshot"]>,
-    heard: Awaited<ReturnType<typeof hear>>,
+    snapshot: NonNullable<Hearing["snapshot"]>,
+    heard: Hearing,
   ): void {
     // The ends were moved behind what is lost.
     const commits = this.#world.history.filter((commit) =>
@@ -233,7 +286,7 @@ class CaseRun {
           this.#world.bytes,
           bytes,
           repaired,
-          this.#faults.length === 1 || !isTailTouched(this.#faults),
+          !this.#isEndUnknown,
         ),
       );
     } catch (error) {
@@ -246,10 +299,6 @@ class CaseRun {
       this.violations.push(`repair failed: ${text}`);
     }
   }
-}
-
-function isTailTouched(faults: readonly Fault[]): boolean {
-  return faults.some(({ file }) => file === "tail");
 }
 
 function sameFiles(left: FileBytes, right: FileBytes): boolean {

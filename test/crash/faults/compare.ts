@@ -3,7 +3,6 @@
 import type { RepairReport } from "../../../src/adapters/embedded/index.ts";
 import { type Hearing, dueIn } from "./hearing.ts";
 import { type FileBytes, isTouched } from "./places.ts";
-import type { Fault } from "./plant.ts";
 import { type Names, rowsOf, sameContent, type Snapshot } from "./snapshot.ts";
 import type { World } from "./world.ts";
 
@@ -11,13 +10,13 @@ import type { World } from "./world.ts";
 const namedMax = 4;
 
 /**
- * A journal that says nothing is whole. Where the tail was damaged together with something else
- * nobody can know what is missing at the end: then it is what it was at some commit.
+ * A journal that says nothing is whole. `mayBeOlder`: the tail is lost together with something
+ * else; then nothing tells a journal whose end is gone from one that never had it (the tail is
+ * all that there is outside of SQLite's files), and it has to be what it was at some commit.
  */
-export function compareQuiet(world: World, faults: readonly Fault[], heard: Hearing): string[] {
+export function compareQuiet(world: World, mayBeOlder: boolean, heard: Hearing): string[] {
   const { snapshot } = heard;
   if (snapshot === undefined) return ["its tables cannot be read, and nothing says so"];
-  const mayBeOlder = faults.length > 1 && faults.some(({ file }) => file === "tail");
   const from = mayBeOlder ? 0 : world.history.length - 1 - world.unacknowledged;
   const then = world.history.slice(from).find((commit) => sameContent(commit, snapshot));
   const what = mayBeOlder ? "what it was at no commit" : "not what it was";
@@ -93,7 +92,6 @@ export interface Tables {
   readonly gaps: readonly { readonly log: number; readonly from: number; readonly to: number }[];
   readonly ends: ReadonlyMap<number, number>;
   readonly channels: readonly string[];
-  readonly groups: readonly string[];
 }
 
 /** Reads them. */
@@ -113,7 +111,6 @@ export function tablesOf(directory: string): Tables {
     }),
     ends: new Map(numbers("SELECT id, end FROM log").map(([log = 0, end = 0]) => [log, end])),
     channels: names("channel"),
-    groups: names("grp"),
   };
 }
 
@@ -152,16 +149,16 @@ function compareBatches(
 /** Cursors, open messages and state are those of one commit, but for what is named. */
 function compareUnits(
   world: World,
-  { report, heard, tables }: Repaired,
+  { report, heard }: Repaired,
   now: Snapshot,
   isTailKnown: boolean,
 ): string[] {
   const { "write-ahead-log": olderNote } = report.noteCounts;
-  // Groups that there were not yet at that commit miss nothing.
-  const groups = world.groups.filter(({ name }) => {
-    return olderNote === undefined || tables.groups.includes(name);
-  });
-  const names = report.noteCounts.group === undefined ? { ...world, groups } : world;
+  // Groups that there were not yet at that commit may be there all the same: then with everything.
+  const isThere = (name: string): boolean => {
+    return now.groups.has(name) || report.noteCounts.group !== undefined;
+  };
+  const names = { ...world, groups: world.groups.filter(({ name }) => isThere(name)) };
   const all = world.history.toReversed();
   const tried = all.map((then) => [then, differences(then, now, report)] as const);
   const isGone = (place: string): boolean => {
@@ -185,6 +182,10 @@ function compareUnits(
   const isSaid = olderNote !== undefined || !isTailKnown;
   if (!isLast && !isSaid) {
     violations.push(`units are those of commit ${fits[0]?.[0].commit}, and nothing says so`);
+  }
+  const others = [...now.groups].filter((name) => !last.groups.has(name));
+  if (others.length > 0 && report.noteCounts.group === undefined) {
+    violations.push(`groups ${named(others)} came from nowhere`);
   }
   const fewer = [...last.timers].filter((id) => !now.timers.has(id));
   const said = report.noteCounts["delayed-message"] ?? olderNote;
@@ -211,12 +212,17 @@ export function leastOf(lists: readonly (() => string[])[]): string[] {
 }
 
 function sameUnits(left: Snapshot, right: Snapshot): boolean {
-  const none = { timers: new Set<number>(), ends: new Map<number, number>() };
+  const none = { timers: new Set<number>(), ends: new Map(), groups: new Set<string>() };
   return sameContent({ ...left, ...none }, { ...right, ...none });
 }
 
 function differences(then: Snapshot, now: Snapshot, report: RepairReport): string[] {
   const problems: string[] = [];
+  if (report.noteCounts.group === undefined) {
+    for (const name of then.groups) {
+      if (!now.groups.has(name)) problems.push(`group '${name}' is gone, and nothing says so`);
+    }
+  }
   let missing = 0;
   for (const [key, value] of then.state) {
     const found = now.state.get(key);
@@ -240,21 +246,12 @@ function differences(then: Snapshot, now: Snapshot, report: RepairReport): strin
   return problems;
 }
 
-/** Names that are gone are told of; nothing else has another name than before. */
+/** Channels that are gone are told of; nothing else has another name than before. */
 function compareNames(world: World, report: RepairReport, tables: Tables): string[] {
   const violations: string[] = [];
   const channels = [...world.channels].sort().join();
   if (report.noteCounts.channel === undefined && channels !== tables.channels.join()) {
     violations.push(`channels: ${tables.channels.join()}`);
-  }
-  const groups = world.groups.map(({ name }) => name).sort();
-  // At an earlier commit there may have been fewer.
-  const mayBeFewer = report.noteCounts["write-ahead-log"] !== undefined;
-  const isExpected = mayBeFewer
-    ? tables.groups.every((name) => groups.includes(name))
-    : groups.join() === tables.groups.join();
-  if (report.noteCounts.group === undefined && !isExpected) {
-    violations.push(`groups: ${tables.groups.join()}`);
   }
   return violations;
 }
@@ -281,7 +278,7 @@ function named(things: readonly unknown[]): string {
 
 /** The first thing in which two snapshots differ. */
 function difference(then: Snapshot, now: Snapshot): string {
-  for (const part of ["cursors", "open", "state", "timers", "ends"] as const) {
+  for (const part of ["cursors", "open", "state", "timers", "groups", "ends"] as const) {
     const before = new Set([...then[part]].map((entry) => JSON.stringify(entry)));
     const after = new Set([...now[part]].map((entry) => JSON.stringify(entry)));
     const gone = [...before].filter((entry) => !after.has(entry));

@@ -10,8 +10,12 @@ import { makeWorlds } from "./world.ts";
 export interface RunReport {
   readonly cases: number;
   readonly counts: Readonly<Record<string, number>>;
+  /** One line for each case that has any. */
   readonly violations: readonly string[];
 }
+
+/** Violations of one case that are named. */
+const namedMax = 3;
 
 const [root = "", ...numbers] = process.argv.slice(2);
 const [seed = 1, first = 0, step = 1, all = 1] = numbers.map(Number);
@@ -37,7 +41,10 @@ function add({ number, moment, faults, said, ways, violations: found }: CaseResu
   count(`said ${said}`);
   for (const way of ways) count(`way ${way}`);
   const what = faults.map(({ text }) => text).join(" + ");
-  for (const text of found) violations.push(`case ${number} (${moment}; ${what}): ${text}`);
+  if (found.length === 0) return;
+  const more = found.length > namedMax ? ` and ${found.length - namedMax} more` : "";
+  const text = found.slice(0, namedMax).join(" | ") + more;
+  violations.push(`case ${number} (${moment}; ${what}): ${text}`);
 }
 
 for (let number = first; number < all; number += step) {

@@ -17,6 +17,8 @@ export interface Snapshot {
   /** "group/table/key" → version and value. */
   readonly state: ReadonlyMap<string, string>;
   readonly timers: ReadonlySet<number>;
+  /** Names of the groups that there were. */
+  readonly groups: ReadonlySet<string>;
   /** Log → the offset behind its last message. */
   readonly ends: ReadonlyMap<number, number>;
 }
@@ -89,6 +91,7 @@ export function snapshotOf(directory: string): Snapshot {
         ]),
       ),
       timers: new Set(all("SELECT id FROM timer").map((row) => Number(row["id"]))),
+      groups: new Set(all("SELECT name FROM grp").map((row) => String(row["name"]))),
       ends: new Map(
         all("SELECT id, end FROM log").map((row) => [Number(row["id"]), Number(row["end"])]),
       ),
@@ -129,8 +132,8 @@ const texts = new WeakMap<Snapshot, string>();
 function textOf(snapshot: Snapshot): string {
   const known = texts.get(snapshot);
   if (known !== undefined) return known;
-  const { cursors, open, state, timers, ends } = snapshot;
-  const parts = [cursors, open, state, timers, ends].map((part) =>
+  const { cursors, open, state, timers, groups, ends } = snapshot;
+  const parts = [cursors, open, state, timers, groups, ends].map((part) =>
     [...part].map((entry) => JSON.stringify(entry)).sort(),
   );
   const text = JSON.stringify(parts);

@@ -21,24 +21,30 @@ import { messageAt, type StoredMessage, storedMessages } from "./stored-messages
 /** How a journal was left. */
 export type Moment = "young" | "closed" | "killed" | "reused" | "begun";
 
-/** A journal's files, and what they hold. */
-export interface World extends Names {
-  readonly moment: Moment;
-  readonly directory: string;
-  /** Directories with its files as they were earlier; the last one is another journal's. */
-  readonly earlier: readonly string[];
-  /** Every batch, with the bytes that it takes in the files. */
-  readonly batches: readonly Placed[];
+/** What a journal may give to its readers. */
+export interface Contents {
   /** By log and offset. */
   readonly messages: ReadonlyMap<number, ReadonlyMap<number, StoredMessage>>;
   /** Texts of all messages that ever were delayed: they may get an offset at any time. */
   readonly delayed: ReadonlySet<string>;
+  /** Every "group/table/key value" that there ever was. */
+  readonly values: ReadonlySet<string>;
+}
+
+/** A journal's files, and what they hold. */
+export interface World extends Names, Contents {
+  readonly moment: Moment;
+  readonly directory: string;
+  /** Directories with its files as they were earlier; the last one is another journal's. */
+  readonly earlier: readonly string[];
+  /** What that other journal holds. */
+  readonly other: Contents;
+  /** Every batch, with the bytes that it takes in the files. */
+  readonly batches: readonly Placed[];
   /** Log → the offset behind the last message that was acknowledged. */
   readonly ends: ReadonlyMap<number, number>;
   /** By commit, oldest first; the last one is the end. */
   readonly history: readonly Snapshot[];
-  /** Every "group/table/key value" that there ever was. */
-  readonly values: ReadonlySet<string>;
   /** How many commits at the end were not acknowledged: they may be there or not. */
   readonly unacknowledged: number;
   readonly wallMs: number;
@@ -52,8 +58,8 @@ const files = ["database", "wal", "shm", "tail"] as const;
 /** Makes all worlds below `root`. */
 export function makeWorlds(root: string, seed: number): World[] {
   const foreign = join(root, "foreign");
-  new WorldMaker(join(root, "foreign-live"), seed + 1).makeForeign(foreign);
-  return new WorldMaker(join(root, "live"), seed).make(root, foreign);
+  const other = new WorldMaker(join(root, "foreign-live"), seed + 1).makeForeign(foreign);
+  return new WorldMaker(join(root, "live"), seed).make(root, foreign, other);
 }
 
 class WorldMaker {
@@ -70,31 +76,39 @@ class WorldMaker {
     this.#pick = (below) => random.uint32() % below;
     this.#directory = directory;
     this.#rig = this.#open();
+    this.#note();
     this.#rig.declare("orders", { partitions });
+    this.#note();
     this.#rig.declare("audit", { partitions: 2, compression: "zstd" });
+    this.#note();
   }
 
   #open(): CoreRig {
     return new CoreRig(this.#directory, this.#clock, { durability: "fsync" });
   }
 
-  makeForeign(to: string): void {
+  makeForeign(to: string): Contents {
     this.#goOn(rounds.beforeLoss);
     copyFiles(this.#directory, to, files);
     this.#rig.close();
     // Before, all of it stood in the log.
     copyFiles(this.#directory, to, ["database"]);
+    const contents = this.#contents(this.#directory);
     rmSync(this.#directory, { recursive: true });
+    return contents;
   }
 
-  make(root: string, foreign: string): World[] {
+  make(root: string, foreign: string, contents: Contents): World[] {
     const earlier: string[] = [];
     const keep = (): void => {
       earlier.push(join(root, `earlier-${earlier.length + 1}`));
       copyFiles(this.#directory, earlier.at(-1) as string, files);
     };
     const record = (moment: Moment, unacknowledged = 0): World =>
-      this.#record(moment, join(root, moment), [...earlier, foreign], unacknowledged);
+      this.#record(
+        { moment, directory: join(root, moment), earlier: [...earlier, foreign], other: contents },
+        unacknowledged,
+      );
     this.#goOn(rounds.beforeLoss);
     const worlds = [record("young")];
     this.#loseAnEnd(`${this.#directory}-cut`);
@@ -166,9 +180,14 @@ class WorldMaker {
   /** Two processes share a group, and hold its ranges, when everything stops. */
   #joinTwice(): CoreRig {
     const other = this.#open();
-    this.#rig.join("orders", "billing");
-    other.join("orders", "billing");
-    other.join("orders", "mailing");
+    for (const [rig, group] of [
+      [this.#rig, "billing"],
+      [other, "billing"],
+      [other, "mailing"],
+    ] as const) {
+      rig.join("orders", group);
+      this.#note();
+    }
     this.#rig.core.tick();
     this.#note();
     return other;
@@ -189,26 +208,34 @@ class WorldMaker {
     if (last === undefined || !sameContent(last, now)) this.#history.push(now);
   }
 
-  #record(moment: Moment, to: string, earlier: readonly string[], unacknowledged: number): World {
-    if (moment !== "begun") copyFiles(this.#directory, to, files);
-    const looked = `${to}-looked`;
-    copyFiles(to, looked);
+  #record(
+    kept: Pick<World, "moment" | "directory" | "earlier" | "other">,
+    unacknowledged: number,
+  ): World {
+    const { moment, directory } = kept;
+    if (moment !== "begun") copyFiles(this.#directory, directory, files);
+    const looked = `${directory}-looked`;
+    copyFiles(directory, looked);
     const world = {
-      moment,
-      directory: to,
-      earlier,
+      ...kept,
       ...namesOf(looked),
-      batches: placesOf(to),
-      messages: storedMessages(looked),
-      delayed: new Set(this.#delayed),
+      ...this.#contents(looked),
+      batches: placesOf(directory),
       ends: this.#history.at(-1 - unacknowledged)?.ends ?? new Map<number, number>(),
       history: [...this.#history],
-      values: new Set(this.#history.flatMap(({ state }) => [...state].map(valueText))),
       unacknowledged,
       wallMs: this.#clock.wall,
     };
     rmSync(looked, { recursive: true });
     return world;
+  }
+
+  #contents(directory: string): Contents {
+    return {
+      messages: storedMessages(directory),
+      delayed: new Set(this.#delayed),
+      values: new Set(this.#history.flatMap(({ state }) => [...state].map(valueText))),
+    };
   }
 
   #goOn(count: number): void {
@@ -234,6 +261,7 @@ class WorldMaker {
     }));
     const priority = this.#round % 7 === 3 ? ("high" as const) : ("normal" as const);
     this.#rig.publish("orders", samples, { priority });
+    this.#note();
     if (this.#round % 3 === 0) this.#rig.publish("audit", [`"${"audit ".repeat(200)}"`]);
   }
 
@@ -252,6 +280,7 @@ class WorldMaker {
     const rig = this.#rig;
     const group = this.#round % 2 === 0 ? "billing" : "mailing";
     const member = rig.join("orders", group);
+    this.#note();
     const fences = rig
       .grants()
       .filter(([owner]) => owner === member)

@@ -16,8 +16,8 @@ import {
 } from "./connection.ts";
 import { type JournalDamage, lossReasons, unreadableJournal } from "./damage.ts";
 import { databasePath, walPath } from "./directory.ts";
+import { FilesTogether } from "./files-together.ts";
 import { endProblems } from "./log-end-check.ts";
-import { type MetaAlone, metaAlone } from "./meta-alone.ts";
 import { removedUpToSql } from "./removed-rows.ts";
 import { metaCrc } from "./row-checksums.ts";
 import { schemaProblems } from "./schema-check.ts";
@@ -136,32 +136,27 @@ class Inspection {
     if (format === 0) {
       throw unreadableJournal(this.#directory, "its first page does not say which format it has");
     }
-    const own = this.#tail.tail?.incarnation;
-    this.#assertOwn(own, databasePath(this.#directory), "other files");
+    const files = new FilesTogether(this.#directory, this.#tail, this.#walFrames !== 0);
+    files.assertTailsOwn();
     const logs = this.#logs();
     this.#format = format;
     const reasons = this.#problems();
     const { incarnation, commit } = this.#meta(reasons);
-    this.#assertOwn(incarnation, walPath(this.#directory), "database");
+    files.assertLogsOwn(incarnation);
+    files.assertKnown(reasons);
     const { tail } = this.#tail;
     // Where its rows are wrong, what they say about the end means nothing.
     const isReadable = reasons.length === 0;
-    if (tail === undefined || !isReadable) return this.#verdict(reasons, commit, incarnation, []);
+    if (!isReadable) return this.#verdict(reasons, commit, incarnation, []);
+    const olderLog = files.olderLog(commit);
+    if (tail === undefined) return this.#verdict(olderLog, commit, incarnation, []);
     const removed = this.#snapshot.first<{ value: string }>(removedUpToSql)?.value ?? 0;
     const difference = compareTail(tail, { incarnation, commit, logs }, Number(removed));
     const losses = lossReasons(difference);
-    if (losses.length === 0) return this.#verdict(this.#staleness(), commit, incarnation, []);
+    if (losses.length === 0) return this.#verdict(files.staleness(), commit, incarnation, []);
     const { missing } = difference;
-    const newerBelow = this.#olderLog(commit);
-    if (newerBelow.length > 0) return this.#verdict(newerBelow, commit, incarnation, missing);
+    if (olderLog.length > 0) return this.#verdict(olderLog, commit, incarnation, missing);
     return { kind: "damaged", damage: { incarnation, reasons: losses, missing, isLoss: true } };
-  }
-
-  /** Pages of another journal would pass for this one's: their checksums are right. */
-  #assertOwn(incarnation: string | undefined, path: string, than: string): void {
-    const alone = this.#alone();
-    if (alone === undefined || alone.incarnation === incarnation) return;
-    throw unreadableJournal(this.#directory, `${path} belongs to another journal than its ${than}`);
   }
 
   #verdict(
@@ -240,33 +235,6 @@ class Inspection {
         .slice(0, structureFindingsMax)
         .map((message) => `SQLite's structure: ${message}`);
     });
-  }
-
-  /** What the database says without its write-ahead log, as far as that can be known. */
-  #alone(): MetaAlone | undefined {
-    if (this.#tail.copied === 0 || this.#walFrames === 0) return undefined;
-    return metaAlone(this.#directory);
-  }
-
-  /** A database that is older than what was copied into it is not the one its log belongs to. */
-  #staleness(): string[] {
-    const { copied } = this.#tail;
-    const alone = this.#alone()?.commit;
-    if (alone === undefined || alone >= copied) return [];
-    return [
-      `${databasePath(this.#directory)} is older than its write-ahead log: it holds commit ` +
-        `${alone}, and was complete up to ${copied}`,
-    ];
-  }
-
-  /** Pages of an older log over those of a newer database are a mixture of two states. */
-  #olderLog(commit: number): string[] {
-    const alone = this.#alone()?.commit ?? 0;
-    if (alone <= commit) return [];
-    return [
-      `${walPath(this.#directory)} is older than its database: with it the journal is at commit ` +
-        `${commit}, without it at ${alone}`,
-    ];
   }
 
   #doubts(commit: number): string[] {

@@ -111,14 +111,16 @@ class Repair {
     // Nobody takes it for a journal before it is one.
     this.#connection.exec(`PRAGMA application_id = ${copyApplicationId}`);
     const known = knownTables(this.#connection);
-    const tables = new Tables(store, store.newest, known);
-    const tail = ownTail(this.#parts.reading.tail, tables);
+    const newest = new Tables(store, store.newest, known);
+    const tail = ownTail(this.#parts.reading.tail, newest);
     const commits = { known: tail?.commit ?? 0, copied: this.#parts.reading.copied };
-    const units = unitStateOf(store, tables, known, this.#notes, commits);
+    const units = unitStateOf(store, newest, known, this.#notes, commits);
+    // Under a log that is older than the database the newest rows are the database's own.
+    const tables = commitOf(units.tables) > commitOf(newest) ? units.tables : newest;
     const catalog = new SalvagedCatalog(tables, tail, this.#notes, wallMs);
     const gaps = gapsOf(tables);
     const logs = new LogRebuild(this.#connection, catalog, gaps, this.#notes, wallMs);
-    await this.#copyBatches(tables, logs);
+    await this.#copyBatches(newest, logs);
     const { rows, repaired, versionMax } = await this.#rebuildRows(tables, units, catalog, logs);
     const commit = this.#writeMeta(tables, units, versionMax);
     assertUnchanged();

@@ -43,10 +43,9 @@ export class SalvagedCatalog {
     this.#readLogs();
     const groupsComplete = collect(this.#tables, "grp", groupValue, this.groups);
     const channelsComplete = collect(this.#tables, "channel", channelValue, this.channels);
-    if (!groupsComplete) this.#groupsFromIndex();
-    if (!channelsComplete) this.#channelsFromIndex();
-    this.#nameLostPages("group", "grp", "sqlite_autoindex_grp_1");
-    this.#nameLostPages("channel", "channel", "sqlite_autoindex_channel_1");
+    // Also where nothing seems to be wrong: an empty page in the place of another looks sound.
+    this.#groupsFromIndex(groupsComplete);
+    this.#channelsFromIndex(channelsComplete);
     for (const { channel, id } of this.logs.values()) this.#ensureChannel(channel, id);
     for (const { channel } of this.groups.values()) this.#ensureChannel(channel, undefined);
   }
@@ -94,26 +93,34 @@ export class SalvagedCatalog {
   }
 
   /** Indexes name rows whose own page is gone. They have no checksums: only gaps are filled. */
-  #channelsFromIndex(): void {
-    for (const { name, rowid } of this.#tables.rows("sqlite_autoindex_channel_1")) {
-      if (typeof name !== "string" || typeof rowid !== "number") continue;
-      if (!this.channels.has(rowid)) this.#addChannel(rowid, name, "its row is unreadable");
+  #channelsFromIndex(isComplete: boolean): void {
+    const index = "sqlite_autoindex_channel_1";
+    let unsound = 0;
+    for (const { name, rowid } of this.#tables.rows(index)) {
+      if (typeof name !== "string" || typeof rowid !== "number") unsound++;
+      else if (!this.channels.has(rowid)) this.#addChannel(rowid, name, "its row is unreadable");
     }
+    if (!isComplete) this.#nameUnknown("channel", index, unsound, this.channels.size);
   }
 
-  #groupsFromIndex(): void {
-    for (const { channel, name, rowid } of this.#tables.rows("sqlite_autoindex_grp_1")) {
-      if (typeof name !== "string" || typeof rowid !== "number") continue;
-      if (typeof channel !== "number" || this.groups.has(rowid)) continue;
+  #groupsFromIndex(isComplete: boolean): void {
+    const index = "sqlite_autoindex_grp_1";
+    let unsound = 0;
+    for (const { channel, name, rowid } of this.#tables.rows(index)) {
+      if (typeof name !== "string" || typeof rowid !== "number" || typeof channel !== "number") {
+        unsound++;
+        continue;
+      }
+      if (this.groups.has(rowid)) continue;
       this.groups.set(rowid, { id: rowid, channel, name, row: this.#newGroupRow() });
       this.#notes.add("group", `group '${name}': its row was put together from an index`);
     }
+    if (!isComplete) this.#nameUnknown("group", index, unsound, this.groups.size);
   }
 
-  /** Where neither the rows nor their index can be read, some may be missing without a trace. */
-  #nameLostPages(kind: "group" | "channel", table: string, index: string): void {
-    if (this.#tables.problemsOf(table).lostPages.length === 0) return;
-    if (this.#tables.problemsOf(index).lostPages.length === 0) return;
+  /** Where the index does not tell either which rows there were, some may be missing unseen. */
+  #nameUnknown(kind: "group" | "channel", index: string, unsound: number, found: number): void {
+    if (unsound === 0 && found > 0 && this.#tables.isComplete(index)) return;
     this.#notes.add(kind, `pages of ${kind}s and of their index are lost: some may be missing`);
   }
 

@@ -32,8 +32,17 @@ export function openOwnFiles(
   return new PageStore(directory, commit, foreign);
 }
 
+/** Where that page is not in its place, another one may have it. */
 function incarnationOf(view: PageView): string | undefined {
-  const bytes = view.page(metaPage);
+  const own = incarnationOn(view.page(metaPage));
+  for (let page = 1; own === undefined && page <= view.pages; page++) {
+    const found = incarnationOn(view.page(page));
+    if (found !== undefined) return found;
+  }
+  return own;
+}
+
+function incarnationOn(bytes: Uint8Array | undefined): string | undefined {
   for (const { local } of (bytes && readBtreePage(bytes)?.cells) ?? []) {
     const [name, value, crc] = readRecord(local, 3) ?? [];
     if (name !== "incarnation" || typeof value !== "string") continue;

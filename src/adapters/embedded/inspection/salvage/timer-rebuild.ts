@@ -37,7 +37,8 @@ export class TimerRebuild {
       else this.#timers.set(value.id, value);
     }
     const { lostPages, doubtfulPages, unreadableRows } = tables.problemsOf("timer");
-    const problems = unsound + lostPages.length + doubtfulPages.length + unreadableRows;
+    const absent = this.#absentIn(tables);
+    const problems = unsound + lostPages.length + doubtfulPages.length + unreadableRows + absent;
     if (problems === 0 && !isLogDamaged) return;
     for (const row of tables.rowsOfAllVersions("timer")) {
       const value = timerValue(row);
@@ -47,8 +48,17 @@ export class TimerRebuild {
     }
     if (isLogDamaged) for (const id of this.#timers.keys()) this.#doubtful.add(id);
     if (problems === 0) return;
-    const where = `${unsound + unreadableRows} rows and ${lostPages.length} pages`;
+    const where = `${unsound + unreadableRows + absent} rows and ${lostPages.length} pages`;
     this.#notes.add("delayed-message", `${where} of delayed messages are unreadable`);
+  }
+
+  /** An empty page in the place of another looks sound: how many rows only the index knows. */
+  #absentIn(tables: Tables): number {
+    let absent = 0;
+    for (const { rowid } of tables.rows("timer_due")) {
+      if (typeof rowid === "number" && !this.#timers.has(rowid)) absent++;
+    }
+    return absent;
   }
 
   /** Writes them, after the batches; inside a transaction. Returns how many. */

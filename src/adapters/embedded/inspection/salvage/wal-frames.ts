@@ -81,11 +81,13 @@ class WalReader {
     this.#pagesMax = pagesMax + this.#count;
     const header = file.read(0, headerBytes);
     const view = viewOf(header);
-    const bigEndian = view.getUint32(0) === magicLittleEndian + 1;
+    const magic = view.getUint32(0);
+    const bigEndian = magic === magicLittleEndian + 1;
     this.#littleEndian = !bigEndian;
     const stored: WalChecksum = [view.getUint32(24), view.getUint32(28)];
     const computed = walChecksum([0, 0], header.subarray(0, 24), this.#littleEndian);
-    const sound = sameChecksum(stored, computed);
+    // The checksum of nothing but zeros is zero.
+    const sound = sameChecksum(stored, computed) && (bigEndian || magic === magicLittleEndian);
     this.#salts = sound ? [view.getUint32(16), view.getUint32(20)] : this.#commonSalts();
     // Where the header is damaged, its checksum may be what is right or what is wrong.
     const first = this.#frame(0);
