@@ -189,6 +189,21 @@ test("an empty page in the place of delayed messages is named as a loss", async 
   assert.ok(((await repair(directory)).noteCounts["delayed-message"] ?? 0) > 0);
 });
 
+test("an empty page in the place of cursors is found on opening, and their copies stand in", async () => {
+  const { directory } = copyOf("closed");
+  overwrite(directory, "cursor", "member_of_group");
+  assert.match(JSON.stringify(look(directory)), /cursor of group \d+ .* is gone/);
+  const { noteCounts, sound } = await repair(directory);
+  assert.ok(sound && (noteCounts.cursor ?? 0) > 0, JSON.stringify(noteCounts));
+});
+
+test("an empty page in the place of open messages is named as a loss", async () => {
+  const { world, directory } = copyOf("closed");
+  assert.ok((world.history.at(-1)?.open.size ?? 0) > 0);
+  overwrite(directory, "open", "member_of_group");
+  assert.ok(((await repair(directory)).noteCounts["open-list"] ?? 0) > 0);
+});
+
 test("behind zeros at the beginning of a log everything else is kept", async () => {
   const { directory } = copyOf("young");
   const path = join(directory, journalFiles.wal);

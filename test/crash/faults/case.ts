@@ -256,11 +256,7 @@ class CaseRun {
     return true;
   }
 
-  #compareAccepted(
-    names: Names,
-    snapshot: NonNullable<Hearing["snapshot"]>,
-    heard: Hearing,
-  ): void {
+  #compareAccepted(names: Names, snapshot: NonNullable<Hearing["snapshot"]>, heard: Hearing): void {
     // The ends were moved behind what is lost.
     const commits = this.#world.history.filter((commit) =>
       sameContent({ ...commit, ends: snapshot.ends }, snapshot),
@@ -281,13 +277,7 @@ class CaseRun {
       const heard = await hear(directory, this.#world, namesOf(directory), true);
       const repaired = { tables, report, heard };
       this.violations.push(
-        ...compareRepaired(
-          this.#world,
-          this.#world.bytes,
-          bytes,
-          repaired,
-          !this.#isEndUnknown,
-        ),
+        ...compareRepaired(this.#world, this.#world.bytes, bytes, repaired, !this.#isEndUnknown),
       );
     } catch (error) {
       const isNothingLeft =

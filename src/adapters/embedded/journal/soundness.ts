@@ -18,6 +18,7 @@ import { type JournalDamage, lossReasons, unreadableJournal } from "./damage.ts"
 import { databasePath, walPath } from "./directory.ts";
 import { FilesTogether } from "./files-together.ts";
 import { endProblems } from "./log-end-check.ts";
+import { lostCursors } from "./lost-cursors.ts";
 import { removedUpToSql } from "./removed-rows.ts";
 import { metaCrc } from "./row-checksums.ts";
 import { schemaProblems } from "./schema-check.ts";
@@ -212,6 +213,7 @@ class Inspection {
     problems.push(...this.#structure());
     if (this.#isCurrent) problems.push(...schemaProblems(this.#snapshot, this.#isSmall));
     if (this.#isCurrent) problems.push(...endProblems(this.#snapshot));
+    if (this.#isCurrent) problems.push(...lostCursors(this.#snapshot));
     return problems;
   }
 

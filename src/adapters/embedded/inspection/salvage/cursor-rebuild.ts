@@ -70,9 +70,6 @@ export class CursorRebuild {
       if (value !== undefined) this.#keep(value);
       return value !== undefined;
     });
-    if (complete) return;
-    const lost = this.#tables.problemsOf("cursor").lostPages.length;
-    if (lost > 0) this.#notes.add("cursor", `${lost} pages of cursors are unreadable`);
     const copies = new Map<string, CursorValue>();
     this.#collect("cursor_copy", (row) => {
       const value = cursorValue(row, true);
@@ -80,6 +77,10 @@ export class CursorRebuild {
       copies.set(placeKey(value.group, value.log, value.range), value);
       return true;
     });
+    // An empty page in the place of another looks sound; a copy tells that there was a cursor.
+    if (complete && [...copies.keys()].every((key) => this.#cursors.has(key))) return;
+    const lost = this.#tables.problemsOf("cursor").lostPages.length;
+    if (lost > 0) this.#notes.add("cursor", `${lost} pages of cursors are unreadable`);
     for (const [group, log, range] of this.#places()) {
       const key = placeKey(group, log, range);
       if (this.#cursors.has(key)) continue;
@@ -118,7 +119,7 @@ export class CursorRebuild {
       this.#open.push(value);
       return true;
     });
-    if (complete) return;
+    // Also where nothing seems to be wrong: see above.
     const listed = this.#collect("open_of_batch", ({ grp: group, log, range, base }) => {
       const place = { group, log, range, base };
       if (!Object.values(place).every((value) => typeof value === "number")) return false;
@@ -126,7 +127,7 @@ export class CursorRebuild {
       if (!known.has(openKey(found))) this.#unreadable.push(found);
       return true;
     });
-    if (!listed) this.#backToStart();
+    if (!complete && !listed) this.#backToStart();
   }
 
   /** Nobody knows which messages below the cursors were open. */
