@@ -13,6 +13,7 @@ import { inspectJournal, type Soundness } from "../../src/adapters/embedded/jour
 import { cursorCrc, leaseCrc } from "../../src/adapters/embedded/journal/row-checksums.ts";
 import { seededRandom } from "../../src/kernel/random.ts";
 import { VirtualClock } from "../../src/testing/virtual-clock.ts";
+import type { Placed } from "../crash/faults/places.ts";
 import { makeWorlds, type World } from "../crash/faults/world.ts";
 import { framePlace, pageBytes } from "../journal/damage.ts";
 import { journalFiles } from "../journal/damaged-directories.ts";
@@ -64,6 +65,21 @@ function overwrite(directory: string, to: string, from: string): void {
   const bytes = readFileSync(path);
   bytes.copy(bytes, (target - 1) * pageBytes, (source - 1) * pageBytes, source * pageBytes);
   writeFileSync(path, bytes);
+}
+
+/** Flips a bit of the first batch of a log, in the database; returns where it stood. */
+function damageFirstBatch(world: World, directory: string, of: number | undefined): Placed {
+  const [first] = world.batches
+    .filter(({ log }) => log === of)
+    .sort((left, right) => left.base - right.base);
+  const place = first?.places.find(({ file }) => file === "database");
+  assert.ok(first !== undefined && place !== undefined);
+  const path = join(directory, journalFiles.database);
+  const bytes = readFileSync(path);
+  const at = Math.floor((place.from + place.to) / 2);
+  bytes[at] = (bytes[at] as number) ^ 1;
+  writeFileSync(path, bytes);
+  return first;
 }
 
 test("no row of a lease passes for a cursor", async () => {
@@ -189,7 +205,7 @@ test("an empty page in the place of delayed messages is named as a loss", async 
   assert.ok(((await repair(directory)).noteCounts["delayed-message"] ?? 0) > 0);
 });
 
-test("an empty page in the place of cursors is found on opening, and their copies stand in", async () => {
+test("an empty page in the place of cursors is found, and their copies stand in", async () => {
   const { directory } = copyOf("closed");
   overwrite(directory, "cursor", "member_of_group");
   assert.match(JSON.stringify(look(directory)), /cursor of group \d+ .* is gone/);
@@ -227,21 +243,21 @@ test("the database of another journal is known when its first table has moved", 
   assert.equal((await repair(directory)).noteCounts["other-journal"], 1);
 });
 
+test("a lost first batch of a log leaves a gap although the log's row is gone too", async () => {
+  const { world, directory } = copyOf("closed");
+  const first = damageFirstBatch(world, directory, 1);
+  overwrite(directory, "log", "lease");
+  const { gaps } = (await repair(directory)).logs[0] ?? {};
+  const end = first.base + first.count;
+  assert.ok(gaps?.some((gap) => gap.fromOffset <= first.base && gap.toOffset >= end));
+});
+
 test("under a log that is older than the database a lost first batch leaves a gap", async () => {
   const { world, directory } = copyOf("reused");
   const [older = ""] = world.earlier;
   cpSync(join(older, journalFiles.wal), join(directory, journalFiles.wal));
   const high = world.logs.find(({ priority }) => priority === "high")?.log;
-  const [first] = world.batches
-    .filter(({ log }) => log === high)
-    .sort((left, right) => left.base - right.base);
-  const place = first?.places.find(({ file }) => file === "database");
-  assert.ok(first !== undefined && place !== undefined);
-  const path = join(directory, journalFiles.database);
-  const bytes = readFileSync(path);
-  const at = Math.floor((place.from + place.to) / 2);
-  bytes[at] = (bytes[at] as number) ^ 1;
-  writeFileSync(path, bytes);
+  const first = damageFirstBatch(world, directory, high);
   const gaps = (await repair(directory)).logs.find(({ priority }) => priority === "high")?.gaps;
   const end = first.base + first.count;
   const isGap = gaps?.some((gap) => gap.fromOffset <= first.base && gap.toOffset >= end);

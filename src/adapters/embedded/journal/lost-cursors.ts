@@ -1,6 +1,6 @@
 // Cursors of which only the copy is left: an empty page in the place of theirs looks sound to
-// SQLite, since no index leads to them. Always true: cursor and copy are deleted in one transaction,
-// so that a copy without its cursor is damage.
+// SQLite, since no index leads to them. Always true: cursor and copy are deleted in one
+// transaction, so that a copy without its cursor is damage.
 import type { Snapshot } from "../inspection/snapshot.ts";
 
 /** Copies that are looked at. */
@@ -9,7 +9,8 @@ const copiesMax = 51_200;
 const namedMax = 5;
 
 const lostSql =
-  `SELECT grp, log, range FROM (SELECT grp, log, range FROM cursor_copy LIMIT ${copiesMax}) AS copy ` +
+  "SELECT grp, log, range FROM " +
+  `(SELECT grp, log, range FROM cursor_copy LIMIT ${copiesMax}) AS copy ` +
   "WHERE NOT EXISTS (SELECT 1 FROM cursor WHERE cursor.grp = copy.grp " +
   `AND cursor.log = copy.log AND cursor.range = copy.range) LIMIT ${namedMax}`;
 

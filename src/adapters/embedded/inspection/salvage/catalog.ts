@@ -63,6 +63,15 @@ export class SalvagedCatalog {
     return made;
   }
 
+  /** Where a log of which the row is gone began, by the index of its batches. */
+  firstBaseOf(id: number): number | undefined {
+    let first: number | undefined;
+    for (const { log, base } of this.#tables.rows("sqlite_autoindex_batch_1")) {
+      if (log === id && typeof base === "number") first = Math.min(first ?? base, base);
+    }
+    return first;
+  }
+
   /** The group of that number; put together where its row is gone. */
   group(id: number, channel: number): GroupValue {
     const known = this.groups.get(id);

@@ -144,12 +144,13 @@ export class LogRebuild {
     };
   }
 
-  /** Where the row of a log is gone, its first batch says where it starts. */
+  /** Where the row of a log is gone, its first batch says where it starts: one that may be lost. */
   #startOf(id: number, start: number, end: number): number {
     if (end > 0) return start;
     const sql = "SELECT base FROM batch WHERE log = ? ORDER BY base LIMIT 1";
     const first = this.#connection.prepare(sql).get(id)?.["base"];
-    return typeof first === "number" ? first : start;
+    const found = typeof first === "number" ? first : start;
+    return Math.min(found, this.#catalog.firstBaseOf(id) ?? found);
   }
 
   *#stored(id: number): Generator<StoredBatch> {
