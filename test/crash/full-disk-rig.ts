@@ -275,8 +275,9 @@ async function anyWrite(disk: SmallDisk, { seed, rounds }: FullDiskPlan): Promis
     await until("the reserve", () => hasReserve(disk));
     // The reserve is given up early where nearly nothing is left; this meets the end itself.
     disk.fill(mebibyte + (random.uint32() % mebibyte));
-    const published = rig.publish(400);
-    await pause(random.uint32() % 100);
+    // Enough that a fast machine is not done before the disk is full.
+    const published = rig.publish(3_000);
+    await pause(random.uint32() % 60);
     if (random.uint32() % 4 > 0) disk.fill();
     await pause(random.uint32() % 300);
     disk.empty();
