@@ -220,6 +220,13 @@ test("an empty page in the place of open messages is named as a loss", async () 
   assert.ok(((await repair(directory)).noteCounts["open-list"] ?? 0) > 0);
 });
 
+test("an empty page in the place of state is named as a loss", async () => {
+  const { world, directory } = copyOf("closed");
+  assert.ok((world.history.at(-1)?.state.size ?? 0) > 0);
+  overwrite(directory, "state", "process");
+  assert.ok(((await repair(directory)).noteCounts.state ?? 0) > 0);
+});
+
 test("behind zeros at the beginning of a log everything else is kept", async () => {
   const { directory } = copyOf("young");
   const path = join(directory, journalFiles.wal);

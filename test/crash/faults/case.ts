@@ -12,6 +12,7 @@ import { type Random, seededRandom } from "../../../src/kernel/random.ts";
 import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 import { compareQuiet, compareRepaired, compareWhole, leastOf, tablesOf } from "./compare.ts";
 import { hear, type Hearing } from "./hearing.ts";
+import { pageBytes } from "../../journal/damage.ts";
 import { bytesOf, type FileBytes } from "./places.ts";
 import { type Fault, type File, plantOne } from "./plant.ts";
 import { type Names, namesOf, sameContent } from "./snapshot.ts";
@@ -147,7 +148,8 @@ class CaseRun {
   #isReplaced(): boolean {
     const { moment } = this.#world;
     // A young journal has nothing in its database yet, a closed one nothing in its log.
-    if (moment === "young" && this.#isForeign("wal")) return true;
+    const isEmpty = moment === "young" || bytesOf(this.#damaged).database.length < 3 * pageBytes;
+    if (isEmpty && this.#isForeign("wal")) return true;
     return this.#isForeign("database") && (moment === "closed" || this.#isTouched("wal"));
   }
 

@@ -143,8 +143,25 @@ function misplace(content: Buffer, random: Random, file: File): string | undefin
   if (page(from).equals(page(to))) return undefined;
   const target = Buffer.from(page(to));
   const isSwap = random.uint32() % 2 === 0;
+  if (!isSwap && isEmptyIndexLeaf(page(from)) && isAllOfState(target)) return undefined;
   page(from).copy(page(to));
   if (isSwap) target.copy(page(from));
   const how = isSwap ? "has changed places with" : "is written over";
   return `page ${from} of ${pages} ${how} page ${to}`;
 }
+
+/**
+ * Left out of the draw, and open: an empty page of an index over the only page of state. It is what
+ * an empty table looks like; no index and no count tells on opening that there were rows. (With an
+ * empty page of a table SQLite finds it: seed 4711, case 1671, and seed 2026, case 1479.)
+ */
+function isAllOfState(page: Buffer): boolean {
+  return page[0] === indexLeaf && page.includes("account-");
+}
+
+function isEmptyIndexLeaf(page: Buffer): boolean {
+  return page[0] === indexLeaf && page.readUInt16BE(3) === 0;
+}
+
+/** The first byte of such a page. */
+const indexLeaf = 10;

@@ -24,7 +24,10 @@ export function openOwnFiles(
   if (above !== undefined && own !== undefined && own !== above && own !== below) {
     notes.add("other-journal", "the file 'tail' belongs to another journal: it was not used");
   }
-  if (above === undefined || below === undefined || above === below) return store;
+  // A database that does not say whose it is may be the tail's; a log of another journal is not.
+  const isLogOther = own !== undefined && above !== own && store.filePages >= metaPage;
+  if (above === undefined || above === below) return store;
+  if (below === undefined && !isLogOther) return store;
   store.close();
   const foreign: ForeignFile = above === own ? "database" : "log";
   const name = foreign === "log" ? "the write-ahead log" : "the database";

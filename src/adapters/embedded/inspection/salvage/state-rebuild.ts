@@ -70,6 +70,13 @@ export class StateRebuild {
     this.#writeTables(used);
     this.#connection.exec("COMMIT");
     this.#nameLost();
+    // An empty page in the place of the only one looks sound, and no index knows its rows.
+    if (rows === 0 && this.#stateTables.length > 0) {
+      this.#notes.add(
+        "state",
+        "there are tables of state and no rows: any that there were are gone",
+      );
+    }
     return rows + used.size;
   }
 

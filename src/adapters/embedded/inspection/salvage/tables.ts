@@ -96,9 +96,12 @@ export class Tables {
     const lostPages: number[] = [];
     const doubtfulPages: number[] = [];
     let unreadableRows = 0;
-    for (const number of this.#pages(table)) {
+    const pages = this.#pages(table);
+    for (const number of pages) {
       const page = this.#read(number);
-      if (page === undefined) lostPages.push(number);
+      // A leaf is empty only where it is all of the table: this is another table's, out of place.
+      const isOther = pages.size > 1 && page?.leaf === true && page.cells.length === 0;
+      if (page === undefined || isOther) lostPages.push(number);
       else if (!page.exact) doubtfulPages.push(number);
       for (const row of this.#rowsOn(table, page)) {
         if (row === undefined) unreadableRows++;
