@@ -121,6 +121,8 @@ class CaseRun {
       return;
     }
     if (this.#isOutvoted()) return this.#repairOther(true);
+    // Nothing is left but another journal's tail: it alone says how much there was.
+    if (this.#isForeign("tail") && this.#isBlank(bytes)) return this.#repairOther(false);
     // One row of a database says whose it is. Without it nothing can know that it is another's.
     if (this.#isForeign("database") && !this.#isNamed(bytes)) return this.#buildOnly();
     const isOpen = heard.status === "ok" || heard.status === "degraded";
@@ -157,6 +159,11 @@ class CaseRun {
   #isOutvoted(): boolean {
     const isOther = this.#isForeign("database") || this.#isForeign("wal");
     return this.#isForeign("database") ? this.#isTailLost : isOther && this.#isForeign("tail");
+  }
+
+  /** A young journal's log is all that there is of it, but for its tail. */
+  #isBlank({ wal }: FileBytes): boolean {
+    return this.#world.moment === "young" && wal.length < pageBytes;
   }
 
   #isNamed({ database }: FileBytes): boolean {
