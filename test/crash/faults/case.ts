@@ -12,7 +12,7 @@ import { type Random, seededRandom } from "../../../src/kernel/random.ts";
 import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 import { compareQuiet, compareRepaired, compareWhole, leastOf, tablesOf } from "./compare.ts";
 import { hear, type Hearing } from "./hearing.ts";
-import { pageBytes } from "../../journal/damage.ts";
+import { framePlace, pageBytes } from "../../journal/damage.ts";
 import { bytesOf, type FileBytes } from "./places.ts";
 import { type Fault, type File, plantOne } from "./plant.ts";
 import { type Names, namesOf, sameContent } from "./snapshot.ts";
@@ -113,7 +113,7 @@ class CaseRun {
     this.said = heard.isReported && heard.status === "ok" ? "found" : heard.status;
     const isReplaced = this.#isReplaced();
     if (isReplaced) return this.#hearOther(heard);
-    if (!heard.isReported && this.#isGone(heard)) return;
+    if (!heard.isReported && this.#isGone(heard, bytes)) return;
     this.violations.push(...heard.violations);
     if (!heard.isReported) {
       this.violations.push(...compareQuiet(this.#world, this.#isEndUnknown, heard));
@@ -163,7 +163,13 @@ class CaseRun {
 
   /** A young journal's log is all that there is of it, but for its tail. */
   #isBlank({ wal }: FileBytes): boolean {
-    return this.#world.moment === "young" && wal.length < pageBytes;
+    if (this.#world.moment !== "young") return false;
+    const whole = this.#world.bytes.wal;
+    const sizeOf = (frame: number): number => whole.readUInt32BE(framePlace(frame).from + 4);
+    let first = 0;
+    // The frame that ends a transaction says how large the database is then.
+    while (sizeOf(first) === 0) first++;
+    return wal.length < framePlace(first).to;
   }
 
   #isNamed({ database }: FileBytes): boolean {
@@ -171,9 +177,10 @@ class CaseRun {
     return database.includes(tail?.incarnation ?? "");
   }
 
-  /** A young journal's log and tail are all that there is of it: without them it is a new one. */
-  #isGone({ status, snapshot }: Hearing): boolean {
-    if (this.#world.moment !== "young" || !this.#isEndUnknown) return false;
+  /** Where neither pages nor a tail are left there is a new journal. */
+  #isGone({ status, snapshot }: Hearing, { database, wal }: FileBytes): boolean {
+    const isNothingLeft = database.length === 0 && wal.length === 0;
+    if ((this.#world.moment !== "young" && !isNothingLeft) || !this.#isEndUnknown) return false;
     return status === "ok" && snapshot?.ends.size === 0;
   }
 
