@@ -15,6 +15,7 @@ const usage = `usage: npm run bench -- [scenario …] [--size 100B|1KB|100KB] [-
        [--plot FILE.svg]
                        [--json] [--check]
        npm run bench -- peers [--rounds N] [--messages N] [--size SIZE] [--json] [--check]
+       npm run bench -- sync-vs-async [--quick] [--seconds N] [--json] [--from FILE]
 scenarios: ${Object.keys(scenarios).join(", ")} (default: all)
 trials: ${Object.keys(trials).join(", ")}
 studies: ${Object.keys(studies).join(", ")}`;
@@ -67,6 +68,8 @@ function parse() {
         gibibytes: { type: "string", default: "1" },
         "limit-seconds": { type: "string" },
         plot: { type: "string" },
+        from: { type: "string" },
+        quick: { type: "boolean", default: false },
         json: { type: "boolean", default: false },
         check: { type: "boolean", default: false },
         list: { type: "boolean", default: false },
@@ -216,6 +219,9 @@ for (const name of asked) {
     messages: optional("messages", values.messages),
     bytes,
     json: values.json,
+    seconds: optional("seconds", values.seconds),
+    quick: values.quick,
+    from: values.from,
   };
   missed.push(...(await study.run(options)));
 }

@@ -10,6 +10,12 @@ export interface StudyOptions {
   readonly bytes: number;
   /** Prints the report as JSON. */
   readonly json: boolean;
+  /** How long each case of a study takes that has cases; undefined: as the study chooses. */
+  readonly seconds: number | undefined;
+  /** As short as shows that it works. */
+  readonly quick: boolean;
+  /** A run that was kept: the study writes its page from it, and measures nothing. */
+  readonly from: string | undefined;
 }
 
 /** A study. */

@@ -69,18 +69,21 @@ export function plotSvg(title: string, distributions: readonly Distribution[]): 
   ].join("\n");
 }
 
-interface TextPlace {
+/** Where a text is, and in which color. */
+export interface TextPlace {
   readonly x: number;
   readonly y: number;
   readonly color: string;
   readonly more?: string;
 }
 
-function text(content: string, { x: left, y: top, color, more = "" }: TextPlace): string {
+/** A text of an SVG. */
+export function text(content: string, { x: left, y: top, color, more = "" }: TextPlace): string {
   return `<text x="${left}" y="${top}" fill="${color}" ${more}>${content}</text>`;
 }
 
-function colorOf(index: number): string {
+/** The color of a line, by its place among the lines. */
+export function colorOf(index: number): string {
   return colors[index % colors.length] as string;
 }
 

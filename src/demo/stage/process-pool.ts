@@ -87,6 +87,12 @@ export class ProcessPool<Order extends object, Report extends { readonly kind: s
     await running.ended;
   }
 
+  /** Tells one process; nobody, when it does not run. */
+  tell(name: string, order: Order): void {
+    const running = this.#processes.get(name);
+    if (running !== undefined) this.#send(running, order);
+  }
+
   /** Tells every process the same. */
   tellAll(order: Order): void {
     for (const running of this.#processes.values()) this.#send(running, order);
