@@ -5,10 +5,10 @@
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { decodeOpen, encodeOpen, viewOf } from "../../src/adapters/embedded/journal/format.ts";
+import { decodeOpen } from "../../src/adapters/embedded/journal/format.ts";
 import { seededRandom } from "../../src/kernel/random.ts";
-import type { StateChange } from "../../src/ports/commit-unit.ts";
-import { CoreRig, HandClock, makeDirectory, unitOf } from "./core-rig.ts";
+import { CoreRig, HandClock, makeDirectory } from "./core-rig.ts";
+import { WorkRound } from "./work-round.ts";
 
 /** What the journal's units changed together, as of one commit: rows as text. */
 export interface UnitSnapshot {
@@ -44,6 +44,7 @@ export interface World {
 }
 
 const partitions = 4;
+const work = { partitions, rows: 30, keys: 900 } as const;
 const closedRounds = 60;
 const openRounds = 40;
 
@@ -60,7 +61,7 @@ export function makeWorlds(
   try {
     rig.declare("orders", { partitions });
     rig.declare("audit", { partitions: 2, compression: "zstd" });
-    for (let round = 0; round < closedRounds; round++) new Round(rig, round, pick).run();
+    for (let round = 0; round < closedRounds; round++) new WorkRound(rig, round, pick, work).run();
     rig.close();
     const closed = record(directory, join(root, "closed"), [snapshotOf(directory)]);
     rig = new CoreRig(directory, clock, { durability: "fsync" });
@@ -69,7 +70,7 @@ export function makeWorlds(
       clock.pass(500);
       rig.core.tick();
       history.push(snapshotOf(directory));
-      for (const step of new Round(rig, round, pick).steps()) {
+      for (const step of new WorkRound(rig, round, pick, work).steps()) {
         step();
         history.push(snapshotOf(directory));
       }
@@ -78,87 +79,6 @@ export function makeWorlds(
   } finally {
     rig.close();
     rmSync(directory, { recursive: true, force: true });
-  }
-}
-
-/** What one round of work does: some of everything that a journal stores. */
-class Round {
-  readonly #rig: CoreRig;
-  readonly #round: number;
-  readonly #pick: (below: number) => number;
-
-  constructor(rig: CoreRig, round: number, pick: (below: number) => number) {
-    this.#rig = rig;
-    this.#round = round;
-    this.#pick = pick;
-  }
-
-  run(): void {
-    for (const step of this.steps()) step();
-  }
-
-  steps(): (() => void)[] {
-    return [() => this.#publish(), () => this.#delay(), () => this.#settle()];
-  }
-
-  #publish(): void {
-    const big = this.#round % 5 === 0;
-    const count = big ? 40 : 1 + this.#pick(12);
-    const samples = Array.from({ length: count }, (_, index) => ({
-      data: JSON.stringify({ round: this.#round, index, note: "n".repeat(big ? 900 : 30) }),
-      key: `k-${this.#pick(20)}`,
-      ...(this.#pick(9) === 0 ? { id: `given-${this.#round}-${index}` } : {}),
-    }));
-    const priority = this.#round % 7 === 3 ? ("high" as const) : ("normal" as const);
-    this.#rig.publish("orders", samples, { priority });
-    if (this.#round % 3 === 0) this.#rig.publish("audit", [`"${"audit ".repeat(200)}"`]);
-  }
-
-  #delay(): void {
-    if (this.#round % 4 !== 1) return;
-    const { wall } = this.#rig.clock;
-    // Some become due while the journal is still being written, some never do.
-    const dueAtMs = [wall + (this.#round % 8 === 1 ? 3_000 : 86_400_000)];
-    this.#rig.publish("orders", [`{"delayed":${this.#round}}`], { dueAtMs });
-  }
-
-  #settle(): void {
-    const rig = this.#rig;
-    const group = this.#round % 2 === 0 ? "billing" : "mailing";
-    const member = rig.join("orders", group);
-    const fences = rig
-      .grants()
-      .filter(([owner]) => owner === member)
-      .map(([, range, epoch]) => ({ range, epoch }));
-    const batches = rig.withConnection((connection) =>
-      connection
-        .prepare(
-          "SELECT base, count, data FROM batch JOIN log ON log.id = batch.log " +
-            "WHERE lane = 1 AND channel = 1 ORDER BY base DESC LIMIT 1",
-        )
-        .all(),
-    );
-    const [newest] = batches as unknown as { base: number; count: number; data: Uint8Array }[];
-    if (newest === undefined) return;
-    const { base, count, data } = newest;
-    // The range of the first message, which stays open.
-    const range = (viewOf(data).slotAt(0) * partitions) >>> 16;
-    const entries = [{ offset: base, attempt: 2, dueAtMs: 77, reason: "retry" as const }];
-    const state = Array.from({ length: 30 }, (): StateChange => {
-      const key = `account-${this.#pick(900)}`;
-      const value = this.#pick(20) === 0 ? null : JSON.stringify({ cents: this.#round });
-      return { table: group, key: key.padEnd(90, "."), expected: undefined, value };
-    });
-    const priority = "normal" as const;
-    rig.transact([
-      unitOf(member, {
-        fences,
-        cursors: [{ priority, range, position: base + count }],
-        open: [{ priority, range, base, entries: encodeOpen(base, entries) }],
-        state,
-      }),
-    ]);
-    rig.core.handle("leave", { member });
   }
 }
 

@@ -6,14 +6,14 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { acceptLossOf } from "../../../src/adapters/embedded/journal/accept-loss.ts";
-import { encodeOpen, viewOf } from "../../../src/adapters/embedded/journal/format.ts";
+import { viewOf } from "../../../src/adapters/embedded/journal/format.ts";
 import { inspectJournal } from "../../../src/adapters/embedded/journal/soundness.ts";
 import { CheckpointTail } from "../../../src/adapters/embedded/journal/tail-checkpoint.ts";
 import { seededRandom } from "../../../src/kernel/random.ts";
-import type { StateChange } from "../../../src/ports/commit-unit.ts";
-import { CoreRig, HandClock, unitOf } from "../../journal/core-rig.ts";
+import { CoreRig, HandClock } from "../../journal/core-rig.ts";
 import { framePlace, sizeOf, truncate } from "../../journal/damage.ts";
 import { copyFiles } from "../../journal/damaged-directories.ts";
+import { WorkRound } from "../../journal/work-round.ts";
 import { type Placed, placesOf } from "./places.ts";
 import { type Names, namesOf, rowsOf, sameContent, type Snapshot, snapshotOf } from "./snapshot.ts";
 import { messageAt, type StoredMessage, storedMessages } from "./stored-messages.ts";
@@ -243,77 +243,22 @@ class WorldMaker {
       this.#clock.pass(500);
       this.#rig.core.tick();
       this.#note();
-      for (const step of [this.#publish, this.#delay, this.#settle]) {
-        step.call(this);
+      const joined = (): void => this.#note();
+      const work = { partitions, rows: 8, keys: 300, joined };
+      for (const step of new WorkRound(this.#rig, this.#round, this.#pick, work).steps()) {
+        step();
+        this.#noteDelayed();
         this.#note();
       }
       this.#round++;
     }
   }
 
-  #publish(): void {
-    const big = this.#round % 5 === 0;
-    const count = big ? 40 : 1 + this.#pick(12);
-    const samples = Array.from({ length: count }, (_, index) => ({
-      data: JSON.stringify({ round: this.#round, index, note: "n".repeat(big ? 900 : 30) }),
-      key: `k-${this.#pick(20)}`,
-      ...(this.#pick(9) === 0 ? { id: `given-${this.#round}-${index}` } : {}),
-    }));
-    const priority = this.#round % 7 === 3 ? ("high" as const) : ("normal" as const);
-    this.#rig.publish("orders", samples, { priority });
-    this.#note();
-    if (this.#round % 3 === 0) this.#rig.publish("audit", [`"${"audit ".repeat(200)}"`]);
-  }
-
-  #delay(): void {
-    if (this.#round % 4 !== 1) return;
-    const { wall } = this.#clock;
-    // Some become due while the journal is still being written, some never do.
-    const dueAtMs = [wall + (this.#round % 8 === 1 ? 3_000 : 86_400_000)];
-    this.#rig.publish("orders", [`{"delayed":${this.#round}}`], { dueAtMs });
+  /** What is delayed may get an offset at any time from now on. */
+  #noteDelayed(): void {
     for (const { data } of rowsOf(this.#directory, "SELECT data FROM timer")) {
       this.#delayed.add(messageAt(viewOf(data as Uint8Array), 0).text);
     }
-  }
-
-  #settle(): void {
-    const rig = this.#rig;
-    const group = this.#round % 2 === 0 ? "billing" : "mailing";
-    const member = rig.join("orders", group);
-    this.#note();
-    const fences = rig
-      .grants()
-      .filter(([owner]) => owner === member)
-      .map(([, range, epoch]) => ({ range, epoch }));
-    const batches = rig.withConnection((connection) =>
-      connection
-        .prepare(
-          "SELECT base, count, data FROM batch JOIN log ON log.id = batch.log " +
-            "WHERE lane = 1 AND channel = 1 ORDER BY base DESC LIMIT 1",
-        )
-        .all(),
-    );
-    const [newest] = batches as unknown as { base: number; count: number; data: Uint8Array }[];
-    if (newest === undefined) return;
-    const { base, count, data } = newest;
-    // The range of the first message, which stays open.
-    const range = (viewOf(data).slotAt(0) * partitions) >>> 16;
-    const entries = [{ offset: base, attempt: 2, dueAtMs: 77, reason: "retry" as const }];
-    const state = Array.from({ length: 8 }, (): StateChange => {
-      const key = `account-${this.#pick(300)}`;
-      const value = this.#pick(20) === 0 ? null : JSON.stringify({ cents: this.#round });
-      return { table: group, key: key.padEnd(90, "."), expected: undefined, value };
-    });
-    const priority = "normal" as const;
-    rig.transact([
-      unitOf(member, {
-        fences,
-        cursors: [{ priority, range, position: base + count }],
-        open: [{ priority, range, base, entries: encodeOpen(base, entries) }],
-        state,
-      }),
-    ]);
-    rig.core.handle("leave", { member });
   }
 }
 
