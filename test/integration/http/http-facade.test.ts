@@ -5,6 +5,7 @@ import { type TestContext, test } from "node:test";
 import { type Bus, createBus, defineCommand, Reject } from "spillway";
 import { createHttpFacade, type HttpFacadeOptions } from "spillway/http";
 import { memory } from "spillway/memory";
+import { VirtualClock } from "spillway/testing";
 import { z } from "zod";
 import { servers, type Site } from "./http-servers.ts";
 
@@ -209,8 +210,10 @@ test("a request of one tenant cannot be seen by another", async (t) => {
   assert.equal((await site.call(location)).status, 404);
 });
 
-test("more clients than may wait are told at once that it is pending", async (t) => {
-  const { post, site } = await openShop(t, "web-standard", { waitingMax: 1 });
+test("more clients than may wait are told at once", { timeout: 20_000 }, async (t) => {
+  // Time stands still: one who waits, waits for ever.
+  const clock = new VirtualClock();
+  const { post, site } = await openShop(t, "web-standard", { waitingMax: 1, clock });
   const location = (await post("/orders", order)).headers.get("location") ?? "";
   const leave = new AbortController();
   const waits = site.call(location, {
