@@ -40,6 +40,8 @@ const vendors = {
   "adapters/postgres": "pg|pg-logical-replication",
   "adapters/otel": "@opentelemetry/[^/]+",
   server: "fastify|@fastify/[^/]+",
+  // Not a peer: the build copies it into dist.
+  scheduling: "croner",
 };
 
 const test = "\\.test\\.ts$";

@@ -1,10 +1,20 @@
 /**
- * Builds `dist/`: JavaScript, declarations and source maps from `src/`, and a copy of every
- * other file that the product reads at run time, such as the data of the demos.
+ * Builds `dist/`: JavaScript, declarations and source maps from `src/`, a copy of every other
+ * file that the product reads at run time, such as the data of the demos, and in `dist/vendor/`
+ * the libraries that it imports: the package has no dependencies.
  */
 import { execFileSync } from "node:child_process";
-import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
-import { dirname, join } from "node:path";
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -27,6 +37,30 @@ function copyAssets(): number {
   return assets.length;
 }
 
+/** Libraries of one module each, without dependencies: package → that module. */
+const vendored = { croner: "dist/croner.js" } as const;
+
+/** Copies the libraries with their licences, and points imports of them there. */
+function vendorLibraries(): number {
+  const modules = readdirSync(target, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && entry.name.endsWith(".js"))
+    .map((entry) => join(entry.parentPath, entry.name));
+  mkdirSync(join(target, "vendor"));
+  for (const [name, module] of Object.entries(vendored)) {
+    const library = join(root, "node_modules", name);
+    const copy = join(target, "vendor", `${name}.js`);
+    copyFileSync(join(library, module), copy);
+    copyFileSync(join(library, "LICENSE"), join(target, "vendor", `${name}.LICENSE`));
+    for (const file of modules) {
+      const text = readFileSync(file, "utf8");
+      const path = relative(dirname(file), copy);
+      const pointed = text.replaceAll(`from "${name}"`, `from "${path}"`);
+      if (pointed !== text) writeFileSync(file, pointed);
+    }
+  }
+  return Object.keys(vendored).length;
+}
+
 function markExecutable(): void {
   const program = join(target, "cli/main.js");
   if (existsSync(program)) chmodSync(program, 0o755);
@@ -40,5 +74,6 @@ try {
   process.exit(1);
 }
 const assets = copyAssets();
+const libraries = vendorLibraries();
 markExecutable();
-console.log(`build: dist/ written, ${assets} other files copied`);
+console.log(`build: dist/ written, ${assets} other files and ${libraries} libraries copied`);

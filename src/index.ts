@@ -1,5 +1,10 @@
 // The public names of `spillway`, one by one. Nothing else is public.
 export type { AggregateHandler, AggregateOptions, Aggregation } from "./bus/aggregation.ts";
+export type {
+  BatchHandlerOf,
+  BatchOptions,
+  SubscribeBatchOptions,
+} from "./bus/batch-subscription.ts";
 export type { Bus, BusHealth } from "./bus/bus.ts";
 export type { BusOptions, ShutdownSignal } from "./bus/bus-options.ts";
 export type { BusStats, ChannelStatistics, GroupStatistics } from "./bus/bus-stats.ts";
@@ -32,16 +37,26 @@ export type {
 } from "./bus/read-messages.ts";
 export type { Receipt } from "./bus/receipt.ts";
 export type { Selectable } from "./bus/selection.ts";
+export type { BulkheadOption, ErrorOptions } from "./bus/error-options.ts";
 export type {
   CommonSubscribeOptions,
   MessagesOptions,
   RetryOptions,
   SubscribeOptions,
 } from "./bus/subscribe-options.ts";
+export type {
+  DelayedOptions,
+  DelayedReference,
+  ScheduleOptions,
+  SchedulingCalls,
+} from "./bus/scheduling-calls.ts";
+export type { RunningSchedule } from "./bus/running-schedule.ts";
 export type { Subscription } from "./bus/subscription.ts";
 export {
   type Channel,
+  type ChannelLimits,
   type ChannelOptions,
+  type ChannelOverflow,
   type ChannelRetention,
   defineChannel,
 } from "./contracts/channel.ts";
@@ -85,6 +100,8 @@ export type {
   StateTable,
   StateTables,
 } from "./delivery/handler-context.ts";
+export type { HeldMessage, ReleaseFilter } from "./delivery/held-messages.ts";
+export type { FallbackHandler } from "./delivery/failure-rules.ts";
 export {
   type Certainty,
   type ErrorCode,
@@ -102,13 +119,44 @@ export {
   ValidationError,
   type ValidationIssue,
 } from "./errors/spillway-error.ts";
+export type {
+  ExplainedMessage,
+  Explanation,
+  MessageReference,
+  Reason,
+} from "./flow/explain/explanation.ts";
+export {
+  type CoalesceOptions,
+  type DebounceOptions,
+  type FairnessOptions,
+  flowControl,
+  type FlowControl,
+  type FlowOptions,
+  type PriorityAgeingOptions,
+} from "./flow/flow-control.ts";
+export type { FlowMessage } from "./flow/flow-message.ts";
+export {
+  type RateBy,
+  rateLimit,
+  type RateLimit,
+  type RateLimitOptions,
+} from "./flow/rate-limit.ts";
+export type { Flow, FlowSettings } from "./flow/subscription-flow.ts";
 export type { Clock } from "./kernel/clock.ts";
 export type { Random } from "./kernel/random.ts";
 export { type Codec, jsonCodec } from "./message/codec.ts";
 export type { Envelope, MessageAttributes, MessageTemplate, Priority } from "./message/envelope.ts";
 export type { Capabilities, Capability, Support } from "./ports/capabilities.ts";
+export type { CancelOutcome, DelayedMessage, DelayedPage } from "./ports/delayed.ts";
 export type { Gap, GapReason } from "./ports/gap.ts";
-export type { LogStats, StartPosition, Transport } from "./ports/transport.ts";
+export type { Limits, LogStats, StartPosition, Transport, Waiting } from "./ports/transport.ts";
+export type {
+  CatchUp,
+  Firing,
+  FiringHandler,
+  FiringResult,
+  ScheduleRules,
+} from "./scheduling/schedule-rules.ts";
 export type {
   DataOf,
   ExpiredOutcome,
@@ -139,7 +187,72 @@ export type {
   ScatterEnd,
   ScatterOptions,
 } from "./requests/scatter-outcome.ts";
-export type { LogDiagnostics, ReplyDiagnostics } from "./telemetry/channels.ts";
+export {
+  deadLetter,
+  discard,
+  type EndAction,
+  type ErrorAction,
+  fallback,
+  type FallbackAction,
+  type FallbackStep,
+  park,
+  pause,
+  type PauseAction,
+  type PauseOptions,
+  retry,
+  type RetryAction,
+  type RetryBounds,
+  type RetryStep,
+} from "./recovery/actions.ts";
+export type { BatchItem } from "./recovery/batch-handler.ts";
+export {
+  type Bulkhead,
+  bulkhead,
+  type BulkheadOptions,
+  type BulkheadStatus,
+} from "./recovery/bulkhead.ts";
+export type { CircuitStatus } from "./recovery/circuit.ts";
+export { type ErrorPolicy, errorPolicy } from "./recovery/error-policy.ts";
+export {
+  type CodeMatcher,
+  type ErrorClass,
+  type ErrorMatcher,
+  otherwise,
+  type OtherwiseRule,
+  when,
+  type WhenRule,
+} from "./recovery/matching.ts";
+export {
+  exponential,
+  type ExponentialOptions,
+  immediate,
+  linear,
+  type LinearOptions,
+  type RetrySchedule,
+} from "./recovery/schedules.ts";
+export type { CircuitDiagnostics, LogDiagnostics, ReplyDiagnostics } from "./telemetry/channels.ts";
+export type { FailedAttempt } from "./delivery/attempt-log.ts";
+export type { LetterEdit, NoteKind, RedriveNote } from "./delivery/redrive-note.ts";
+export type { DeadLetter, LetterKind, Standing } from "./recovery/dead-letters/letter.ts";
+export type { LetterFilter } from "./recovery/dead-letters/letter-filter.ts";
+export type { LetterGroup, LetterGroups } from "./recovery/dead-letters/letter-groups.ts";
+export type { StoredNote } from "./recovery/dead-letters/redrive-notes.ts";
+export type {
+  DeadLetterOptions,
+  DeadLetters,
+  LetterPage,
+  RedriveOptions,
+  RedriveOutcome,
+} from "./recovery/redrive/letter-desk.ts";
+export type {
+  RedriveCounts,
+  RedriveReport,
+  RedriveRules,
+  RedriveState,
+} from "./recovery/redrive/redrive-job.ts";
+export type { RedrivePreview } from "./recovery/redrive/redrive-preview.ts";
+export type { EditRequest } from "./recovery/redrive/redrive-start.ts";
+export type { Redrive, RedriveWatcher } from "./recovery/redrive/running-redrive.ts";
 export {
   type WorkerContext,
   type WorkerHandler,

@@ -1,5 +1,7 @@
 // Commit latency: what publishers at a steady 200,000 messages a second notice of everything that
-// the journal does beside them: checkpoints, retention and giving space back, verify, backup.
+// the journal does beside them: checkpoints, retention and giving space back, verify, backup. The
+// bound is on the commit. A publish also waits for the commit before its own, and for a processor
+// that verify and backup use as well: that depends on how many there are, and is printed beside.
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { backupJournal, verifyJournal } from "spillway/embedded";
@@ -112,15 +114,12 @@ function report(
     figures,
     bounds: [
       { name: "p99 of a commit, ms", value: percentile(beside.commit, 0.99), max: latencyP99MsMax },
-      {
-        name: "p99 of a publish, ms",
-        value: percentile(beside.publish, 0.99),
-        max: latencyP99MsMax,
-      },
     ],
     distributions: [
-      { name: "alone", histogram: alone.publish },
-      { name: "beside checkpoints, give-back, verify, backup", histogram: beside.publish },
+      { name: "a commit, alone", histogram: alone.commit },
+      { name: "a commit beside checkpoints, give-back, verify, backup", histogram: beside.commit },
+      { name: "a publish, alone", histogram: alone.publish },
+      { name: "a publish beside all of that", histogram: beside.publish },
     ],
   };
 }

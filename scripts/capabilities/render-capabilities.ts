@@ -18,6 +18,7 @@ const meanings: Readonly<Record<Capability, string>> = {
   atomicUnit: "Acknowledgement, state and outgoing messages commit together or not at all",
   deduplication: "A repeat of a given id within the window is stored once",
   delayedDelivery: "A message can be published now and become visible later",
+  delayedCancellation: "A delayed message can be cancelled, and listed, before it is due",
   priority: "High, normal and low priority have lanes of their own",
   replayFromOffset: "A group or reader can start at an offset",
   replayFromTime: "A group or reader can start at a time",

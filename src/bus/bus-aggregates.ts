@@ -5,9 +5,13 @@ import type { AnyCommand } from "../contracts/command.ts";
 import type { AnyContract } from "../contracts/contract.ts";
 import { assertName } from "../contracts/names.ts";
 import type { Handler, HandlerContext, StateSchemas } from "../delivery/handler-context.ts";
+import { assertKnownOptions, optionNames } from "../errors/known-options.ts";
 import { SpillwayError } from "../errors/spillway-error.ts";
+import type { OutgoingEncoder } from "../delivery/outgoing-encoder.ts";
+import { AggregateAnswers } from "../requests/aggregate-answers.ts";
 import type { AnyAggregateRules } from "../requests/aggregate-outcome.ts";
 import { Aggregates, aggregateState } from "../requests/aggregates.ts";
+import { aggregateRuleNames } from "../requests/option-names.ts";
 import { HandledCommands } from "../requests/handled-commands.ts";
 import type { RequestCounters } from "../requests/request-counters.ts";
 import { type AggregateMembership, Aggregation } from "./aggregation.ts";
@@ -25,11 +29,24 @@ export interface BusAggregatesParts {
   readonly registry: ChannelRegistry;
   readonly subscriptions: Subscriptions;
   readonly gate: BusGate;
+  /** For the library's own words. */
+  readonly notices: OutgoingEncoder;
 }
 
 /** What bus.aggregate() takes, whatever the contracts. */
 export type AnyAggregateOptions = AnyAggregateRules &
   AggregateMembership & { readonly state?: StateSchemas };
+
+const known = optionNames<AnyAggregateOptions>({
+  ...aggregateRuleNames,
+  group: true,
+  from: true,
+  concurrency: true,
+  retry: true,
+  signal: true,
+  handlerTimeoutMs: true,
+  state: true,
+});
 
 /** The handler of bus.aggregate(), whatever the contracts. */
 export type AnyEndHandler = (result: unknown, context: HandlerContext) => unknown;
@@ -56,6 +73,7 @@ export class BusAggregates {
   ): Promise<Aggregation<StateSchemas>> {
     const { gate, settings, subscriptions, registry } = this.#parts;
     gate.assertOpen("aggregate");
+    assertKnownOptions(options, known, "aggregate", options.name);
     assertSupported(settings.transport, "delayedDelivery", "aggregate");
     for (const command of options.commands) assertCommand("aggregate", command);
     const name = this.#nameOf(options);
@@ -72,7 +90,9 @@ export class BusAggregates {
       state: { ...state, ...aggregateState },
     };
     const receive: Handler = (message, context) => aggregates.receive(message, context);
-    const ends = await subscriptions.subscribe(this.#selection(aggregates, name), own, receive);
+    const selection = this.#selection(aggregates, name);
+    const answers = this.#answers(aggregates, name);
+    const ends = await subscriptions.subscribe(selection, own, receive, answers);
     try {
       const begin: Handler = (message) => aggregates.begin(message);
       const first = { ...common, ...present({ from }) };
@@ -96,8 +116,13 @@ export class BusAggregates {
     return whole;
   }
 
-  #selection({ begun, deadline, answers }: Aggregates, channel: string): Selection {
-    const messages = [begun, deadline];
+  #answers({ begun, deadline, abandoned }: Aggregates, channel: string): AggregateAnswers {
+    const { notices } = this.#parts;
+    return new AggregateAnswers({ channel, lastWords: [begun, deadline], abandoned, notices });
+  }
+
+  #selection({ begun, deadline, abandoned, answers }: Aggregates, channel: string): Selection {
+    const messages = [begun, deadline, abandoned];
     const entry = this.#parts.registry.register(defineChannel(channel, { messages }));
     const contracts = [...messages, ...answers];
     return { entry, contracts, whole: false, types: contracts.map(({ type }) => type).sort() };

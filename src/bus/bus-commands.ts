@@ -53,7 +53,7 @@ export class BusCommands implements CommandCalls {
 
   constructor(parts: BusCommandsParts) {
     this.#parts = parts;
-    const { settings, registry, publisher } = parts;
+    const { settings, registry, publisher, encoder } = parts;
     const routeOf = (contract: { readonly type: string }) =>
       registry.replyChannel(contract.type).route;
     this.#notices = new OutgoingEncoder({ ...settings, messageBytesMax: noticeBytesMax, routeOf });
@@ -67,12 +67,16 @@ export class BusCommands implements CommandCalls {
       },
       declareReplies: (declaration) =>
         registry.replyChannel(declaration.name, declaration).declare(),
+      check: (command, data, options) => encoder.encode(command, data, options, undefined),
       send: (command, data, options, waiter) => {
         const { name } = registry.channelOf(command);
         publisher.publish(name, command, data, options, waiter);
       },
     });
-    this.#aggregates = new BusAggregates(parts, this.#requester.counters);
+    this.#aggregates = new BusAggregates(
+      { ...parts, notices: this.#notices },
+      this.#requester.counters,
+    );
   }
 
   readonly send = (command: AnyCommand, data: unknown, options?: PublishOptions) => {

@@ -1,6 +1,7 @@
 // What createBus() takes, with its defaults and its checks. Owns no behaviour. Always true:
 // settings that came out of settingsOf() are complete and in range.
 import { assertName } from "../contracts/names.ts";
+import { assertKnownOptions, optionNames } from "../errors/known-options.ts";
 import { SpillwayError, UnsupportedError } from "../errors/spillway-error.ts";
 import { type Clock, systemClock } from "../kernel/clock.ts";
 import { type Random, systemRandom } from "../kernel/random.ts";
@@ -71,6 +72,27 @@ export const busDefaults = {
   shutdownSignals: ["SIGTERM"],
 } as const;
 
+const known = optionNames<BusOptions>({
+  name: true,
+  transport: true,
+  channels: true,
+  store: true,
+  use: true,
+  codec: true,
+  messageBytesMax: true,
+  pendingMax: true,
+  pendingBytesMax: true,
+  pendingRequestsMax: true,
+  replies: true,
+  batchDelayMs: true,
+  drainTimeoutMs: true,
+  shutdownSignals: true,
+  source: true,
+  clock: true,
+  random: true,
+});
+const knownReplies = optionNames<ReplyOptions>({ strategy: true });
+
 /** Largest `messageBytesMax`, a bound of the stored format. */
 export const messageBytesLimit = 67_108_864;
 
@@ -79,6 +101,8 @@ export function settingsOf(options: BusOptions): BusSettings {
   if (typeof options !== "object") {
     throw invalid("createBus: options are missing: give at least { name, transport }");
   }
+  assertKnownOptions(options, known, "createBus");
+  assertKnownOptions(options.replies, knownReplies, "createBus: replies");
   assertName("bus", options.name);
   if (typeof options.transport?.append !== "function") {
     throw invalid(

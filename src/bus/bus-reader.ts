@@ -4,13 +4,7 @@ import type { AnyMessage } from "../contracts/contract.ts";
 import { assertStartSupported } from "./capability-checks.ts";
 import type { BusSettings } from "./bus-options.ts";
 import type { ChannelRegistry } from "./channel-registry.ts";
-import {
-  readEnvelopes,
-  type ReadEnvelopesOptions,
-  readMessages,
-  type ReadOptions,
-  type StoredEnvelope,
-} from "./read-messages.ts";
+import { readMessages, type ReadOptions } from "./read-messages.ts";
 import { type Selectable, selectionOf } from "./selection.ts";
 
 /** The readers of one bus. */
@@ -28,18 +22,5 @@ export class BusReader {
     const { transport, codec } = this.#settings;
     if (options.from !== undefined) assertStartSupported(transport, options.from);
     return readMessages(transport, codec, selectionOf(this.#registry, selectable), options);
-  }
-
-  /** Envelopes of the channel that accompanies the selection's. */
-  async *companion(
-    selectable: Selectable,
-    companionOf: (channel: string) => string,
-    options: ReadEnvelopesOptions = {},
-  ): AsyncGenerator<StoredEnvelope> {
-    const { transport } = this.#settings;
-    if (options.from !== undefined) assertStartSupported(transport, options.from);
-    const { entry, types } = selectionOf(this.#registry, selectable);
-    await entry.declareCompanions();
-    yield* readEnvelopes(transport, companionOf(entry.name), types, options);
   }
 }

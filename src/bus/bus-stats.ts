@@ -2,7 +2,14 @@
 // this process counted, and the rates since the call before. Owns the previous sample, nothing
 // else. Always true: rates use the injected clock's monotonic time.
 import type { Clock } from "../kernel/clock.ts";
-import type { ChannelStats, GroupStats, LogStats, Transport } from "../ports/transport.ts";
+import type {
+  ChannelStats,
+  GroupStats,
+  Limits,
+  LogStats,
+  Transport,
+  Waiting,
+} from "../ports/transport.ts";
 import type { RequestStats } from "../requests/request-counters.ts";
 import type { ChannelCounters, GroupCounters } from "../telemetry/counters.ts";
 
@@ -29,6 +36,14 @@ export interface ChannelStatistics {
   readonly publishedBytes: number;
   readonly duplicates: number;
   readonly rejected: number;
+  /** Of these: because the channel was full, and of these, because lower priorities are shed. */
+  readonly refusedFull: number;
+  readonly shed: number;
+  /** Messages that waited for room in the full channel. */
+  readonly waited: number;
+  /** The channel's limits, and what counts towards them now; undefined where it has none. */
+  readonly limits: Limits | undefined;
+  readonly waiting: Waiting | undefined;
   /** Published by this bus, its handlers included, since the last stats(), per second. */
   readonly publishedPerSecond: number;
 }
@@ -60,7 +75,11 @@ export interface GroupStatistics {
   readonly retried: number;
   readonly redelivered: number;
   readonly deadLettered: number;
+  /** Acknowledged without having been handled, because an error policy said so. */
+  readonly discarded: number;
   readonly invalid: number;
+  /** Acknowledged without a handler, because a later message of their key took their place. */
+  readonly coalesced: number;
   readonly failed: number;
   readonly conflicts: number;
   readonly handlerTimeouts: number;
@@ -117,6 +136,11 @@ export class StatsReader {
       publishedBytes: counters.publishedBytes,
       duplicates: counters.duplicates,
       rejected: counters.rejected,
+      refusedFull: counters.refusedFull,
+      shed: counters.shed,
+      waited: counters.waited,
+      limits: stats.limits,
+      waiting: stats.waiting,
       publishedPerSecond: rates.perSecond(stats.channel, published),
     };
   }
@@ -139,7 +163,9 @@ export class StatsReader {
       retried: counters?.retried ?? 0,
       redelivered: counters?.redelivered ?? 0,
       deadLettered: counters?.deadLettered ?? 0,
+      discarded: counters?.discarded ?? 0,
       invalid: counters?.invalid ?? 0,
+      coalesced: counters?.coalesced ?? 0,
       failed: counters?.failed ?? 0,
       conflicts: counters?.conflicts ?? 0,
       handlerTimeouts: counters?.handlerTimeouts ?? 0,

@@ -4,13 +4,17 @@ import type { MessageOf } from "../contracts/contract.ts";
 import type { EventContract } from "../contracts/event.ts";
 import type { InputOf, StandardSchema } from "../contracts/standard-schema.ts";
 import type { StateSchemas } from "../delivery/handler-context.ts";
+import type { BatchHandlerOf, SubscribeBatchOptions } from "./batch-subscription.ts";
+import type { DeadLetterOptions, DeadLetters } from "../recovery/redrive/letter-desk.ts";
+import type { Explanation, MessageReference } from "../flow/explain/explanation.ts";
 import type { BusStats } from "./bus-stats.ts";
 import type { CommandCalls } from "./command-calls.ts";
 import type { HandlerOf } from "./subscription-handler.ts";
 import type { Delivery } from "./held-delivery.ts";
 import type { PublishManyOptions, PublishOptions } from "./publish-options.ts";
-import type { ReadEnvelopesOptions, ReadOptions, StoredEnvelope } from "./read-messages.ts";
+import type { ReadOptions } from "./read-messages.ts";
 import type { Receipt } from "./receipt.ts";
+import type { SchedulingCalls } from "./scheduling-calls.ts";
 import type { Selectable } from "./selection.ts";
 import type { MessagesOptions, SubscribeOptions } from "./subscribe-options.ts";
 import type { Subscription } from "./subscription.ts";
@@ -26,7 +30,7 @@ export interface BusHealth {
  * Publishes, subscribes and reads; made by createBus(). Closing it, or the end of its `await using`
  * block, drains it first.
  */
-export interface Bus extends CommandCalls, AsyncDisposable {
+export interface Bus extends CommandCalls, SchedulingCalls, AsyncDisposable {
   /** The name it was created with. */
   readonly name: string;
 
@@ -126,6 +130,33 @@ export interface Bus extends CommandCalls, AsyncDisposable {
   ): Promise<Subscription>;
 
   /**
+   * Calls `handler` with batches: up to `messagesMax` messages, each with a context of its own.
+   * Where it throws, the batch is split in halves until the message at fault is alone: that one is
+   * retried or set aside as in subscribe(), alone from then on; all others commit. With order by
+   * key a batch holds at most one message of a key.
+   *
+   * @example
+   * import { createBus, defineEvent } from "spillway";
+   * import { memory } from "spillway/memory";
+   * import { z } from "zod";
+   * const Measured = defineEvent("sensor.measured", { data: z.object({ c: z.number() }) });
+   * await using bus = await createBus({ name: "plant", transport: memory() });
+   * const options = { batch: { messagesMax: 500, waitMs: 20 } };
+   * await bus.subscribeBatch(Measured, options, async (items) => {
+   *   console.log(items.map(({ message }) => message.data.c));
+   * });
+   * await bus.publishMany(Measured, [{ c: 20.5 }, { c: 21 }]);
+   */
+  subscribeBatch<
+    const Selected extends Selectable,
+    const State extends StateSchemas = Record<never, never>,
+  >(
+    selection: Selected,
+    options: SubscribeBatchOptions<State>,
+    handler: BatchHandlerOf<Selected, State>,
+  ): Promise<Subscription<State>>;
+
+  /**
    * The same as subscribe(), turned around: messages to take one by one and to settle by hand. At
    * most `concurrency` are fetched ahead. Leaving the loop closes the subscription; what was not
    * settled is delivered again to the group, at once and without counting an attempt.
@@ -170,14 +201,44 @@ export interface Bus extends CommandCalls, AsyncDisposable {
     options?: ReadOptions,
   ): AsyncIterable<MessageOf<Selected>>;
 
-  /** The dead letters of a selection, as they are stored; of all groups. */
-  deadLetters(selection: Selectable, options?: ReadEnvelopesOptions): AsyncIterable<StoredEnvelope>;
+  /**
+   * The dead letters of a selection: messages whose handling failed for good. Iterate over them,
+   * count them by cause, redrive them. Without `standings`: those that nobody worked off yet.
+   *
+   * @example
+   * import { createBus, defineEvent, Reject } from "spillway";
+   * import { memory } from "spillway/memory";
+   * import { z } from "zod";
+   * const OrderPlaced = defineEvent("order.placed", { data: z.object({ id: z.string() }) });
+   * await using bus = await createBus({ name: "shop", transport: memory() });
+   * let isMended = false;
+   * await bus.subscribe(OrderPlaced, async () => {
+   *   if (!isMended) throw new Reject("no stock");
+   * });
+   * await bus.publish(OrderPlaced, { id: "7" });
+   * for await (const letter of bus.deadLetters(OrderPlaced, { follow: true })) {
+   *   console.log(letter.group, letter.code); // shop REJECTED
+   *   break;
+   * }
+   * isMended = true;
+   * const redrive = await bus.deadLetters(OrderPlaced).redrive();
+   * console.log((await redrive.finished).resolved); // 1
+   */
+  deadLetters(selection: Selectable, options?: DeadLetterOptions): DeadLetters;
 
-  /** The messages of a selection that no subscriber could understand, as they are stored. */
-  invalidMessages(
+  /** The messages of a selection that a subscriber could not understand; with the same tools. */
+  invalidMessages(selection: Selectable, options?: DeadLetterOptions): DeadLetters;
+
+  /**
+   * Why a message waits for a group (default: the bus's name), or what became of it; see
+   * Subscription.explain(). Also of groups that only other processes take part in: then it says
+   * what is stored, and what it cannot know.
+   */
+  explain(
     selection: Selectable,
-    options?: ReadEnvelopesOptions,
-  ): AsyncIterable<StoredEnvelope>;
+    reference: MessageReference,
+    options?: { readonly group?: string },
+  ): Promise<Explanation>;
 
   /** How the bus, its transport and its subscriptions feel. */
   health(): Promise<BusHealth>;

@@ -47,6 +47,9 @@ export function assertMessageSupported(
   if (options.delayMs !== undefined && options.delayMs > 0) {
     assertSupported(transport, "delayedDelivery", `delayMs of '${type}'`);
   }
+  if (options.deliverAtMs !== undefined) {
+    assertSupported(transport, "delayedDelivery", `deliverAtMs of '${type}'`);
+  }
   if (options.priority !== undefined && options.priority !== "normal") {
     assertSupported(transport, "priority", `priority of '${type}'`);
   }

@@ -144,9 +144,17 @@ test("what the transport cannot give is refused with what it has", () => {
   const registry = registryOf();
   const limited = defineChannel("limited", { messages: [Placed], limits: { depthMax: 10 } });
   const packed = defineChannel("packed", { messages: [Placed], compression: "zstd" });
-  for (const channel of [limited, packed]) {
+  const unlimited = new RecordingTransport();
+  Object.assign(unlimited, {
+    capabilities: { ...unlimited.capabilities, channelLimits: "no" },
+  });
+  const weaker = registryOf(unlimited);
+  for (const [where, channel] of [
+    [weaker, limited],
+    [registry, packed],
+  ] as const) {
     assert.throws(
-      () => registry.register(channel),
+      () => where.register(channel),
       (error) => {
         assert.ok(error instanceof UnsupportedError);
         assert.match(error.message, /transport 'recording' does not have; it has: .*atomicUnit/);

@@ -13,6 +13,7 @@ import {
 } from "../contracts/names.ts";
 import type { Route } from "../delivery/outgoing-encoder.ts";
 import { SpillwayError } from "../errors/spillway-error.ts";
+import { hasLimits } from "../ports/channel-limits.ts";
 import type { ChannelDeclaration, Transport } from "../ports/transport.ts";
 import { ChannelCounters } from "../telemetry/counters.ts";
 import { assertChannelSupported } from "./capability-checks.ts";
@@ -68,12 +69,11 @@ export class ChannelEntry {
 
   /** Declares the channels beside it that take dead letters and invalid messages. */
   declareCompanions(): Promise<void> {
+    // What was set aside must never be refused: they have no limits.
+    const { partitions, compression } = this.#declaration();
+    const retention = { days: companionRetentionDays };
     const declarations = [deadLetterChannelOf(this.name), invalidChannelOf(this.name)].map(
-      (name): ChannelDeclaration => ({
-        ...this.#declaration(),
-        name,
-        retention: { days: companionRetentionDays },
-      }),
+      (name): ChannelDeclaration => ({ name, partitions, compression, retention }),
     );
     this.#companions ??= Promise.all(
       declarations.map((declaration) => this.#transport.declare(declaration)),
@@ -87,13 +87,20 @@ export class ChannelEntry {
     return this.#companions;
   }
 
+  /** Whether publishes to it wait where it is full. */
+  get waits(): boolean {
+    return hasLimits(this.defined?.limits) && this.defined.overflow === "wait";
+  }
+
   #declaration(): ChannelDeclaration {
     if (this.#given !== undefined) return this.#given;
+    const { limits, overflow } = this.defined ?? {};
     return {
       name: this.name,
       partitions: this.defined?.partitions ?? partitionsDefault,
       retention: this.defined?.retention ?? {},
       compression: this.defined?.compression ?? "none",
+      ...(hasLimits(limits) ? { limits: { ...limits, isShedding: overflow === "shed" } } : {}),
     };
   }
 }
@@ -115,6 +122,11 @@ export class ChannelRegistry {
   /** Every channel this bus has used, in order of first use. */
   get entries(): IterableIterator<ChannelEntry> {
     return this.#channels.values();
+  }
+
+  /** Whether publishes to a channel wait where it is full. */
+  waitsFor(name: string): boolean {
+    return this.#channels.get(name)?.waits ?? false;
   }
 
   /** What this bus published to a channel. */

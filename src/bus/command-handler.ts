@@ -5,6 +5,7 @@ import type { AnyCommand, ReplyOf } from "../contracts/command.ts";
 import type { MessageOf, OutgoingMessage } from "../contracts/contract.ts";
 import type { HandlerContext, StateSchemas } from "../delivery/handler-context.ts";
 import type { ReceivedReplyOf } from "../requests/outcome.ts";
+import type { ErrorOptions } from "./error-options.ts";
 import type { CommonSubscribeOptions, SubscribeOptions } from "./subscribe-options.ts";
 import type { HandlerResult } from "./subscription-handler.ts";
 
@@ -13,17 +14,19 @@ import type { HandlerResult } from "./subscription-handler.ts";
  * command's type added. There is no at-most-once: a reply goes out with the acknowledgement.
  */
 export type HandleOptions<State extends StateSchemas = StateSchemas> =
-  | (CommonSubscribeOptions & {
-      /** Default "at-least-once": a crash repeats handlers. */
-      readonly delivery?: "at-least-once";
-      readonly state?: undefined;
-    })
-  | (CommonSubscribeOptions & {
-      /** What a handler changes through its context exists once, however often it ran. */
-      readonly delivery: "effectively-once";
-      /** Tables of `context.state`: name → schema of the values. */
-      readonly state?: State;
-    });
+  | (CommonSubscribeOptions &
+      ErrorOptions & {
+        /** Default "at-least-once": a crash repeats handlers. */
+        readonly delivery?: "at-least-once";
+        readonly state?: undefined;
+      })
+  | (CommonSubscribeOptions &
+      ErrorOptions & {
+        /** What a handler changes through its context exists once, however often it ran. */
+        readonly delivery: "effectively-once";
+        /** Tables of `context.state`: name → schema of the values. */
+        readonly state?: State;
+      });
 
 /**
  * What the handler of a command returns: one of its replies, alone or first in a list with messages

@@ -103,8 +103,8 @@ function start(
 ): Delivery {
   const { clock, random, codec, transport } = environment.settings;
   const { encoder, countersOf, insideHandler, middleware } = environment;
-  const { state } = transport;
-  const lent = { clock, random, consumer, state, encoder, codec };
+  const { state, dedupeWindowMs } = transport;
+  const lent = { clock, random, consumer, state, encoder, codec, dedupeWindowMs };
   const delivery = new Delivery(
     { ...lent, counters, countersOf, insideHandler },
     { ...settings, middleware },

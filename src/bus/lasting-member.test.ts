@@ -16,6 +16,9 @@ class ScriptedDelivery implements MemberDelivery {
   readonly ended = this.#ended.promise;
   readonly troubles: readonly string[];
   readonly drains: number[] = [];
+  readonly local = {} as MemberDelivery["local"];
+  readonly held = [];
+  readonly release = (): number => 0;
 
   constructor(name: string) {
     this.troubles = [`trouble of ${name}`];

@@ -3,6 +3,7 @@
 // handlers. Always true: messages are delivered anew only when no handler of the delivery before
 // runs any more, or its time was up; a member that leaves does not join again.
 import type { Delivery } from "../delivery/delivery.ts";
+import type { HeldMessage, ReleaseFilter } from "../delivery/held-messages.ts";
 import { transportBackoff } from "../delivery/intake.ts";
 import { ClosedError, SpillwayError } from "../errors/spillway-error.ts";
 import { backoffMs } from "../kernel/backoff.ts";
@@ -10,7 +11,10 @@ import { type Clock, delay } from "../kernel/clock.ts";
 import type { Random } from "../kernel/random.ts";
 
 /** What a member asks of the delivery that is at work for it. */
-export type MemberDelivery = Pick<Delivery, "failure" | "ended" | "troubles" | "drain">;
+export type MemberDelivery = Pick<
+  Delivery,
+  "failure" | "ended" | "troubles" | "drain" | "held" | "release" | "local"
+>;
 
 /** What a member is made of. */
 export interface GroupMemberParts {
@@ -55,6 +59,23 @@ export class GroupMember {
     if (this.#stopped !== undefined) return [`${name} stopped: ${textOf(this.#stopped.error)}`];
     if (this.#interruption === undefined) return this.#delivery.troubles;
     return [`${name} joins again: ${textOf(this.#interruption.error)}`];
+  }
+
+  /** Messages held by its delivery; see Delivery. */
+  get held(): readonly HeldMessage[] {
+    return this.#delivery.held;
+  }
+
+  /** Makes held messages due; says how many. */
+  release(filter: ReleaseFilter): number {
+    return this.#delivery.release(filter);
+  }
+
+  /** See Delivery; undefined while it has none. */
+  get local(): MemberDelivery["local"] | undefined {
+    return this.#interruption === undefined && this.#stopped === undefined
+      ? this.#delivery.local
+      : undefined;
   }
 
   /** Finishes what runs and leaves the group; resolves whether all finished before `deadlineMs`. */

@@ -25,8 +25,12 @@ export class ObservedConsumer implements Consumer {
     this.#observer = observer;
   }
 
-  next(messagesMax: number, signal: AbortSignal): Promise<DeliveryBatch | undefined> {
-    return this.#inner.next(messagesMax, signal);
+  next(
+    messagesMax: number,
+    signal: AbortSignal,
+    first?: Priority,
+  ): Promise<DeliveryBatch | undefined> {
+    return this.#inner.next(messagesMax, signal, first);
   }
 
   owns(batch: DeliveryBatch, record: number): boolean {

@@ -3,12 +3,12 @@
 // Always true: messages of one channel, priority and kind keep the order of publishing; each waiter
 // is answered exactly once.
 import type { EncodedMessage } from "../delivery/outgoing-encoder.ts";
-import { SpillwayError } from "../errors/spillway-error.ts";
+import { BackPressureError, SpillwayError } from "../errors/spillway-error.ts";
 import type { Random } from "../kernel/random.ts";
 import { batchBytesMax, batchMessagesMax, OutgoingBatch } from "../message/outgoing-batch.ts";
 import type { AppendResult } from "../ports/transport.ts";
 import { appendError } from "./publish-errors.ts";
-import { Receipt } from "./receipt.ts";
+import { DelayedReceipt, Receipt } from "./receipt.ts";
 
 /** Memory that a waiting message takes besides its payload, roughly. */
 const messageOverheadBytes = 64;
@@ -24,11 +24,13 @@ export interface Outcomes {
   stored: number;
   duplicates: number;
   rejected: number;
+  /** Of these: because the channel was full. */
+  full: number;
 }
 
 /** A message that can be aborted while it waits. */
 export interface Abortable {
-  readonly batch: PendingBatch;
+  batch: PendingBatch;
   readonly signal: AbortSignal;
   index: number;
 }
@@ -46,6 +48,13 @@ export function heldBytesOf(payload: string | Uint8Array, key: string | undefine
   return payload.length + (key?.length ?? 0) + messageOverheadBytes;
 }
 
+/** Some messages of a batch, and where each of them stands now. */
+interface Extracted {
+  readonly batch: OutgoingBatch;
+  readonly waiters: (PublishWaiter | undefined)[];
+  readonly places: ReadonlyMap<number, number>;
+}
+
 /** A batch with those who wait for its messages, in the same order. */
 export class PendingBatch {
   /** "open": takes messages, nobody else has it. "sent": the transport has it. */
@@ -57,12 +66,20 @@ export class PendingBatch {
   #waiters: (PublishWaiter | undefined)[] = [];
   /** The budget's bytes of aborted messages that are left out when it is sent. */
   readonly #dropped = new Set<number>();
+  /** How many of its messages wait in another batch now. */
+  #moved = 0;
+  /** Whether a full channel refused its messages before. */
+  hasWaited = false;
   #abortables: Abortable[] | undefined;
   readonly #random: Random;
 
-  constructor(first: EncodedMessage, random: Random) {
+  constructor(
+    kind: Pick<EncodedMessage, "channel" | "priority"> & { readonly dueAtMs?: unknown },
+    random: Random,
+    batch = emptyLike(kind, kind.dueAtMs !== undefined, random),
+  ) {
     this.#random = random;
-    this.#batch = emptyLike(first, first.dueAtMs !== undefined, random);
+    this.#batch = batch;
   }
 
   get batch(): OutgoingBatch {
@@ -71,7 +88,7 @@ export class PendingBatch {
 
   /** Messages in it that are still to be answered or were answered by an abort after sending. */
   get count(): number {
-    return this.#waiters.length - this.#dropped.size;
+    return this.#waiters.length - this.#dropped.size - this.#moved;
   }
 
   /** Those of its messages that were published under a signal. */
@@ -137,36 +154,88 @@ export class PendingBatch {
   send(): OutgoingBatch {
     this.state = "sent";
     if (this.#dropped.size === 0) return this.#batch;
-    const all = this.#batch;
-    const places = new Map<number, number>();
-    const waiters: (PublishWaiter | undefined)[] = [];
-    const isDelayed = all.dueAtMs !== undefined;
-    this.#batch = emptyLike(all, isDelayed, this.#random);
-    for (let index = 0; index < all.count; index++) {
-      if (this.#dropped.has(index)) continue;
-      places.set(index, waiters.length);
-      waiters.push(this.#waiters[index]);
-      const id = all.idGivenAt(index) ? all.idAt(index) : undefined;
-      const payload = all.payloads[index] as string | Uint8Array;
-      this.#batch.add(
-        all.templateAt(index),
-        payload,
-        all.timeAt(index),
-        all.keyAt(index),
-        all.attributes[index],
-        id,
-      );
-      if (isDelayed) (this.#batch.dueAtMs as number[]).push(all.dueAtMs?.[index] as number);
-    }
-    for (const each of this.#abortables ?? []) each.index = places.get(each.index) ?? -1;
-    this.#waiters = waiters;
+    const kept = this.#extract(this.#unanswered());
+    for (const each of this.#abortables ?? []) each.index = kept.places.get(each.index) ?? -1;
+    this.#batch = kept.batch;
+    this.#waiters = kept.waiters;
     this.#dropped.clear();
     return this.#batch;
   }
 
-  /** Answers every message by the transport's result; counts what became of them. */
-  settle(result: AppendResult): Outcomes {
-    const outcomes = { stored: 0, duplicates: 0, rejected: 0 };
+  /** A batch with these of its messages: they wait there from now on, with what they hold. */
+  moved(indexes: readonly number[]): PendingBatch {
+    const { batch, waiters, places } = this.#extract(indexes);
+    const other = new PendingBatch(batch, this.#random, batch);
+    other.#waiters = waiters;
+    other.hasWaited = this.hasWaited;
+    for (const index of indexes) {
+      const payload = this.#batch.payloads[index] as string | Uint8Array;
+      other.heldBytes += heldBytesOf(payload, this.#batch.keyAt(index));
+      this.#waiters[index] = undefined;
+    }
+    this.heldBytes -= other.heldBytes;
+    this.#moved += indexes.length;
+    const abortables = this.#abortables ?? [];
+    this.#abortables = abortables.filter(({ index }) => !places.has(index));
+    for (const each of abortables) {
+      const place = places.get(each.index);
+      if (place === undefined) continue;
+      each.batch = other;
+      each.index = place;
+      (other.#abortables ??= []).push(each);
+    }
+    return other;
+  }
+
+  /** The messages that still wait for an answer, in order. */
+  #unanswered(): number[] {
+    const indexes: number[] = [];
+    for (let index = 0; index < this.#waiters.length; index++) {
+      if (!this.#dropped.has(index)) indexes.push(index);
+    }
+    return indexes;
+  }
+
+  /** Its first messages and the others, as two batches; for a batch that was not sent. */
+  split(count: number): readonly [first: PendingBatch, rest: PendingBatch] {
+    const all = this.#unanswered();
+    return [this.moved(all.slice(0, count)), this.moved(all.slice(count))];
+  }
+
+  /** Refused for want of room, and still waited for. */
+  refusedIn({ exceptions }: AppendResult): number[] {
+    const refused: number[] = [];
+    for (const [index, exception] of exceptions ?? []) {
+      const isRefused = exception instanceof BackPressureError;
+      if (isRefused && this.#waiters[index] !== undefined) refused.push(index);
+    }
+    return refused.sort((left, right) => left - right);
+  }
+
+  #extract(indexes: readonly number[]): Extracted {
+    const all = this.#batch;
+    const places = new Map<number, number>();
+    const waiters: (PublishWaiter | undefined)[] = [];
+    const isDelayed = all.dueAtMs !== undefined;
+    const batch = emptyLike(all, isDelayed, this.#random);
+    for (const index of indexes) {
+      places.set(index, waiters.length);
+      waiters.push(this.#waiters[index]);
+      const id = all.idGivenAt(index) ? all.idAt(index) : undefined;
+      const payload = all.payloads[index] as string | Uint8Array;
+      const others = [all.timeAt(index), all.keyAt(index), all.attributes[index], id] as const;
+      batch.add(all.templateAt(index), payload, ...others);
+      if (isDelayed) (batch.dueAtMs as number[]).push(all.dueAtMs?.[index] as number);
+    }
+    return { batch, waiters, places };
+  }
+
+  /**
+   * Answers every message by the transport's result, but those that wait in another batch now;
+   * counts what became of them.
+   */
+  settle(result: AppendResult, waiting: ReadonlySet<number>): Outcomes {
+    const outcomes: Outcomes = { stored: 0, duplicates: 0, rejected: 0, full: 0 };
     const { firstOffset, exceptions } = result;
     for (let index = 0; index < this.#waiters.length; index++) {
       const exception = exceptions?.get(index);
@@ -174,8 +243,10 @@ export class PendingBatch {
         const offset = firstOffset < 0 ? undefined : firstOffset + outcomes.stored;
         outcomes.stored++;
         this.#waiters[index]?.resolve(this.#receipt(index, offset, false));
-      } else if (exception instanceof SpillwayError) {
+      } else if (waiting.has(index)) continue;
+      else if (exception instanceof SpillwayError) {
         outcomes.rejected++;
+        if (exception instanceof BackPressureError) outcomes.full++;
         this.#reject(index, exception, undefined);
       } else {
         outcomes.duplicates++;
@@ -194,8 +265,10 @@ export class PendingBatch {
   }
 
   #receipt(index: number, offset: number | undefined, duplicate: boolean): Receipt {
-    const { channel, priority, ids } = this.#batch;
+    const { channel, priority, ids, dueAtMs } = this.#batch;
     const id = this.#batch.idGivenAt(index) ? this.#batch.idAt(index) : ids;
+    const due = duplicate ? undefined : dueAtMs?.[index];
+    if (due !== undefined) return new DelayedReceipt(channel, priority, due, id, index);
     return new Receipt(channel, priority, offset, duplicate, id, index);
   }
 
@@ -203,6 +276,8 @@ export class PendingBatch {
     const waiter = this.#waiters[index];
     if (waiter === undefined) return;
     this.#waiters[index] = undefined;
+    // One error answers all that a full channel refused.
+    if (cause instanceof BackPressureError) return waiter.reject(cause);
     waiter.reject(appendError(cause, this.#batch.channel, this.#batch.idAt(index), certainty));
   }
 }
@@ -213,51 +288,4 @@ function emptyLike(
   random: Random,
 ): OutgoingBatch {
   return new OutgoingBatch(kind.channel, kind.priority, random, isDelayed ? [] : undefined);
-}
-
-/** The batches that gather messages, in the order in which they are to be sent. */
-export class PendingQueue {
-  readonly #random: Random;
-  #batches: PendingBatch[] = [];
-  /** The newest batch of each kind, by channel. */
-  #newest = new Map<string, PendingBatch[]>();
-  #last: PendingBatch | undefined;
-
-  constructor(random: Random) {
-    this.#random = random;
-  }
-
-  get isEmpty(): boolean {
-    return this.#batches.length === 0;
-  }
-
-  /** The batch that takes this message, which counts so many bytes. */
-  batchFor(message: EncodedMessage, bytes: number): PendingBatch {
-    const last = this.#last;
-    if (last?.matches(message) === true && last.hasRoom(bytes)) return last;
-    const { channel } = message;
-    let kinds = this.#newest.get(channel);
-    if (kinds === undefined) this.#newest.set(channel, (kinds = []));
-    const at = kinds.findIndex((batch) => batch.matches(message));
-    let batch = kinds[at];
-    if (batch?.hasRoom(bytes) !== true) {
-      batch = new PendingBatch(message, this.#random);
-      this.#batches.push(batch);
-      if (at === -1) kinds.push(batch);
-      else kinds[at] = batch;
-    }
-    this.#last = batch;
-    return batch;
-  }
-
-  /** Takes all batches out; they take no further message. */
-  takeAll(): PendingBatch[] {
-    const taken = this.#batches;
-    this.#batches = [];
-    // Not clear(): a cleared map's old table refers to its new one, and once one of them is old in
-    // the collector's sense, every batch ever sent is kept until the next full collection.
-    this.#newest = new Map();
-    this.#last = undefined;
-    return taken;
-  }
 }

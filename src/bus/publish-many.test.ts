@@ -66,6 +66,7 @@ async function bench(
     pendingBytesMax,
     batchDelayMs: 0,
     countersOf: () => counters,
+    waitsFor: () => false,
   });
   const many: Bench["many"] = (elements, options) =>
     publishMany(publisher, "m", contract, elements, options);

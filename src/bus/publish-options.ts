@@ -1,5 +1,7 @@
-// What bus.publish and bus.publishMany take besides the message. Types only.
+// What bus.publish and bus.publishMany take besides the message. Names that nobody knows are
+// refused where a message is encoded.
 import type { MessageOptions } from "../contracts/contract.ts";
+import { messageOptionNames } from "../delivery/message-options.ts";
 
 /** Options of one bus.publish(): those of the message, and of the call. */
 export interface PublishOptions extends MessageOptions {
@@ -17,3 +19,8 @@ export interface PublishOptions extends MessageOptions {
 
 /** Options of one bus.publishMany(): they hold for every message of the call. */
 export type PublishManyOptions = Omit<PublishOptions, "id">;
+
+/** Their names: an id belongs to one message. */
+export const publishManyOptionNames: ReadonlySet<string> = new Set(
+  [...messageOptionNames].filter((name) => name !== "id"),
+);

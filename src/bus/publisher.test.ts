@@ -78,6 +78,7 @@ function bench(options: Partial<PublisherOptions> = {}): Bench {
     pendingBytesMax: 1_000_000,
     batchDelayMs: 0,
     countersOf: () => counters,
+    waitsFor: () => false,
     ...options,
   });
   const publish = (text: string, given?: PublishOptions): Promise<Receipt> => {

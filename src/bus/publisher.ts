@@ -11,21 +11,20 @@ import {
   type SpillwayError,
 } from "../errors/spillway-error.ts";
 import { atDeadline, type Clock } from "../kernel/clock.ts";
-import { PassingSet } from "../kernel/passing-map.ts";
 import type { Random } from "../kernel/random.ts";
 import type { Transport } from "../ports/transport.ts";
-import { diagnostics, type PublishDiagnostics } from "../telemetry/channels.ts";
 import type { ChannelCounters } from "../telemetry/counters.ts";
 import { AbortGroups } from "./abort-groups.ts";
+import { Appends } from "./appends.ts";
+import { FullChannels } from "./full-channels.ts";
 import {
   type Abortable,
   type Encoding,
   heldBytesOf,
-  type Outcomes,
   type PendingBatch,
-  PendingQueue,
   type PublishWaiter,
 } from "./pending-batches.ts";
+import { PendingQueue } from "./pending-queue.ts";
 import { PendingBudget, type PendingLimits } from "./pending-budget.ts";
 import type { PublishOptions } from "./publish-options.ts";
 import { abortError, backPressureError } from "./publish-errors.ts";
@@ -42,6 +41,8 @@ export interface PublisherOptions extends PendingLimits {
   /** How long to gather before the first append; 0: until the end of the current turn. */
   readonly batchDelayMs: number;
   countersOf(channel: string): ChannelCounters;
+  /** Whether publishes to this channel wait where it is full. */
+  readonly waitsFor: (channel: string) => boolean;
 }
 
 /** Accepts encoded messages and answers each when it is durable. */
@@ -49,7 +50,8 @@ export class Publisher {
   readonly #options: PublisherOptions;
   /** Accepted, not handed to the transport yet. */
   readonly #queue: PendingQueue;
-  readonly #sent = new PassingSet<PendingBatch>();
+  readonly #full: FullChannels;
+  readonly #sent: Appends;
   /** Per channel: settles when the last message that is still being encoded was admitted. */
   readonly #encoding = new Map<string, Promise<void>>();
   readonly #encodingAborts = new AbortGroups<Encoding>((members, reason) => {
@@ -72,7 +74,20 @@ export class Publisher {
   constructor(options: PublisherOptions) {
     this.#options = options;
     this.budget = new PendingBudget(options);
-    this.#queue = new PendingQueue(options.random);
+    const queue = new PendingQueue(options.random);
+    this.#queue = queue;
+    const { transport, waitsFor } = options;
+    const { signal } = this.#stopWaiting;
+    const room = (channel: string): Promise<number> => transport.room(channel, signal);
+    const full = new FullChannels({ waitsFor, room, changed: () => this.#sendIfIdle() }, signal);
+    this.#full = full;
+    const release = (pending: PendingBatch): void => this.#release(pending);
+    this.#sent = new Appends({ ...options, queue, full, release });
+  }
+
+  /** Channels that are full, so that publishes wait for room. */
+  get fullChannels(): readonly string[] {
+    return [...this.#full.names];
   }
 
   /**
@@ -87,7 +102,7 @@ export class Publisher {
     waiter: PublishWaiter,
   ): void {
     const signal = options?.signal;
-    const refusal = this.#refusal(contract.type, signal);
+    const refusal = this.#refusal(channel, contract.type, signal);
     if (refusal !== undefined) return waiter.reject(refusal);
     this.budget.takeMessage();
     let encoded: EncodedMessage | Promise<EncodedMessage>;
@@ -110,9 +125,16 @@ export class Publisher {
     return this.#encoding.size === 0 ? undefined : this.#encoding.get(channel);
   }
 
-  #refusal(type: string, signal: AbortSignal | undefined): SpillwayError | undefined {
+  #refusal(
+    channel: string,
+    type: string,
+    signal: AbortSignal | undefined,
+  ): SpillwayError | undefined {
     if (this.#closed) return new ClosedError(`'${type}' was not published: the bus is closed`);
     if (this.budget.isFull) return this.#backPressure(type);
+    // Half of the room is for channels that are not full.
+    const full = this.#full.refusalOf(channel);
+    if (full !== undefined && !this.budget.hasBulkRoom) return full;
     if (signal?.aborted === true) return abortError(type, "definite", signal.reason);
     return undefined;
   }
@@ -183,7 +205,7 @@ export class Publisher {
   };
 
   #sendIfIdle(): void {
-    if (!this.#queue.isEmpty && this.#appends < appendsMax) void this.#send();
+    if (this.#queue.hasSome(this.#full.roomIn) && this.#appends < appendsMax) void this.#send();
   }
 
   async #send(): Promise<void> {
@@ -192,49 +214,12 @@ export class Publisher {
     // Ready: not even a microtask, for a thousand publishers that go on would come before it.
     const { signal } = this.#stopWaiting;
     if (!transport.isReady) await transport.ready(signal).catch(this.#refuse);
-    const taken = this.#queue.takeAll();
+    const taken = this.#queue.take(this.#full.roomIn);
     for (const batch of taken) batch.send();
     const batches = taken.filter((batch) => batch.count > 0);
-    if (batches.length > 0) await this.#append(batches);
+    if (batches.length > 0) await this.#sent.run(batches);
     this.#appends--;
-    if (!this.#queue.isEmpty && !this.#flushPlanned) this.#planFlush();
-  }
-
-  async #append(batches: readonly PendingBatch[]): Promise<void> {
-    for (const batch of batches) this.#sent.add(batch);
-    try {
-      const results = await this.#options.transport.append(batches.map((each) => each.batch));
-      for (const [index, pending] of batches.entries()) {
-        const result = results[index];
-        if (result === undefined) this.#fail(pending, new Error("the append has no result"));
-        else this.#succeed(pending, pending.settle(result));
-      }
-    } catch (error) {
-      for (const pending of batches) this.#fail(pending, error);
-    }
-  }
-
-  #succeed(pending: PendingBatch, outcomes: Outcomes): void {
-    const counters = this.#options.countersOf(pending.batch.channel);
-    counters.published += outcomes.stored;
-    counters.duplicates += outcomes.duplicates;
-    counters.rejected += outcomes.rejected;
-    if (outcomes.stored > 0) counters.publishedBytes += pending.batch.bytes;
-    this.#finish(pending, undefined);
-  }
-
-  #fail(pending: PendingBatch, error: unknown): void {
-    pending.reject(error);
-    this.#options.countersOf(pending.batch.channel).rejected += pending.count;
-    this.#finish(pending, error);
-  }
-
-  #finish(pending: PendingBatch, error: unknown): void {
-    if (!this.#sent.delete(pending)) return;
-    this.#release(pending);
-    if (!diagnostics.publish.hasSubscribers) return;
-    const { channel, priority, count } = pending.batch;
-    diagnostics.publish.publish({ channel, priority, count, error } satisfies PublishDiagnostics);
+    if (this.#queue.hasSome(this.#full.roomIn) && !this.#flushPlanned) this.#planFlush();
   }
 
   /** Gives back what a batch held; all of its messages are answered. */
@@ -293,7 +278,7 @@ export class Publisher {
     this.#refuse(error);
     const message = "the bus was closed while it was being stored";
     const unsure = new ClosedError(message, { certainty: "indefinite" });
-    for (const batch of this.#sent) this.#fail(batch, unsure);
+    this.#sent.giveUp(unsure);
     this.budget.wake();
   }
 }

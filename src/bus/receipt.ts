@@ -16,6 +16,11 @@ export class Receipt {
   readonly #id: string | Uint8Array;
   readonly #index: number;
 
+  /** When a delayed message becomes visible, wall ms; undefined for all others. */
+  get dueAtMs(): number | undefined {
+    return undefined;
+  }
+
   /** Made by the bus; `id` is the text, or a block of ids and the index of this one. */
   constructor(
     channel: string,
@@ -47,6 +52,31 @@ export class Receipt {
       offset: this.offset,
       duplicate: this.duplicate,
     };
+  }
+}
+
+/** The receipt of a message that is stored and not visible yet. */
+export class DelayedReceipt extends Receipt {
+  readonly #dueAtMs: number;
+
+  /** Made by the bus. */
+  constructor(
+    channel: string,
+    priority: Priority,
+    dueAtMs: number,
+    id: string | Uint8Array,
+    index: number,
+  ) {
+    super(channel, priority, undefined, false, id, index);
+    this.#dueAtMs = dueAtMs;
+  }
+
+  override get dueAtMs(): number {
+    return this.#dueAtMs;
+  }
+
+  override toJSON(): Readonly<Record<string, unknown>> {
+    return { ...super.toJSON(), dueAtMs: this.#dueAtMs };
   }
 }
 

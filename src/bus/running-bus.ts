@@ -2,24 +2,34 @@
 // and closes them in order. Always true: after close() nothing of it runs and nothing is accepted.
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { AnyContract, MessageOf } from "../contracts/contract.ts";
-import { deadLetterChannelOf, invalidChannelOf } from "../contracts/names.ts";
 import type { HandlerScope } from "../delivery/delivery-options.ts";
 import type { Handler, StateSchemas } from "../delivery/handler-context.ts";
+import { assertKnownOptions } from "../errors/known-options.ts";
+import type { DeadLetterOptions, DeadLetters } from "../recovery/redrive/letter-desk.ts";
+import type { Explanation, MessageReference } from "../flow/explain/explanation.ts";
 import type { Bus, BusHealth } from "./bus.ts";
+import type { BatchHandler } from "../recovery/batch-handler.ts";
+import { batchSubscriptionOf, type SubscribeBatchOptions } from "./batch-subscription.ts";
 import { BusCommands } from "./bus-commands.ts";
 import { BusEncoder } from "./bus-encoder.ts";
 import { BusGate } from "./bus-gate.ts";
+import { BusLetters } from "./bus-letters.ts";
 import type { BusSettings } from "./bus-options.ts";
 import type { BusStats, StatsReader } from "./bus-stats.ts";
 import type { ChannelRegistry } from "./channel-registry.ts";
 import type { MemberEnvironment } from "./group-member.ts";
 import { GroupRegistry } from "./group-registry.ts";
 import type { Delivery } from "./held-delivery.ts";
-import type { PublishManyOptions, PublishOptions } from "./publish-options.ts";
+import {
+  type PublishManyOptions,
+  type PublishOptions,
+  publishManyOptionNames,
+} from "./publish-options.ts";
 import { publishMany } from "./publish-many.ts";
 import { Publisher } from "./publisher.ts";
 import { BusReader } from "./bus-reader.ts";
-import type { ReadEnvelopesOptions, ReadOptions, StoredEnvelope } from "./read-messages.ts";
+import { BusScheduling } from "./bus-scheduling.ts";
+import type { ReadOptions } from "./read-messages.ts";
 import { type Receipt, ReceiptWaiter } from "./receipt.ts";
 import { handlerOf } from "./handler-argument.ts";
 import { type Selectable, selectionOf } from "./selection.ts";
@@ -38,10 +48,14 @@ export class RunningBus implements Bus {
   readonly gather: Bus["gather"];
   readonly replies: Bus["replies"];
   readonly aggregate: Bus["aggregate"];
+  readonly cancelDelayed: Bus["cancelDelayed"];
+  readonly delayed: Bus["delayed"];
+  readonly schedule: Bus["schedule"];
   readonly #settings: BusSettings;
   readonly #registry: ChannelRegistry;
   readonly #publisher: Publisher;
   readonly #reader: BusReader;
+  readonly #letters: BusLetters;
   readonly #stats: StatsReader;
   readonly #subscriptions: Subscriptions;
   readonly #commands: BusCommands;
@@ -59,7 +73,8 @@ export class RunningBus implements Bus {
     this.#gate = gate;
     const encoder = new BusEncoder(settings, registry);
     const countersOf = (channel: string) => registry.countersOf(channel);
-    this.#publisher = new Publisher({ ...settings, encoder, countersOf });
+    const waitsFor = (channel: string) => registry.waitsFor(channel);
+    this.#publisher = new Publisher({ ...settings, encoder, countersOf, waitsFor });
     const member: MemberEnvironment = {
       settings,
       groups: new GroupRegistry(),
@@ -86,7 +101,14 @@ export class RunningBus implements Bus {
     this.gather = this.#commands.gather;
     this.replies = this.#commands.replies;
     this.aggregate = this.#commands.aggregate;
+    const publisher = this.#publisher;
+    const subscriptions = this.#subscriptions;
+    const times = new BusScheduling({ settings, registry, publisher, subscriptions, gate });
+    this.cancelDelayed = times.cancelDelayed;
+    this.delayed = times.delayed;
+    this.schedule = times.schedule;
     this.#reader = new BusReader(settings, registry);
+    this.#letters = new BusLetters(settings, registry);
     this.#stats = this.#subscriptions.statsReader();
     this.#forgetSignals = drainOnSignals(settings.shutdownSignals, () => this.close());
   }
@@ -113,6 +135,7 @@ export class RunningBus implements Bus {
     options?: PublishManyOptions,
   ): Promise<readonly Receipt[]> {
     this.#gate.assertMayPublish(contract, options, "publish");
+    assertKnownOptions(options, publishManyOptionNames, "publishMany of", contract.type);
     const { name } = this.#registry.channelOf(contract);
     return publishMany(this.#publisher, name, contract, data, options);
   }
@@ -125,6 +148,18 @@ export class RunningBus implements Bus {
     const [options, handler] = handlerOf("subscribe", optionsOrHandler, last);
     this.#gate.assertOpen("subscribe");
     return this.#subscriptions.subscribe(selectionOf(this.#registry, selectable), options, handler);
+  }
+
+  async subscribeBatch(
+    selectable: Selectable,
+    options: SubscribeBatchOptions,
+    handler: unknown,
+  ): Promise<never> {
+    // What its items are is what its types say: the decoder validated them.
+    const given = handler as BatchHandler;
+    const [settings, each] = batchSubscriptionOf(options, given, this.#settings.clock);
+    // What is handed out is typed by the call's own words.
+    return this.subscribe(selectable, settings, each) as Promise<never>;
   }
 
   messages<const Selected extends Selectable>(
@@ -149,20 +184,25 @@ export class RunningBus implements Bus {
     return this.#reader.read(selectable, options) as AsyncIterable<MessageOf<Selected>>;
   }
 
-  deadLetters(
-    selectable: Selectable,
-    options?: ReadEnvelopesOptions,
-  ): AsyncIterable<StoredEnvelope> {
+  deadLetters(selectable: Selectable, options?: DeadLetterOptions): DeadLetters {
     this.#gate.assertOpen("deadLetters");
-    return this.#reader.companion(selectable, deadLetterChannelOf, options);
+    return this.#letters.of(selectable, "dead-letter", options);
   }
 
-  invalidMessages(
-    selectable: Selectable,
-    options?: ReadEnvelopesOptions,
-  ): AsyncIterable<StoredEnvelope> {
+  invalidMessages(selectable: Selectable, options?: DeadLetterOptions): DeadLetters {
     this.#gate.assertOpen("invalidMessages");
-    return this.#reader.companion(selectable, invalidChannelOf, options);
+    return this.#letters.of(selectable, "invalid", options);
+  }
+
+  async explain(
+    selectable: Selectable,
+    reference: MessageReference,
+    options: { readonly group?: string } = {},
+  ): Promise<Explanation> {
+    this.#gate.assertOpen("explain");
+    const { entry } = selectionOf(this.#registry, selectable);
+    await entry.declare();
+    return this.#subscriptions.explain(entry.name, options.group ?? this.name, reference);
   }
 
   async health(): Promise<BusHealth> {
@@ -174,7 +214,10 @@ export class RunningBus implements Bus {
     const full = this.#publisher.budget.isFull
       ? ["publishes are refused: too many of them wait"]
       : [];
-    const own = [...troubles, ...full];
+    const waiting = this.#publisher.fullChannels.map(
+      (channel) => `channel '${channel}' is full: its publishes wait for room`,
+    );
+    const own = [...troubles, ...full, ...waiting];
     if (own.length === 0) return { status, reasons };
     return { status: status === "ok" ? "degraded" : status, reasons: [...reasons, ...own] };
   }
@@ -195,6 +238,7 @@ export class RunningBus implements Bus {
     const { clock, transport } = this.#settings;
     const deadlineMs = clock.monotonicMs() + timeoutMs;
     this.#gate.phase = "draining";
+    await this.#letters.close();
     const drains = await this.#subscriptions.drain(deadlineMs);
     const areAnswered = await this.#commands.drain(deadlineMs);
     this.#gate.phase = "closed";

@@ -8,10 +8,19 @@ import {
   timeoutMsDefault,
 } from "../delivery/delivery-options.ts";
 import type { StateSchemas } from "../delivery/handler-context.ts";
+import { assertKnownOptions, optionNames } from "../errors/known-options.ts";
 import { SpillwayError } from "../errors/spillway-error.ts";
+import type { FlowControl } from "../flow/flow-control.ts";
 import type { StartPosition, Transport } from "../ports/transport.ts";
 import { assertDuration, assertInteger } from "./bus-options.ts";
 import { assertStartSupported, assertSupported } from "./capability-checks.ts";
+import {
+  assertBulkhead,
+  assertErrorOptions,
+  type BulkheadOption,
+  type ErrorOptions,
+  parkedLimit,
+} from "./error-options.ts";
 import type { Selection } from "./selection.ts";
 
 /** When a failed message is tried again: exponential, full jitter, then the dead letters. */
@@ -25,44 +34,103 @@ export interface RetryOptions {
 }
 
 /** Options that do not depend on the delivery level. */
-export interface CommonSubscribeOptions {
+export interface CommonSubscribeOptions extends BulkheadOption {
   /** Who reads: members of one group share the messages, every group gets all. Default: the bus. */
   readonly group?: string;
   /** Where a group starts that is new. Default "earliest". An offset counts in normal priority. */
   readonly from?: StartPosition;
   /** "key": one message of a key at a time, in order. Default where every contract has a key. */
   readonly order?: "key" | "none";
-  /** Most handlers that run at once. Default 16. */
+  /** Most handlers that run at once. Default 16. The short form of `flow`. */
   readonly concurrency?: number;
+  /** How much happens at once, how fast and in which order; see flowControl(). */
+  readonly flow?: FlowControl;
   /** When a failed message is tried again. */
   readonly retry?: RetryOptions;
+  /** Messages that may wait behind a failed one of their key. Default 1,000. */
+  readonly parkedPerKeyMax?: number;
+  /**
+   * When so many wait: "dead-letter" (default) sets the failed one and them aside, in order;
+   * "pause" fetches nothing new until they are through.
+   */
+  readonly onKeyFull?: "dead-letter" | "pause";
   /** How long a handler may take before it counts as failed. Default 60 s. */
   readonly timeoutMs?: number;
+  /**
+   * The handler has no effect but through its unit: state, and messages that it returns or gives to
+   * `context.publish`. Then its dead letters can be redriven at any age, because nothing can happen
+   * twice, and messages can be replayed. Default false.
+   */
+  readonly pure?: boolean;
+  /**
+   * Messages stored before this wall time (in milliseconds) are replayed: the handler runs and its
+   * state changes, but what it publishes for them is not stored again. Needs `pure: true`, because
+   * other effects cannot be muted.
+   */
+  readonly replayUntilMs?: number;
   /** Closes the subscription when it fires. */
   readonly signal?: AbortSignal;
 }
 
 /** Options of bus.subscribe(). `state` needs `delivery: "effectively-once"`. */
 export type SubscribeOptions<State extends StateSchemas = StateSchemas> =
-  | (CommonSubscribeOptions & {
-      /** Default "at-least-once": a crash repeats handlers. "at-most-once": acknowledged before. */
-      readonly delivery?: "at-most-once" | "at-least-once";
-      readonly state?: undefined;
-    })
-  | (CommonSubscribeOptions & {
-      /** What a handler changes through its context exists once, however often it ran. */
-      readonly delivery: "effectively-once";
-      /** Tables of `context.state`: name → schema of the values. */
-      readonly state?: State;
-    });
+  | (CommonSubscribeOptions &
+      ErrorOptions & {
+        /** Default "at-least-once": a crash repeats handlers. "at-most-once": acked before. */
+        readonly delivery?: "at-most-once" | "at-least-once";
+        readonly state?: undefined;
+      })
+  | (CommonSubscribeOptions &
+      ErrorOptions & {
+        /** What a handler changes through its context exists once, however often it ran. */
+        readonly delivery: "effectively-once";
+        /** Tables of `context.state`: name → schema of the values. */
+        readonly state?: State;
+      });
 
 /** Options of bus.messages(). */
-export interface MessagesOptions extends Omit<CommonSubscribeOptions, "timeoutMs"> {
+export interface MessagesOptions
+  extends Omit<
+    CommonSubscribeOptions,
+    "timeoutMs" | "bulkhead" | "flow" | "pure" | "replayUntilMs"
+  > {
   /**
    * Default "at-least-once". With "at-most-once" messages are acknowledged when they are fetched:
    * what was fetched and not taken when the loop ends is gone.
    */
   readonly delivery?: "at-most-once" | "at-least-once";
+}
+
+const common = {
+  group: true,
+  from: true,
+  order: true,
+  concurrency: true,
+  retry: true,
+  parkedPerKeyMax: true,
+  onKeyFull: true,
+  signal: true,
+  delivery: true,
+} as const;
+const known = {
+  options: optionNames<SubscribeOptions>({
+    ...common,
+    timeoutMs: true,
+    errors: true,
+    bulkhead: true,
+    state: true,
+    pure: true,
+    replayUntilMs: true,
+    flow: true,
+  }),
+  /** Of a stream, that waits for whoever loops over it. */
+  stream: optionNames<MessagesOptions>(common),
+  retry: optionNames<RetryOptions>({ attempts: true, initialMs: true, maxMs: true }),
+};
+
+/** Throws INVALID_ARGUMENT for an option that bus.messages() does not have. */
+export function assertMessagesOptions(channel: string, options: MessagesOptions): void {
+  assertKnownOptions(options, known.stream, "messages of", channel);
 }
 
 /** Handlers that run at once where a subscription says nothing. */
@@ -88,6 +156,8 @@ export function subscribeSettingsOf(
   defaultGroup: string,
 ): SubscribeSettings {
   const { entry, contracts, whole, types } = selection;
+  assertKnownOptions(options, known.options, "subscription of", entry.name);
+  assertKnownOptions(options.retry, known.retry, "retry of the subscription of", entry.name);
   const keyed = contracts.every((contract) => contract.hasKey);
   const settings = {
     channel: entry.name,
@@ -97,7 +167,7 @@ export function subscribeSettingsOf(
     types,
     from: options.from ?? "earliest",
     order: options.order ?? (keyed ? "key" : "none"),
-    concurrency: options.concurrency ?? concurrencyDefault,
+    concurrency: options.concurrency ?? options.flow?.concurrency ?? concurrencyDefault,
     delivery: options.delivery ?? "at-least-once",
     retry: {
       attempts: options.retry?.attempts ?? retryDefaults.attempts,
@@ -105,19 +175,41 @@ export function subscribeSettingsOf(
       delayMsMax: options.retry?.maxMs ?? retryDefaults.delayMsMax,
     },
     timeoutMs: options.timeoutMs ?? timeoutMsDefault,
+    onKeyFull: options.onKeyFull ?? "dead-letter",
+    limits: parkedLimit(options.parkedPerKeyMax),
     state: options.state ?? {},
+    pure: options.pure ?? false,
+    replayUntilMs: options.replayUntilMs,
   } as const;
   assertName("group", settings.group);
   assertInteger("concurrency", settings.concurrency, 1, concurrencyMax);
+  assertFlow(options);
   assertOneOf("order", settings.order, ["key", "none"]);
+  assertOneOf("onKeyFull", settings.onKeyFull, ["dead-letter", "pause"]);
   assertOneOf("delivery", settings.delivery, levels);
   assertInteger("retry.attempts", settings.retry.attempts, 1, attemptsMax);
   assertDuration("retry.initialMs", settings.retry.delayMsMin);
   assertDuration("retry.maxMs", settings.retry.delayMsMax);
+  assertBulkhead(options.bulkhead);
+  assertErrorOptions(options, settings.delivery);
   assertTimeout(settings.timeoutMs);
+  assertReplay(settings);
   assertState(settings);
   assertCapabilities(transport, settings);
   return settings;
+}
+
+function assertFlow({ flow, concurrency }: SubscribeOptions): void {
+  if (flow === undefined) return;
+  if (flow?.kind !== "flow-control") {
+    const text = `flow is ${typeof flow}: make it with flowControl({ … })`;
+    throw new SpillwayError("INVALID_ARGUMENT", text);
+  }
+  if (concurrency === undefined) return;
+  throw new SpillwayError(
+    "INVALID_ARGUMENT",
+    `concurrency is ${concurrency} beside flow: give it as flowControl({ concurrency })`,
+  );
 }
 
 const levels: readonly DeliveryLevel[] = ["at-most-once", "at-least-once", "effectively-once"];
@@ -135,6 +227,20 @@ function assertTimeout(timeoutMs: number): void {
   throw new SpillwayError(
     "INVALID_ARGUMENT",
     `timeoutMs is ${String(timeoutMs)}: give a number of milliseconds above 0, or Infinity`,
+  );
+}
+
+function assertReplay({ group, channel, pure, replayUntilMs }: SubscribeSettings): void {
+  if (replayUntilMs === undefined) return;
+  const where = `replayUntilMs of group '${group}' on '${channel}'`;
+  if (!Number.isFinite(replayUntilMs)) {
+    const message = `${where} is ${String(replayUntilMs)}: give a wall time in milliseconds`;
+    throw new SpillwayError("INVALID_ARGUMENT", message);
+  }
+  if (pure === true) return;
+  throw new SpillwayError(
+    "INVALID_ARGUMENT",
+    `${where} needs pure: true: what the handler does outside its unit cannot be muted`,
   );
 }
 

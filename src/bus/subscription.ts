@@ -1,8 +1,12 @@
 // One running subscription as its owner sees it. Wires a delivery to the bus's bookkeeping:
 // closing, statistics, health and committed state. Always true: it is drained once.
 import type { StateSchemas } from "../delivery/handler-context.ts";
+import type { HeldMessage, ReleaseFilter } from "../delivery/held-messages.ts";
 import { SpillwayError } from "../errors/spillway-error.ts";
+import type { Explanation, MessageReference } from "../flow/explain/explanation.ts";
+import type { Flow } from "../flow/subscription-flow.ts";
 import type { Clock } from "../kernel/clock.ts";
+import type { CircuitStatus } from "../recovery/circuit.ts";
 import type { GroupStatistics } from "./bus-stats.ts";
 import type { StateView } from "./committed-state.ts";
 
@@ -16,7 +20,12 @@ export interface SubscriptionParts<State extends StateSchemas> {
   readonly clock: Clock;
   readonly drainTimeoutMs: number;
   readonly signal: AbortSignal | undefined;
+  readonly flow: Flow;
+  explain(reference: MessageReference): Promise<Explanation>;
   stats(): Promise<GroupStatistics>;
+  circuits(): readonly CircuitStatus[];
+  held(): readonly HeldMessage[];
+  release(filter: ReleaseFilter): number;
   /** Called once. */
   drain(deadlineMs: number): Promise<boolean>;
 }
@@ -31,6 +40,8 @@ export class Subscription<State extends StateSchemas = Record<never, never>>
   readonly group: string;
   /** The read side of its state: committed values, by table. */
   readonly state: StateView<State>;
+  /** How much happens at once, how fast and in which order; changed by update(). */
+  readonly flow: Flow;
   readonly #parts: SubscriptionParts<State>;
   #failure: unknown;
   #closed: Promise<boolean> | undefined;
@@ -45,6 +56,7 @@ export class Subscription<State extends StateSchemas = Record<never, never>>
     this.channel = parts.channel;
     this.group = parts.group;
     this.state = parts.state;
+    this.flow = parts.flow;
     this.#parts = parts;
     parts.signal?.addEventListener("abort", this.#onAbort, { once: true });
     void parts.failure.then((error) => {
@@ -55,6 +67,56 @@ export class Subscription<State extends StateSchemas = Record<never, never>>
   /** Why it stopped by itself; undefined while it runs, and after a close. */
   get failure(): unknown {
     return this.#failure;
+  }
+
+  /** How the circuits of its `pause` rules stand, in the order of the rules; see pause(). */
+  get circuits(): readonly CircuitStatus[] {
+    return this.#parts.circuits();
+  }
+
+  /** Messages that a `park` rule holds, of the keys that this subscription has at the moment. */
+  get held(): readonly HeldMessage[] {
+    return this.#parts.held();
+  }
+
+  /**
+   * Lets held messages go: each is handled once more, and where it fails, its rule decides again.
+   * Says how many. Another process's keys are released there; where this one ends before a handler
+   * ran, the message is held again.
+   *
+   * @example
+   * import { createBus, defineEvent, errorPolicy, otherwise, park } from "spillway";
+   * import { memory } from "spillway/memory";
+   * import { z } from "zod";
+   * const Paid = defineEvent("com.acme.invoice.paid", { data: z.object({ cents: z.int() }) });
+   * await using bus = await createBus({ name: "books", transport: memory() });
+   * const errors = errorPolicy(otherwise(park("a person looks at it")));
+   * const subscription = await bus.subscribe(Paid, { errors }, async () => undefined);
+   * for (const { key, attempts } of subscription.held) console.log(key, attempts);
+   * subscription.release({ key: "invoice-17" });
+   */
+  release(filter: ReleaseFilter = {}): number {
+    return this.#parts.release(filter);
+  }
+
+  /**
+   * Why a message waits for this group, or what became of it: by offset (of normal priority), id,
+   * or the first unsettled one of a key. Changes nothing.
+   *
+   * @example
+   * import { createBus, defineEvent, flowControl, rateLimit } from "spillway";
+   * import { memory } from "spillway/memory";
+   * import { z } from "zod";
+   * const Placed = defineEvent("order.placed", { data: z.object({ id: z.string() }) });
+   * await using bus = await createBus({ name: "shop", transport: memory() });
+   * const flow = flowControl({ rates: [rateLimit({ perSecond: 1, burst: 1 })] });
+   * const subscription = await bus.subscribe(Placed, { flow }, async () => {});
+   * await bus.publishMany(Placed, [{ id: "7" }, { id: "8" }]);
+   * const { text } = await subscription.explain({ offset: 1 });
+   * console.log(text);
+   */
+  explain(reference: MessageReference): Promise<Explanation> {
+    return this.#parts.explain(reference);
   }
 
   /** This group's numbers: over all processes, and of this bus. */

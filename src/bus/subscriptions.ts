@@ -3,13 +3,19 @@
 import type { Answers } from "../delivery/answers.ts";
 import type { Handler, StateSchemas } from "../delivery/handler-context.ts";
 import { ClosedError } from "../errors/spillway-error.ts";
+import { explainMessage, type LocalMember } from "../flow/explain/explain-message.ts";
+import type { Explanation, MessageReference } from "../flow/explain/explanation.ts";
+import { SubscriptionFlow } from "../flow/subscription-flow.ts";
 import { type GroupStatistics, StatsReader } from "./bus-stats.ts";
+import { recoveryFor } from "../recovery/subscription-recovery.ts";
 import type { ChannelRegistry } from "./channel-registry.ts";
 import { stateViewOf } from "./committed-state.ts";
 import { joinGroup, type MemberEnvironment } from "./group-member.ts";
+import type { GroupMember } from "./lasting-member.ts";
 import { MessageStream } from "./message-stream.ts";
 import type { Selection } from "./selection.ts";
 import {
+  assertMessagesOptions,
   type MessagesOptions,
   type SubscribeOptions,
   subscribeSettingsOf,
@@ -21,6 +27,7 @@ export class Subscriptions {
   readonly #member: MemberEnvironment;
   readonly #registry: ChannelRegistry;
   readonly #subscriptions = new Set<Subscription<StateSchemas>>();
+  readonly #locals = new WeakMap<Subscription<StateSchemas>, LocalMember>();
   readonly #streams = new Set<MessageStream>();
 
   constructor(member: MemberEnvironment, registry: ChannelRegistry) {
@@ -40,11 +47,15 @@ export class Subscriptions {
     handler: Handler,
     answers?: Answers,
   ): Promise<Subscription<StateSchemas>> {
-    const { transport, clock, drainTimeoutMs, name } = this.#member.settings;
-    const settings = { ...subscribeSettingsOf(transport, selection, options, name), answers };
+    const { transport, clock, random, drainTimeoutMs, name } = this.#member.settings;
+    const checked = subscribeSettingsOf(transport, selection, options, name);
+    const { channel, group, concurrency, order } = checked;
+    const recovery = recoveryFor(options, { channel, group, concurrency, clock, random });
+    const { rules, gate } = recovery;
+    const flow = new SubscriptionFlow(options.flow ?? { concurrency }, { clock, order });
+    const settings = { ...checked, answers, rules, gate, flow };
     const { signal } = options;
     const member = await joinGroup(this.#member, selection, settings, handler, { signal });
-    const { channel, group } = settings;
     const subscription = new Subscription<StateSchemas>({
       channel,
       group,
@@ -53,17 +64,24 @@ export class Subscriptions {
       clock,
       drainTimeoutMs,
       signal,
+      circuits: () => recovery.circuits(),
+      held: () => member.held,
+      release: (filter) => member.release(filter),
+      flow,
+      explain: (reference) => this.#explain(channel, group, reference, [localOf(member, flow)]),
       stats: this.#groupStats(channel, group),
       drain: (deadlineMs) =>
         member.drain(deadlineMs).finally(() => this.#subscriptions.delete(subscription)),
     });
     this.#subscriptions.add(subscription);
+    this.#locals.set(subscription, localOf(member, flow));
     return subscription;
   }
 
   /** Joins a group, for a loop that takes messages one by one. */
   stream(selection: Selection, options: MessagesOptions): MessageStream {
     const { transport, clock, drainTimeoutMs, name } = this.#member.settings;
+    assertMessagesOptions(selection.entry.name, options);
     const unlimited = { ...options, timeoutMs: Number.POSITIVE_INFINITY };
     const settings = subscribeSettingsOf(transport, selection, unlimited, name);
     const { signal } = options;
@@ -78,6 +96,24 @@ export class Subscriptions {
     });
     this.#streams.add(stream);
     return stream;
+  }
+
+  /** Why a message waits for a group, with what the members of this bus know. */
+  explain(channel: string, group: string, reference: MessageReference): Promise<Explanation> {
+    const members = [...this.#subscriptions]
+      .filter((each) => each.channel === channel && each.group === group)
+      .flatMap((each) => this.#locals.get(each) ?? []);
+    return this.#explain(channel, group, reference, members);
+  }
+
+  #explain(
+    channel: string,
+    group: string,
+    reference: MessageReference,
+    members: readonly LocalMember[],
+  ): Promise<Explanation> {
+    const { transport, clock } = this.#member.settings;
+    return explainMessage({ transport, clock, channel, group, members }, reference);
   }
 
   /** Closes everybody by a point of monotonic time; see Subscription.drain(). */
@@ -106,4 +142,17 @@ export class Subscriptions {
       throw new ClosedError(`group '${group}' of '${channel}' does not exist any more`);
     };
   }
+}
+
+/** What a member knows of the messages that it holds. */
+function localOf(member: GroupMember, flow: SubscriptionFlow): LocalMember {
+  return {
+    get local() {
+      return member.local;
+    },
+    get isPaused() {
+      return flow.isPaused;
+    },
+    rateName: (index) => flow.rateName(index),
+  };
 }

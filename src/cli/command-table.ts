@@ -30,6 +30,21 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import("./commands/groups.ts")).groupsCommand,
   },
   {
+    name: "dead-letters",
+    summary: "list what could not be handled, by cause or one by one",
+    load: async () => (await import("./commands/dead-letters.ts")).deadLettersCommand,
+  },
+  {
+    name: "redrive",
+    summary: "handle dead letters again, in batches that stop when the fix does not work",
+    load: async () => (await import("./commands/redrive.ts")).redriveCommand,
+  },
+  {
+    name: "explain",
+    summary: "say why a message waits, or what became of it",
+    load: async () => (await import("./commands/explain.ts")).explainCommand,
+  },
+  {
     name: "verify",
     summary: "look for damage in a journal, while it is used",
     load: async () => (await import("./commands/verify.ts")).verifyCommand,

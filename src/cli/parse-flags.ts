@@ -3,7 +3,7 @@
 // a missing or superfluous value and a flag given twice are refused with a UsageError.
 import { parseArgs } from "node:util";
 import type { Command, Flag, FlagValues } from "./command.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../kernel/nearest.ts";
 import { UsageError } from "./usage-error.ts";
 
 /** The flags that every command takes. */

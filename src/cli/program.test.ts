@@ -6,7 +6,6 @@ import { capturedIo, type CapturedIo } from "../../test/integration/cli-io.ts";
 import { SpillwayError } from "../errors/spillway-error.ts";
 import { commandTable } from "./command-table.ts";
 import { reportError } from "./error-report.ts";
-import { editDistance, nearest } from "./nearest.ts";
 import { run } from "./program.ts";
 import { plainStyle } from "./terminal/ansi.ts";
 
@@ -107,13 +106,4 @@ test("an error has its code, its message, its remedy, and a stack only when aske
     style: plainStyle,
   });
   assert.match(defect, /^spillway: UNEXPECTED: x is not a function\n {2}This should not happen/);
-});
-
-test("the nearest word is one that could have been meant", () => {
-  assert.equal(editDistance("chanel", "channel"), 1);
-  assert.equal(editDistance("tial", "tail"), 1);
-  assert.equal(editDistance("", "abc"), 3);
-  assert.equal(nearest("chan", ["channels", "groups"]), "channels");
-  assert.equal(nearest("group", ["channels", "groups"]), "groups");
-  assert.equal(nearest("zzzz", ["channels", "groups"]), undefined);
 });

@@ -8,7 +8,7 @@ import { type CommandIo, type CommandOutput, exitCodes } from "./command.ts";
 import { commandTable } from "./command-table.ts";
 import { reportError } from "./error-report.ts";
 import { commandHelp, programHelp } from "./help-text.ts";
-import { nearest } from "./nearest.ts";
+import { nearest } from "../kernel/nearest.ts";
 import { parseFlags } from "./parse-flags.ts";
 import { isReaderGone, outputOf } from "./process-output.ts";
 import { watchSignals } from "./process-signals.ts";

@@ -1,5 +1,6 @@
 // Channels: where messages are stored. A channel lists the contracts it carries and how they are
 // kept; a contract without a channel has one of its own name. Knows nothing of transports.
+import { assertKnownOptions, optionNames } from "../errors/known-options.ts";
 import { SpillwayError } from "../errors/spillway-error.ts";
 import type { Priority } from "../message/envelope.ts";
 import type { AnyContract } from "./contract.ts";
@@ -20,6 +21,20 @@ export interface ChannelRetention {
   readonly groupDays?: number;
 }
 
+/** How much may wait in a channel: what its slowest living group has not settled. */
+export interface ChannelLimits {
+  /** Most messages, delayed ones included. */
+  readonly depthMax?: number;
+  /** Most bytes, as stored. */
+  readonly bytesMax?: number;
+}
+
+/**
+ * What becomes of a publish to a full channel, always before it is acknowledged. "wait": it waits
+ * for room. "reject": it is refused with BackPressureError. "shed": the same, low priority first.
+ */
+export type ChannelOverflow = "wait" | "reject" | "shed";
+
 /** What defineChannel() takes. */
 export interface ChannelOptions<Messages extends readonly AnyContract[]> {
   /** The contracts this channel carries. */
@@ -27,9 +42,10 @@ export interface ChannelOptions<Messages extends readonly AnyContract[]> {
   /** Ranges by which a group's work is divided between consumers, 1 to 1,024. Default 8. */
   readonly partitions?: number;
   readonly retention?: ChannelRetention;
-  /** Most messages that may wait; what happens then is `overflow`. */
-  readonly limits?: { readonly depthMax?: number; readonly bytesMax?: number };
-  readonly overflow?: "wait" | "reject";
+  /** Most that may wait; what happens then is `overflow`. Default: no limits. */
+  readonly limits?: ChannelLimits;
+  /** Default "wait". */
+  readonly overflow?: ChannelOverflow;
   /** Default "none". */
   readonly compression?: "none" | "zstd";
   /** The priority of a keyed message: a function of the key alone, so that order by key holds. */
@@ -46,8 +62,8 @@ export interface Channel<
   readonly messages: Messages;
   readonly partitions: number;
   readonly retention: ChannelRetention;
-  readonly limits: { readonly depthMax?: number; readonly bytesMax?: number };
-  readonly overflow: "wait" | "reject";
+  readonly limits: ChannelLimits;
+  readonly overflow: ChannelOverflow;
   readonly compression: "none" | "zstd";
   readonly priorityOf: ((key: string) => Priority) | undefined;
 }
@@ -56,6 +72,25 @@ export interface Channel<
 export const partitionsDefault = 8;
 /** Most partitions a channel may have. */
 export const partitionsMax = 1_024;
+
+const known = {
+  options: optionNames<ChannelOptions<readonly AnyContract[]>>({
+    messages: true,
+    partitions: true,
+    retention: true,
+    limits: true,
+    overflow: true,
+    compression: true,
+    priorityOf: true,
+  }),
+  retention: optionNames<ChannelRetention>({
+    days: true,
+    bytes: true,
+    unread: true,
+    groupDays: true,
+  }),
+  limits: optionNames<Channel["limits"]>({ depthMax: true, bytesMax: true }),
+};
 
 /**
  * Defines a channel. Pure: nothing is created until a bus uses it.
@@ -80,6 +115,9 @@ export function defineChannel<
       `channel name '${name}' is reserved for the companion of another channel: choose another`,
     );
   }
+  assertKnownOptions(options, known.options, "channel", name);
+  assertKnownOptions(options.retention, known.retention, "retention of channel", name);
+  assertKnownOptions(options.limits, known.limits, "limits of channel", name);
   assertMessages(name, options.messages);
   assertOptions(name, options);
   return Object.freeze({
@@ -148,7 +186,7 @@ function assertOptions(name: string, options: ChannelOptions<readonly AnyContrac
   oneOf("retention.unread", retention.unread, ["keep", "drop"]);
   count("limits.depthMax", limits.depthMax);
   count("limits.bytesMax", limits.bytesMax);
-  oneOf("overflow", options.overflow, ["wait", "reject"]);
+  oneOf("overflow", options.overflow, ["wait", "reject", "shed"]);
   oneOf("compression", options.compression, ["none", "zstd"]);
   const { priorityOf } = options;
   check("priorityOf", priorityOf, typeof priorityOf === "function", "a function of the key");

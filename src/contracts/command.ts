@@ -1,4 +1,5 @@
 // Commands: requests in the imperative, each with one receiver and a closed set of replies.
+import { assertKnownOptions, optionNames } from "../errors/known-options.ts";
 import { SpillwayError } from "../errors/spillway-error.ts";
 import type { AnyContract, Contract, MessageOptions, OutgoingMessage } from "./contract.ts";
 import { contractOf, type EventOptions, outgoing } from "./event.ts";
@@ -83,6 +84,16 @@ export interface CommandOptions<
   readonly replies: Replies & NoReservedName<Replies>;
 }
 
+const known = optionNames<CommandOptions<number, StandardSchema, ReplySchemas>>({
+  version: true,
+  data: true,
+  key: true,
+  owner: true,
+  classification: true,
+  upcasts: true,
+  replies: true,
+});
+
 /**
  * Defines a command. Pure: nothing is created until a bus uses it.
  * Throws INVALID_NAME or INVALID_ARGUMENT, as for a reserved reply name.
@@ -120,6 +131,7 @@ export function defineCommand<
     replySchemas: Object.freeze({ ...options.replies }),
     replies: Object.freeze(makers) as unknown as ReplyMakers<Type, Replies>,
   };
+  assertKnownOptions(options, known, "command", type);
   return Object.freeze(command);
 }
 

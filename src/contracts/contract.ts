@@ -20,6 +20,8 @@ export interface MessageOptions {
   readonly causationId?: string;
   /** Becomes visible after so many milliseconds. */
   readonly delayMs?: number;
+  /** Becomes visible at this time, in wall milliseconds; at once where it is past. */
+  readonly deliverAtMs?: number;
   /** Not delivered any more after so many milliseconds; counted as expired. */
   readonly expiresInMs?: number;
   /** For messages without a key; with a key, use the channel's `priorityOf`. */

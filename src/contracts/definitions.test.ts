@@ -198,7 +198,7 @@ describe("channels", () => {
       "retention\\.unread": [{ retention: { unread: "lose" } }],
       "limits\\.depthMax": [{ limits: { depthMax: 0 } }],
       "limits\\.bytesMax": [{ limits: { bytesMax: Number.POSITIVE_INFINITY } }],
-      overflow: [{ overflow: "shed" }],
+      overflow: [{ overflow: "drop" }],
       compression: [{ compression: "gzip" }],
       priorityOf: [{ priorityOf: "high" }],
     };

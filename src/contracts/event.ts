@@ -1,4 +1,5 @@
 // Events: facts, in the past tense, that any number of groups may read.
+import { assertKnownOptions, optionNames } from "../errors/known-options.ts";
 import { SpillwayError } from "../errors/spillway-error.ts";
 import type {
   AnyContract,
@@ -40,6 +41,15 @@ export interface EventOptions<Version extends number, Schema extends StandardSch
   readonly upcasts?: readonly Upcast<InputOf<Schema>>[];
 }
 
+const known = optionNames<EventOptions<number, StandardSchema>>({
+  version: true,
+  data: true,
+  key: true,
+  owner: true,
+  classification: true,
+  upcasts: true,
+});
+
 /**
  * Defines an event. Pure: nothing is created until a bus uses it.
  * Throws INVALID_NAME or INVALID_ARGUMENT.
@@ -60,7 +70,9 @@ export function defineEvent<
   Schema extends StandardSchema,
   const Version extends number = 1,
 >(type: Type, options: EventOptions<Version, Schema>): EventContract<Type, Version, Schema> {
-  return contractOf("event", type, options);
+  const contract = contractOf("event", type, options);
+  assertKnownOptions(options, known, "event", type);
+  return contract;
 }
 
 /** Builds a contract; shared by events and commands. */

@@ -8,6 +8,9 @@ const grammar = /^[a-z0-9][a-z0-9._-]{0,199}$/;
 /** Endings that name a channel's companion channels; users' channels must not end so. */
 export const companionSuffixes = { deadLetters: ".dead-letters", invalid: ".invalid" } as const;
 
+/** Ends the name of the channel beside one of those. */
+const redrivesSuffix = ".redrives";
+
 /** Throws INVALID_NAME unless `name` follows the grammar; `what` is the word for the message. */
 export function assertName(what: string, name: string): void {
   if (typeof name === "string" && grammar.test(name)) return;
@@ -34,7 +37,15 @@ export function invalidChannelOf(channel: string): string {
   return channel + companionSuffixes.invalid;
 }
 
-/** Whether this is the name of a dead-letter or invalid-message channel. */
+/** The channel that says what became of the letters in `letters`, a channel of one of these. */
+export function redrivesChannelOf(letters: string): string {
+  return letters + redrivesSuffix;
+}
+
+/** Whether this is the name of a dead-letter or invalid-message channel, or of one beside those. */
 export function isCompanionChannel(channel: string): boolean {
-  return Object.values(companionSuffixes).some((suffix) => channel.endsWith(suffix));
+  const name = channel.endsWith(redrivesSuffix)
+    ? channel.slice(0, -redrivesSuffix.length)
+    : channel;
+  return Object.values(companionSuffixes).some((suffix) => name.endsWith(suffix));
 }

@@ -9,18 +9,14 @@ import type { StateStore } from "../ports/state-store.ts";
 import type { Consumer } from "../ports/transport.ts";
 import type { ChannelCounters, GroupCounters } from "../telemetry/counters.ts";
 import type { Answers } from "./answers.ts";
+import type { FlowSeam } from "./dispatching.ts";
+import type { RetryOptions } from "./failure.ts";
+import type { FailureRules } from "./failure-rules.ts";
 import type { ConsumeMiddleware, StateSchemas } from "./handler-context.ts";
 import type { OutgoingEncoder } from "./outgoing-encoder.ts";
+import type { StartGate } from "./start-gate.ts";
 
-/** How often a failed message is tried again, and how long between: exponential, full jitter. */
-export interface RetryOptions {
-  /** Handler calls in all; after the last failure the message goes to the dead letters. */
-  readonly attempts: number;
-  /** Longest wait after the first failure, in ms; it doubles with every further one. */
-  readonly delayMsMin: number;
-  /** Longest wait of all, in ms. */
-  readonly delayMsMax: number;
-}
+export type { RetryOptions } from "./failure.ts";
 
 /** Retry where a subscription says nothing. */
 export const retryDefaults: RetryOptions = {
@@ -44,14 +40,29 @@ export interface DeliveryOptions {
   /** Whether it reads the whole channel, so that other types in it are faults. */
   readonly whole: boolean;
   readonly order: "key" | "none";
-  /** Most handlers running at the same time. */
+  /** Most handlers running at the same time, where `flow` does not say it. */
   readonly concurrency: number;
+  /** What else decides when a message starts; undefined: nothing. */
+  readonly flow?: FlowSeam | undefined;
   readonly delivery: DeliveryLevel;
   readonly retry: RetryOptions;
+  /** What becomes of failed messages; undefined: `retry`, then the dead letters. */
+  readonly rules?: FailureRules | undefined;
+  /** Asked before each handler starts; undefined: only `concurrency` counts. */
+  readonly gate?: StartGate | undefined;
+  /**
+   * When `parkedPerKeyMax` messages wait behind a failed one: "dead-letter" (default) sets it and
+   * them aside, in order; "pause" fetches nothing new until they are through.
+   */
+  readonly onKeyFull?: "dead-letter" | "pause" | undefined;
   /** How long a handler may take before it is given up. */
   readonly timeoutMs: number;
   /** State tables; empty unless `delivery` is "effectively-once". */
   readonly state: StateSchemas;
+  /** Whether the handler has no effect but through its unit. */
+  readonly pure?: boolean | undefined;
+  /** Messages stored before this wall time are replayed: what they publish is not stored. */
+  readonly replayUntilMs?: number | undefined;
   /** Outermost first. */
   readonly middleware: readonly ConsumeMiddleware[];
   /** How senders are answered; undefined: they are not. */
@@ -76,6 +87,8 @@ export interface DeliveryEnvironment {
   readonly encoder: OutgoingEncoder;
   readonly codec: Codec;
   readonly counters: GroupCounters;
+  /** How long the transport remembers given ids; undefined: it does not say. */
+  readonly dedupeWindowMs?: number | undefined;
   /** Of the channels to which units publish. */
   readonly countersOf: (channel: string) => ChannelCounters;
   readonly insideHandler: AsyncLocalStorage<HandlerScope>;
@@ -95,7 +108,7 @@ export interface DeliveryLimits {
   readonly unitMessagesMin: number;
   /** Units under way at once. */
   readonly unitsMax: number;
-  /** Most messages parked behind a failed one; then the whole key goes to the dead letters. */
+  /** Most messages parked behind a failed one; see onKeyFull. */
   readonly parkedPerKeyMax: number;
   /** Open messages at which nothing new is fetched. */
   readonly openMax: number;

@@ -1,7 +1,7 @@
 // The parts of one running subscription that intake, handling and settlement share, and the word
 // for a refused unit. Shapes only.
 import type { DeliveryEnvironment, DeliveryLimits, DeliveryOptions } from "./delivery-options.ts";
-import type { Dispatcher } from "./dispatcher.ts";
+import type { Dispatching } from "./dispatching.ts";
 import type { OpenMessages } from "./open-messages.ts";
 import type { StateRows } from "./state-rows.ts";
 import type { Window } from "./window.ts";
@@ -15,7 +15,7 @@ export interface DeliveryParts {
   readonly options: DeliveryOptions;
   readonly limits: DeliveryLimits;
   readonly window: Window;
-  readonly dispatcher: Dispatcher;
+  readonly dispatcher: Dispatching;
   readonly open: OpenMessages;
   readonly rows: StateRows | undefined;
 }

@@ -6,23 +6,21 @@ import { ClosedError, type SpillwayError } from "../errors/spillway-error.ts";
 import { backoffMs } from "../kernel/backoff.ts";
 import { atDeadline, delay } from "../kernel/clock.ts";
 import { Decoder } from "./decode.ts";
-import {
-  type DeliveryEnvironment,
-  deliveryLimits,
-  type DeliveryOptions,
-} from "./delivery-options.ts";
+import type { DeliveryEnvironment, DeliveryOptions } from "./delivery-options.ts";
 import type { DeliveryParts } from "./delivery-parts.ts";
-import { Dispatcher } from "./dispatcher.ts";
+import { flowHostOf } from "./flow-host.ts";
 import { Handling } from "./handling.ts";
 import type { Handler } from "./handler-context.ts";
 import type { HandlerRun } from "./handler-run.ts";
+import { heldMessageOf, type HeldMessage, isMeant, type ReleaseFilter } from "./held-messages.ts";
 import { Intake, transportBackoff } from "./intake.ts";
-import { OpenMessages } from "./open-messages.ts";
+import { LocalView } from "./local-standing.ts";
+import { partsOf } from "./make-parts.ts";
 import { refusalError } from "./refusal-error.ts";
 import { Runners } from "./runners.ts";
 import { Settler } from "./settler.ts";
-import { StateRows } from "./state-rows.ts";
-import { Window, type WindowBatch } from "./window.ts";
+import { troublesOf } from "./troubles.ts";
+import type { WindowBatch } from "./window.ts";
 
 export type {
   DeliveryEnvironment,
@@ -37,6 +35,8 @@ export type { Handler } from "./handler-context.ts";
 export class Delivery {
   /** Resolves with the error when the transport fails for good; never rejects. */
   readonly failure: Promise<unknown>;
+  /** Where messages stand here, for whoever asks why one waits. */
+  readonly local: LocalView;
   readonly #parts: DeliveryParts;
   readonly #settler: Settler;
   readonly #intake: Intake;
@@ -54,6 +54,7 @@ export class Delivery {
   readonly #ended = Promise.withResolvers<void>();
   #drained: Promise<boolean> | undefined;
   #onQuiet: (() => void) | undefined;
+  #detach: (() => void) | undefined;
 
   constructor(environment: DeliveryEnvironment, options: DeliveryOptions, handler: Handler) {
     this.failure = new Promise((resolve) => (this.#fail = resolve));
@@ -73,20 +74,30 @@ export class Delivery {
     this.#runners = new Runners(
       {
         clock: environment.clock,
-        concurrency: options.concurrency,
+        get concurrency(): number {
+          return options.flow?.concurrency ?? options.concurrency;
+        },
         timeoutMs: options.timeoutMs,
+        gate: options.gate,
         scope: { channel: options.channel, group: options.group },
         insideHandler: environment.insideHandler,
       },
       {
         next: () => this.#mayStart && this.#parts.dispatcher.next(),
         prepare: (runner, before) => this.#handling.prepare(runner, before),
-        call: (run) => this.#handling.call(run),
+        call: (run) => {
+          this.#parts.dispatcher.started?.(run.batch, run.position);
+          return this.#handling.call(run);
+        },
         finish: (run, ended, reruns) => this.#handling.finish(run, ended, reruns),
         timedOut: (run, error) => this.#handling.timedOut(run, error),
         idle: () => this.#idle(),
         failed: (error) => this.#failed(error),
       },
+    );
+    this.local = new LocalView(this.#parts, this.#runners, () => this.troubles);
+    this.#parts.dispatcher.attach?.(
+      flowHostOf(this.#parts, this.#settler, () => this.#progressed()),
     );
     this.#intake = new Intake(this.#parts, {
       mayFetch: () => this.#mayFetch,
@@ -99,6 +110,7 @@ export class Delivery {
 
   /** Begins to fetch and to handle. */
   start(): void {
+    this.#detach = this.#parts.options.gate?.attach(() => this.#progressed());
     this.#intake.start();
   }
 
@@ -112,22 +124,19 @@ export class Delivery {
 
   /** What keeps this subscription from its work, for people; empty when all is well. */
   get troubles(): readonly string[] {
-    const { options, limits, open } = this.#parts;
-    const name = `group '${options.group}' on channel '${options.channel}'`;
-    const troubles: string[] = [];
-    if (this.#runners.isJammed) {
-      troubles.push(
-        `${name}: ${this.#runners.abandoned} handlers did not settle within ` +
-          `${options.timeoutMs} ms; nothing is handled until some return`,
-      );
-    }
-    if (open.size >= limits.openMax) {
-      troubles.push(
-        `${name}: ${open.size} messages wait to be tried again; nothing new is fetched`,
-      );
-    }
-    if (this.#intake.trouble !== undefined) troubles.push(`${name}: ${this.#intake.trouble}`);
-    return troubles;
+    const { abandoned, isJammed } = this.#runners;
+    return troublesOf(this.#parts, isJammed ? abandoned : 0, this.#intake.trouble);
+  }
+
+  /** The messages of this member's keys that are held until they are released. */
+  get held(): readonly HeldMessage[] {
+    return this.#parts.open.held.map(heldMessageOf);
+  }
+
+  /** Makes held messages due; says how many. */
+  release(filter: ReleaseFilter): number {
+    const { open } = this.#parts;
+    return open.held.filter((each) => isMeant(each, filter) && open.makeDue(each)).length;
   }
 
   /**
@@ -169,11 +178,13 @@ export class Delivery {
     if (this.#closed !== undefined) return this.#closed;
     this.#closed = this.#parts.environment.consumer.close();
     this.#stop.abort(reason);
+    this.#detach?.();
     this.#intake.stop();
     this.#handling.close();
     this.#runners.abort(reason, () => false);
     this.#runners.close();
     this.#parts.open.close();
+    this.#parts.dispatcher.close?.();
     this.#onQuiet?.();
     this.#endWhenIdle();
     return this.#closed;
@@ -193,9 +204,14 @@ export class Delivery {
   }
 
   get #mayFetch(): boolean {
-    const { open, limits } = this.#parts;
+    const { open, limits, options, window } = this.#parts;
     if (this.#settler.refusal !== undefined || this.#runners.isJammed) return false;
-    return open.size < limits.openMax;
+    if (options.gate !== undefined && options.gate.limit <= 1) {
+      const isAtHand = window.messages > 0 || open.size > 0;
+      if (options.gate.limit === 0 || isAtHand) return false;
+    }
+    if (options.flow?.concurrency === 0) return false;
+    return open.size < limits.openMax && !open.isKeyFull;
   }
 
   /** What is acknowledged already must still be handled. */
@@ -274,25 +290,4 @@ export class Delivery {
     // Its own failure to close says nothing new.
     this.#close(reason).then(undefined, () => undefined);
   }
-}
-
-function partsOf(
-  environment: DeliveryEnvironment,
-  options: DeliveryOptions,
-  onReleased: () => void,
-): DeliveryParts {
-  const limits = { ...deliveryLimits, ...options.limits };
-  const dispatcher = new Dispatcher(options.order);
-  const open = new OpenMessages({
-    clock: environment.clock,
-    parkedPerKeyMax: limits.parkedPerKeyMax,
-    onReleased,
-    onEnded: (line) => dispatcher.putBack(line),
-  });
-  const { channel, group, delivery } = options;
-  const hasState = delivery === "effectively-once" && environment.state !== undefined;
-  const rows = hasState
-    ? new StateRows(environment.state, { channel, group }, limits.stateRowsMax)
-    : undefined;
-  return { environment, options, limits, window: new Window(), dispatcher, open, rows };
 }

@@ -37,6 +37,11 @@ export class Dispatcher {
     this.#fresh.push(batch);
   }
 
+  /** Adds messages one by one, behind those that were put back. */
+  addPlaces(places: readonly WindowPlace[]): void {
+    for (const place of places) this.#again.push(place);
+  }
+
   /** Adds a batch of messages that are due again. */
   addUrgent(batch: WindowBatch): void {
     this.#urgent.push(batch);

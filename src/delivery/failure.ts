@@ -4,7 +4,16 @@ import { RetryLater } from "../errors/handler-outcomes.ts";
 import { SpillwayError } from "../errors/spillway-error.ts";
 import { backoffMs } from "../kernel/backoff.ts";
 import type { Random } from "../kernel/random.ts";
-import type { RetryOptions } from "./delivery-options.ts";
+
+/** How often a failed message is tried again, and how long between: exponential, full jitter. */
+export interface RetryOptions {
+  /** Handler calls in all; after the last failure the message goes to the dead letters. */
+  readonly attempts: number;
+  /** Longest wait after the first failure, in ms; it doubles with every further one. */
+  readonly delayMsMin: number;
+  /** Longest wait of all, in ms. */
+  readonly delayMsMax: number;
+}
 
 /** Most bytes of a reason that is stored with a message. */
 export const reasonBytesMax = 4_096;
@@ -54,6 +63,15 @@ export function boundedReason(text: string): string {
   const head = text.slice(0, reasonBytesMax);
   const bytes = Buffer.from(head).subarray(0, reasonBytesMax - 3);
   return `${bytes.toString("utf8").replace(/\uFFFD$/, "")}…`;
+}
+
+/** A call that was in vain too often, because others changed what it had read. */
+export function stateConflict(type: string, reruns: number): SpillwayError {
+  return new SpillwayError(
+    "STATE_CONFLICT",
+    `the state that the handler of '${type}' read was changed by others in each of ` +
+      `${reruns + 1} calls: spread hot state over more keys`,
+  );
 }
 
 /** How long to wait after the `attempt`-th failure; undefined: give up. */

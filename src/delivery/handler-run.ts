@@ -8,6 +8,7 @@ import { ClosedError, SpillwayError } from "../errors/spillway-error.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Random } from "../kernel/random.ts";
 import { continueTraceparent } from "../telemetry/trace-context.ts";
+import type { FallbackCall } from "./failure-rules.ts";
 import type { HandlerContext, HandlerLog, StateSchemas, StateTable } from "./handler-context.ts";
 import type { OpenMessage } from "./key-lines.ts";
 import type { EncodedMessage, OutgoingEncoder } from "./outgoing-encoder.ts";
@@ -53,6 +54,8 @@ export class HandlerRun implements HandlerContext {
   pending: Promise<unknown>[] | undefined;
   view: StateView | undefined;
   turn: RowTurn | undefined;
+  /** Called instead of the handler, which failed with that error. */
+  fallback: FallbackCall | undefined;
   /** The row at which this call was in vain: its repetition waits for its turn there. */
   contendedRow: string | undefined;
   readonly #scope: RunScope;
@@ -167,6 +170,16 @@ export class HandlerRun implements HandlerContext {
     this.pending.push(promise);
     promise.catch(() => undefined);
     return promise;
+  }
+
+  /** Whether it has a state row to itself, for which others wait. */
+  get hasRow(): boolean {
+    return this.turn?.hasIt === true;
+  }
+
+  /** It will wait for no row: calls that end together must not wait for each other. */
+  waitForNoRow(): void {
+    this.turn ??= { row: "", hasIt: false };
   }
 
   /** Ends the call: nothing can be added any more, its rows are let go. */

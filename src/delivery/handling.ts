@@ -1,16 +1,18 @@
 // One message from the window to its outcome: is it ours, wanted, still valid, its turn? Then
 // decode, call, gather, conclude. Knows nothing of fetching. Always true: a call that began before
 // the last refusal, or was abandoned, changes nothing.
-import { SpillwayError } from "../errors/spillway-error.ts";
+import type { SpillwayError } from "../errors/spillway-error.ts";
+import { CallAgain } from "./call-again.ts";
 import { type Decoder, InvalidMessage, type Decoded } from "./decode.ts";
 import type { DeliveryParts } from "./delivery-parts.ts";
-import type { Dispatcher } from "./dispatcher.ts";
-import { type Failure, failureOf } from "./failure.ts";
+import type { Dispatching } from "./dispatching.ts";
+import { type Failure, failureOf, stateConflict } from "./failure.ts";
 import type { ConsumeMiddleware, Handler } from "./handler-context.ts";
 import { gather } from "./gather.ts";
 import { callThrough } from "./handler-result.ts";
 import { HandlerRun, type RunScope } from "./handler-run.ts";
 import type { OpenMessage } from "./key-lines.ts";
+import { runScopeOf } from "./make-parts.ts";
 import { Outcomes } from "./outcomes.ts";
 import type { Ended, Prepared, Runner } from "./runners.ts";
 import type { Settler } from "./settler.ts";
@@ -25,13 +27,13 @@ export class Handling {
   readonly #handler: Handler;
   readonly #middleware: readonly ConsumeMiddleware[];
   readonly #scope: RunScope;
-  readonly #dispatcher: Dispatcher;
+  readonly #dispatcher: Dispatching;
   readonly #claimsFirst: boolean;
   readonly #answersNobody: boolean;
   #isClosed = false;
 
   constructor(parts: DeliveryParts, settler: Settler, decoder: Decoder, handler: Handler) {
-    const { environment, options, limits } = parts;
+    const { options } = parts;
     this.#parts = parts;
     this.#settler = settler;
     this.#outcomes = new Outcomes(parts, settler);
@@ -41,16 +43,7 @@ export class Handling {
     this.#dispatcher = parts.dispatcher;
     this.#claimsFirst = options.delivery === "at-most-once";
     this.#answersNobody = options.answers === undefined;
-    this.#scope = {
-      group: options.group,
-      clock: environment.clock,
-      random: environment.random,
-      encoder: environment.encoder,
-      schemas: options.state,
-      rows: parts.rows,
-      stateRowsMax: limits.stateRowsPerMessageMax,
-      publishesMax: limits.publishesPerMessageMax,
-    };
+    this.#scope = runScopeOf(parts);
   }
 
   /** Whatever still runs changes nothing any more. */
@@ -69,7 +62,7 @@ export class Handling {
     const open = batch.open?.get(position);
     if (!this.#isToBeRun(batch, position, open)) return undefined;
     const reused = batch.reused?.get(position);
-    if (reused !== undefined) return this.#refuse(batch, position, open, reused);
+    if (reused !== undefined) return this.#refuse(runner, batch, position, open, reused);
     return this.#begin(runner, batch, position, open);
   }
 
@@ -96,9 +89,11 @@ export class Handling {
   #prepareAgain(runner: Runner, before: HandlerRun): Prepared | Promise<Prepared> {
     const { batch, position, open, contendedRow: row } = before;
     const turns = this.#parts.rows?.turns;
-    if (row === undefined || turns === undefined) return this.#begin(runner, batch, position, open);
+    if (row === undefined || turns === undefined) {
+      return this.#begin(runner, batch, position, open, before);
+    }
     const again = (): Prepared | Promise<Prepared> => {
-      if (!this.#isVoid(before)) return this.#begin(runner, batch, position, open, row);
+      if (!this.#isVoid(before)) return this.#begin(runner, batch, position, open, before, row);
       turns.leave(row);
       return undefined;
     };
@@ -111,9 +106,11 @@ export class Handling {
     batch: WindowBatch,
     position: number,
     open: OpenMessage | undefined,
+    before?: HandlerRun,
     row?: string,
   ): Prepared | Promise<Prepared> {
     const run = new HandlerRun(this.#scope, batch, position, open, this.#settler.generation);
+    if (before !== undefined) run.fallback = before.fallback;
     if (row !== undefined) run.turn = { row, hasIt: true };
     runner.run = run;
     const decoded = this.#decoder.decode(batch.stored, batch.recordAt(position), batch.size);
@@ -146,12 +143,13 @@ export class Handling {
       if (open !== undefined) this.#parts.open.lost(open);
       return this.#leave(batch, position);
     }
-    if (this.#decoder.skips(stored, record)) {
-      this.#settler.ack(batch, position, open);
+    const attributes = stored.attributesAt(record);
+    const isOurs = this.#outcomes.isAddressedHere(batch, position, attributes);
+    if (!isOurs || this.#decoder.skips(stored, record)) {
+      this.#outcomes.pass({ batch, position, open });
       return this.#free(batch, position);
     }
-    const { expiresAtMs } = stored.attributesAt(record);
-    if (expiresAtMs !== undefined && expiresAtMs <= environment.clock.wallMs()) {
+    if ((attributes.expiresAtMs ?? Infinity) <= environment.clock.wallMs()) {
       this.#outcomes.expire({ batch, position, open });
       return this.#free(batch, position);
     }
@@ -189,31 +187,44 @@ export class Handling {
 
   /** What the message's last call published was refused for its id: that call has failed. */
   #refuse(
+    runner: Runner,
     batch: WindowBatch,
     position: number,
     open: OpenMessage | undefined,
     error: SpillwayError,
-  ): undefined {
+  ): Prepared | Promise<Prepared> {
     const run = new HandlerRun(this.#scope, batch, position, open, this.#settler.generation);
-    this.#outcomes.fail(run, failureOf(error));
+    if (this.#outcomes.fail(run, failureOf(error))) {
+      return this.#begin(runner, batch, position, open, run);
+    }
     this.#end(run);
+    return undefined;
   }
 
   /** The same for a message that was acknowledged before it ran. */
   reused({ batch, position }: WindowPlace, error: SpillwayError): void {
     const run = new HandlerRun(this.#scope, batch, position, undefined, this.#settler.generation);
-    this.#outcomes.fail(run, failureOf(error));
+    this.#outcomes.failForGood(run, failureOf(error));
   }
 
-  /** Calls the handler. */
+  /** Calls the handler, or what the rules say instead of it. */
   call(run: HandlerRun): unknown {
+    if (run.fallback !== undefined) {
+      return run.fallback.handle(run.message, run.fallback.error, run);
+    }
     if (this.#middleware.length === 0) return this.#handler(run.message, run);
     return callThrough(this.#middleware, this.#handler, run);
   }
 
   /** See RunnerHost. */
   finish(run: HandlerRun, ended: Ended, reruns: number): boolean | Promise<boolean> {
-    if (ended.kind === "threw") return this.#conclude(run, failureOf(ended.error), reruns);
+    if (ended.kind === "threw") {
+      if (!(ended.error instanceof CallAgain) || this.#isVoid(run)) {
+        return this.#conclude(run, failureOf(ended.error), reruns);
+      }
+      run.end();
+      return true;
+    }
     if (ended.result === undefined && run.pending === undefined && this.#answersNobody) {
       return this.#conclude(run, undefined, reruns);
     }
@@ -243,20 +254,24 @@ export class Handling {
         run.end();
         return true;
       }
-      outcome = failureOf(stateConflict(run, reruns));
+      outcome = failureOf(stateConflict(run.message.type, reruns));
     }
     if (outcome === undefined) this.#outcomes.succeed(run);
-    else this.#outcomes.fail(run, outcome);
+    else if (this.#outcomes.fail(run, outcome)) {
+      run.end();
+      return true;
+    }
     this.#end(run);
     return false;
   }
 
-  /** The handler did not settle in time. */
-  timedOut(run: HandlerRun, error: SpillwayError): void {
-    if (this.#isClosed || this.#isOutdated(run)) return run.end();
+  /** The handler did not settle in time; true: the message is to be handled once more. */
+  timedOut(run: HandlerRun, error: SpillwayError): boolean {
+    run.end();
+    if (this.#isClosed || this.#isOutdated(run)) return false;
     this.#parts.environment.counters.handlerTimeouts++;
-    this.#outcomes.fail(run, failureOf(error));
-    this.#end(run);
+    if (this.#outcomes.fail(run, failureOf(error))) return true;
+    return this.#free(run.batch, run.position);
   }
 
   #isVoid(run: HandlerRun): boolean {
@@ -282,12 +297,4 @@ export class Handling {
     this.#dispatcher.free(batch, position);
     return false;
   }
-}
-
-function stateConflict(run: HandlerRun, reruns: number): SpillwayError {
-  return new SpillwayError(
-    "STATE_CONFLICT",
-    `the state that the handler of '${run.message.type}' read was changed by others in each of ` +
-      `${reruns + 1} calls: spread hot state over more keys`,
-  );
 }

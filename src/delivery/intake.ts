@@ -79,7 +79,8 @@ export class Intake {
         continue;
       }
       try {
-        const delivery = await environment.consumer.next(room, signal);
+        const first = this.#parts.options.flow?.fetchFirst;
+        const delivery = await environment.consumer.next(room, signal, first);
         this.trouble = undefined;
         this.#failures = 0;
         if (signal.aborted) return;

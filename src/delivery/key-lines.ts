@@ -1,7 +1,9 @@
 // One open message, and the line of messages of one key that wait behind a failed one. Shapes and
 // their order only; open-messages.ts moves messages through them.
+import type { Clock } from "../kernel/clock.ts";
 import type { Outcome } from "../ports/commit-unit.ts";
 import type { OpenEntry, OpenReason } from "../ports/delivery-batch.ts";
+import type { FailedAttempt } from "./attempt-log.ts";
 
 /**
  * What becomes of a message that is about to start: "run" it; "park" it behind its key; "wait": it
@@ -10,11 +12,32 @@ import type { OpenEntry, OpenReason } from "../ports/delivery-batch.ts";
  */
 export type Admission = "run" | "park" | "wait" | "hold" | "doomed" | "stale";
 
+/** The due time of a message that is held until somebody releases it: the greatest there is. */
+export const heldUntilMs = Number.MAX_SAFE_INTEGER;
+
 /** Where a message stands; `key` only where order is by key. */
 export interface OpenPlace {
   readonly lane: number;
   readonly offset: number;
   readonly key: string | undefined;
+}
+
+/** What open messages are lent, and whom they tell. */
+export interface OpenMessagesOptions {
+  readonly clock: Clock;
+  readonly parkedPerKeyMax: number;
+  /** What happens when that many are parked: see DeliveryOptions. */
+  readonly onKeyFull: "dead-letter" | "pause";
+  /** Messages were released: takeReleased() has some. */
+  onReleased(): void;
+  /** Messages held behind this line are to be given out again. */
+  onEnded(line: KeyLine): void;
+}
+
+/** An open entry with what this process remembers of it. */
+export interface KnownEntry extends OpenEntry {
+  /** The failed attempts; undefined: none here. A commit does not keep them. */
+  readonly failures?: readonly FailedAttempt[] | undefined;
 }
 
 /** An unsettled message as a commit lists it, without its payload. Another try makes a new one. */
@@ -29,6 +52,7 @@ export class OpenMessage {
   /** Wall ms before which it must not be delivered. */
   readonly dueAtMs: number;
   readonly reason: OpenReason;
+  readonly failures: readonly FailedAttempt[] | undefined;
   /** A commit lists it, so that it survives a restart and can be read again. */
   isCommitted = false;
   /** Its turn has come: it is read again, or in the window. */
@@ -36,13 +60,19 @@ export class OpenMessage {
   /** The line it stands in, or was released from. */
   line: KeyLine | undefined;
 
-  constructor(place: OpenPlace, entry: OpenEntry) {
+  constructor(place: OpenPlace, entry: KnownEntry) {
     this.lane = place.lane;
     this.offset = place.offset;
     this.key = place.key;
     this.attempt = entry.attempt;
     this.dueAtMs = entry.dueAtMs;
     this.reason = entry.reason;
+    this.failures = entry.failures;
+  }
+
+  /** Whether it waits until somebody releases it. */
+  get isHeld(): boolean {
+    return this.dueAtMs >= heldUntilMs;
   }
 }
 
@@ -77,6 +107,8 @@ export class KeyLine {
   readonly parked: OpenMessage[] = [];
   /** Too many wait: everything up to here goes to the dead letters. */
   isDoomed = false;
+  /** As many are parked as may be. */
+  isFull = false;
   /** Nothing is left of it, or its messages were delivered anew. */
   isEnded = false;
 

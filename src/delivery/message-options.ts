@@ -3,8 +3,10 @@
 // passes here fits the grammar of names and the bounds of the stored form.
 import { assertName } from "../contracts/names.ts";
 import type { AnyContract, MessageOptions } from "../contracts/contract.ts";
+import { assertKnownOptions, optionNames } from "../errors/known-options.ts";
 import { SpillwayError } from "../errors/spillway-error.ts";
 import { type MessageAttributes, priorities } from "../message/envelope.ts";
+import { withoutMark } from "./redrive-mark.ts";
 
 /** Most characters of an id, subject, correlation id, causation id or trace header. */
 export const attributeLengthMax = 1_024;
@@ -26,9 +28,32 @@ const takenNames: ReadonlySet<string> = new Set(
 
 const extensionName = /^[a-z0-9]{1,20}$/;
 
+/** What a message is published with: its own options, and the two of the call. */
+export const messageOptionNames = optionNames<
+  MessageOptions & { signal: unknown; detached: unknown }
+>({
+  id: true,
+  key: true,
+  subject: true,
+  correlationId: true,
+  causationId: true,
+  delayMs: true,
+  deliverAtMs: true,
+  expiresInMs: true,
+  priority: true,
+  tenant: true,
+  replyTo: true,
+  traceparent: true,
+  tracestate: true,
+  extensions: true,
+  signal: true,
+  detached: true,
+});
+
 /** Throws an INVALID_ARGUMENT (or INVALID_NAME) error for the first option that cannot be used. */
 export function assertMessageOptions(contract: AnyContract, options: MessageOptions): void {
   const { type } = contract;
+  assertKnownOptions(options, messageOptionNames, "message", type);
   assertText(type, "id", options.id);
   assertText(type, "subject", options.subject);
   assertText(type, "correlationId", options.correlationId);
@@ -36,6 +61,11 @@ export function assertMessageOptions(contract: AnyContract, options: MessageOpti
   assertText(type, "traceparent", options.traceparent);
   assertText(type, "tracestate", options.tracestate);
   assertDuration(type, "delayMs", options.delayMs);
+  assertDuration(type, "deliverAtMs", options.deliverAtMs);
+  if (options.delayMs !== undefined && options.deliverAtMs !== undefined) {
+    const rule = "give one of delayMs and deliverAtMs, not both";
+    throw invalid(type, "deliverAtMs", options.deliverAtMs, rule);
+  }
   assertDuration(type, "expiresInMs", options.expiresInMs);
   if (options.key !== undefined) assertKey(type, options.key);
   if (options.tenant !== undefined) assertName("tenant", options.tenant);
@@ -68,7 +98,7 @@ export function attributesOf(options: MessageOptions, wallMs: number): MessageAt
     ...(expiresInMs !== undefined && { expiresAtMs: wallMs + expiresInMs }),
     ...(replyTo !== undefined && { replyTo }),
     ...(tenant !== undefined && { tenant }),
-    ...(extensions !== undefined && { extensions: { ...extensions } }),
+    ...(extensions !== undefined && { extensions: withoutMark(extensions) }),
   };
 }
 

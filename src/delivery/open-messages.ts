@@ -3,15 +3,16 @@
 // commits. Always true: what is committed as open is in #committed with its last committed entry,
 // so that a refused unit can be forgotten; messages of one key are released in order of their
 // offsets.
-import type { Clock } from "../kernel/clock.ts";
-import { priorities } from "../message/envelope.ts";
 import type { OpenEntry } from "../ports/delivery-batch.ts";
 import { DueQueue } from "./due-queue.ts";
+import { KeyLineTable } from "./key-line-table.ts";
 import {
   type Admission,
   byPosition,
-  KeyLine,
+  type KeyLine,
+  type KnownEntry,
   OpenMessage,
+  type OpenMessagesOptions,
   type OpenPlace,
   positionOf,
 } from "./key-lines.ts";
@@ -20,30 +21,19 @@ import { ReleasedMessages } from "./released-messages.ts";
 /** Parked messages of one key that are released together: if one fails, the others park again. */
 const releasedPerKeyMax = 64;
 
-/** What open messages are lent, and whom they tell. */
-export interface OpenMessagesOptions {
-  readonly clock: Clock;
-  readonly parkedPerKeyMax: number;
-  /** Messages were released: takeReleased() has some. */
-  onReleased(): void;
-  /** Messages held behind this line are to be given out again. */
-  onEnded(line: KeyLine): void;
-}
-
 /** The open messages of one subscription. */
 export class OpenMessages {
   readonly #options: OpenMessagesOptions;
   readonly #committed = new Map<number, OpenMessage>();
-  /** By lane. */
-  readonly #lines: readonly Map<string, KeyLine>[] = priorities.map(() => new Map());
+  readonly #lines = new KeyLineTable();
   readonly #released = new ReleasedMessages();
   readonly #due: DueQueue<OpenMessage>;
   #uncommitted = 0;
-  #lineCount = 0;
+  #fullLines = 0;
 
   constructor(options: OpenMessagesOptions) {
     this.#options = options;
-    this.#due = new DueQueue(options.clock, (message) => this.#onDue(message));
+    this.#due = new DueQueue(options.clock, (message) => this.makeDue(message));
   }
 
   /** Open messages, committed or about to be. */
@@ -51,9 +41,19 @@ export class OpenMessages {
     return this.#committed.size + this.#uncommitted;
   }
 
+  /** Whether a key has as many parked messages as may be, so that nothing is to be fetched. */
+  get isKeyFull(): boolean {
+    return this.#fullLines > 0;
+  }
+
+  /** Those that are held until somebody releases them. */
+  get held(): OpenMessage[] {
+    return [...this.#committed.values()].filter((message) => message.isHeld);
+  }
+
   /** Whether no message needs a look at its key. */
   get isQuiet(): boolean {
-    return this.#lineCount === 0;
+    return this.#lines.size === 0;
   }
 
   /** Whether a released message waits to be read again. */
@@ -83,8 +83,7 @@ export class OpenMessages {
 
   /** The line of a key, if messages of it are open. */
   lineOf(place: { readonly lane: number; readonly key: string | undefined }): KeyLine | undefined {
-    if (place.key === undefined) return undefined;
-    return this.#lines[place.lane]?.get(place.key);
+    return this.#lines.of(place);
   }
 
   /** What to do with a message of the window that is about to start. */
@@ -101,16 +100,18 @@ export class OpenMessages {
     if (entry !== undefined) return line.failed === entry ? "wait" : "park";
     if (line.failed !== undefined) {
       if (line.parked.length < this.#options.parkedPerKeyMax) return "park";
-      this.#doom(line);
+      if (this.#options.onKeyFull === "dead-letter") this.#doom(line);
+      else if (!line.isFull) this.#fullLines++;
+      line.isFull = true;
     }
     return "hold";
   }
 
   /** A message failed, or is not due yet. `before` is its open entry so far, if it had one. */
-  fail(place: OpenPlace, entry: OpenEntry, before: OpenMessage | undefined): OpenMessage {
+  fail(place: OpenPlace, entry: KnownEntry, before: OpenMessage | undefined): OpenMessage {
     const message = this.#open(place, entry);
     if (place.key === undefined) return message;
-    const line = this.lineOf(place) ?? this.#addLine(place.lane, place.key);
+    const line = this.#lines.for(place.lane, place.key);
     if (before?.isReleased === true && before.line === line) line.outstanding--;
     if (line.failed !== undefined && line.failed !== before) line.park(message);
     else line.fail(message);
@@ -120,9 +121,9 @@ export class OpenMessages {
   }
 
   /** A message waits behind its key. */
-  park(place: OpenPlace, entry: OpenEntry, before: OpenMessage | undefined): OpenMessage {
+  park(place: OpenPlace, entry: KnownEntry, before: OpenMessage | undefined): OpenMessage {
     const message = this.#open(place, entry);
-    const line = this.lineOf(place) ?? this.#addLine(place.lane, place.key ?? "");
+    const line = this.#lines.for(place.lane, place.key ?? "");
     if (before?.isReleased === true && before.line === line) line.outstanding--;
     line.park(message);
     this.#advance(line);
@@ -144,7 +145,7 @@ export class OpenMessages {
     this.#committed.set(positionOf(message.lane, message.offset), message);
     const { line } = message;
     if (line !== undefined && line.failed !== message) this.#advance(line);
-    else this.#due.add(message, message.dueAtMs);
+    else this.#await(message);
   }
 
   /** The message at this place is settled for good, or belongs to somebody else now. */
@@ -175,16 +176,15 @@ export class OpenMessages {
    * the window, which start again from there.
    */
   rebuild(inWindow: ReadonlySet<OpenMessage>): void {
-    for (const lines of this.#lines) lines.clear();
-    this.#lineCount = 0;
+    this.#lines.clear();
+    this.#fullLines = 0;
     this.#due.clear();
     this.#released.clear();
     this.#uncommitted = 0;
     for (const message of [...this.#committed.values()].sort(byPosition)) {
       this.#replace(message, inWindow.has(message));
     }
-    const lines = this.#lines.flatMap((each) => Array.from(each.values()));
-    for (const line of lines) this.#advance(line);
+    for (const line of this.#lines.all) this.#advance(line);
   }
 
   /** Stops the timer. */
@@ -197,36 +197,29 @@ export class OpenMessages {
     const isDue = message.isReleased || message.dueAtMs <= this.#options.clock.wallMs();
     message.isReleased = isInWindow && isDue;
     if (message.key === undefined) {
-      if (!isInWindow) this.#due.add(message, message.dueAtMs);
+      if (!isInWindow) this.#await(message);
       return;
     }
-    const line = this.lineOf(message) ?? this.#addLine(message.lane, message.key);
+    const line = this.#lines.for(message.lane, message.key);
     message.line = line;
     const isFirst = line.failed === undefined && line.parked.length === 0;
     if (isInWindow && isDue && isFirst) line.outstanding++;
     else if (isFirst && line.outstanding === 0 && message.reason === "retry") {
       line.fail(message);
-      if (!isInWindow) this.#due.add(message, message.dueAtMs);
+      if (!isInWindow) this.#await(message);
     } else {
       message.isReleased = false;
       if (!isInWindow) line.park(message);
     }
   }
 
-  #open(place: OpenPlace, entry: OpenEntry): OpenMessage {
+  #open(place: OpenPlace, entry: KnownEntry): OpenMessage {
     this.#uncommitted++;
     return new OpenMessage(place, entry);
   }
 
   #isCurrent(message: OpenMessage): boolean {
     return this.#committed.get(positionOf(message.lane, message.offset)) === message;
-  }
-
-  #addLine(lane: number, key: string): KeyLine {
-    const line = new KeyLine(lane, key);
-    this.#lines[lane]?.set(key, line);
-    this.#lineCount++;
-    return line;
   }
 
   /** Releases what may follow now; ends the line when nothing is left of it. */
@@ -254,7 +247,7 @@ export class OpenMessages {
         if (line.outstanding > 0) return;
         line.parked.shift();
         line.fail(first);
-        return this.#due.add(first, first.dueAtMs);
+        return this.#await(first);
       }
       if (line.outstanding === releasedPerKeyMax) return;
       line.parked.shift();
@@ -266,8 +259,8 @@ export class OpenMessages {
 
   #end(line: KeyLine): void {
     line.isEnded = true;
-    this.#lines[line.lane]?.delete(line.key);
-    this.#lineCount--;
+    this.#lines.delete(line);
+    if (line.isFull && this.#options.onKeyFull === "pause") this.#fullLines--;
     this.#options.onEnded(line);
   }
 
@@ -285,13 +278,22 @@ export class OpenMessages {
     this.#options.onReleased();
   }
 
-  #onDue(message: OpenMessage): void {
-    if (message.isReleased || !this.#isCurrent(message)) return;
+  /** Calls back when the message is due. */
+  #await(message: OpenMessage): void {
+    if (!message.isHeld) this.#due.add(message, message.dueAtMs);
+  }
+
+  /** The message's time has come; false: it is not the one that its key waits for. */
+  makeDue(message: OpenMessage): boolean {
+    if (message.isReleased || !this.#isCurrent(message)) return false;
     const { line } = message;
-    if (line === undefined) return this.#release(message);
-    if (line.isEnded || line.failed !== message) return;
-    // Messages that were released together with it come back and park first.
-    line.isDue = true;
-    this.#advance(line);
+    if (line === undefined) this.#release(message);
+    else if (line.isEnded || line.failed !== message || line.isDue) return false;
+    else {
+      // Messages that were released together with it come back and park first.
+      line.isDue = true;
+      this.#advance(line);
+    }
+    return true;
   }
 }

@@ -2,18 +2,34 @@
 // unit and tells telemetry. Knows neither handlers nor transports. Always true: whatever ends a
 // message without success leaves a copy of it in a companion channel, in the same unit.
 import { deadLetterChannelOf, invalidChannelOf } from "../contracts/names.ts";
+import type { MessageAttributes } from "../message/envelope.ts";
 import {
   diagnostics,
   type RetryDiagnostics,
   type SetAsideDiagnostics,
 } from "../telemetry/channels.ts";
 import type { Ending } from "./answers.ts";
+import { type FailedAttempt, withAttempt } from "./attempt-log.ts";
 import type { InvalidMessage } from "./decode.ts";
 import type { DeliveryParts } from "./delivery-parts.ts";
-import { type Failure, retryAfterMs } from "./failure.ts";
+import { boundedReason, type Failure } from "./failure.ts";
+import {
+  type FailureRules,
+  type FallbackVerdict,
+  RetryRules,
+  type Verdict,
+} from "./failure-rules.ts";
 import type { HandlerRun } from "./handler-run.ts";
-import type { OpenMessage, OpenPlace } from "./key-lines.ts";
-import { deadLetterAttributes, invalidAttributes } from "./set-aside.ts";
+import { heldUntilMs, type OpenMessage, type OpenPlace } from "./key-lines.ts";
+import { redriveMarkOf } from "./redrive-mark.ts";
+import { encodeNote, type NoteKind } from "./redrive-note.ts";
+import {
+  contextOf,
+  deadLetterAttributes,
+  type DeadLetterVerdict,
+  horizonMsOf,
+  invalidAttributes,
+} from "./set-aside.ts";
 import type { Settler } from "./settler.ts";
 import type { WindowBatch, WindowPlace } from "./window.ts";
 
@@ -29,6 +45,7 @@ export class Outcomes {
   readonly #deadLetters: string;
   readonly #invalid: string;
   readonly #canRetry: boolean;
+  readonly #rules: FailureRules;
 
   constructor(parts: DeliveryParts, settler: Settler) {
     const { channel, delivery } = parts.options;
@@ -36,6 +53,8 @@ export class Outcomes {
     this.#settler = settler;
     this.#deadLetters = deadLetterChannelOf(channel);
     this.#invalid = invalidChannelOf(channel);
+    const { options, environment } = parts;
+    this.#rules = options.rules ?? new RetryRules(options.retry, environment.random);
     // What was acknowledged before it ran cannot be delivered again.
     this.#canRetry = delivery !== "at-most-once";
   }
@@ -43,28 +62,76 @@ export class Outcomes {
   /** The handler finished: its state, its messages and the acknowledgement join the unit. */
   succeed(run: HandlerRun): void {
     const { unit } = this.#settler;
-    if (run.published !== undefined) for (const each of run.published) unit.outgoing.add(each, run);
+    if (run.published !== undefined && !this.#isReplayed(run.batch)) {
+      for (const each of run.published) unit.outgoing.add(each, run);
+    }
     if (run.view !== undefined) for (const touch of run.view.touches) unit.change(touch);
+    this.#note(run, "resolved");
     this.#settler.ack(run.batch, run.position, run.open);
+    if (run.fallback === undefined) this.#rules.succeeded?.();
   }
 
-  /** The handler failed: another try, or the dead letters. */
-  fail(run: HandlerRun, failure: Failure): void {
-    const { environment, options, open } = this.#parts;
-    environment.counters.failed++;
-    const afterMs = this.#canRetry
-      ? retryAfterMs(failure, run.attempt, options.retry, environment.random)
-      : undefined;
-    if (afterMs === undefined) {
-      return this.deadLetter(run, { ...failure, attempts: run.attempt });
+  /** Whether what is published for messages of this batch was published before. */
+  #isReplayed({ stored }: WindowBatch): boolean {
+    const { replayUntilMs } = this.#parts.options;
+    return replayUntilMs !== undefined && stored.appendedAtMs < replayUntilMs;
+  }
+
+  /** The handler failed: what the rules say. True: the message is to be handled once more. */
+  fail(run: HandlerRun, failure: Failure): boolean {
+    this.#parts.environment.counters.failed++;
+    const verdict = this.#decide(run, failure);
+    if (verdict.kind === "fallback") {
+      run.fallback = { ...verdict, error: failure.error };
+      return true;
     }
-    const dueAtMs = environment.clock.wallMs() + afterMs;
-    const entry = { attempt: run.attempt, dueAtMs, reason: "retry" } as const;
-    const message = open.fail(this.placeOf(run.batch, run.position), entry, run.open);
+    this.#apply(run, failure, verdict);
+    return false;
+  }
+
+  /** The same for a message that cannot be handled once more. */
+  failForGood(run: HandlerRun, failure: Failure): void {
+    this.#parts.environment.counters.failed++;
+    const verdict = this.#decide(run, failure);
+    this.#apply(run, failure, verdict.kind === "fallback" ? verdict.after(failure) : verdict);
+  }
+
+  #decide({ batch, position, attempt, fallback }: HandlerRun, failure: Failure): Verdict {
+    if (fallback !== undefined) return fallback.after(failure);
+    const timeMs = batch.stored.timeAt(batch.recordAt(position));
+    const ageMs = Math.max(0, this.#parts.environment.clock.wallMs() - timeMs);
+    return this.#rules.decide({ failure, attempt, ageMs });
+  }
+
+  #apply(run: HandlerRun, failure: Failure, verdict: Exclude<Verdict, FallbackVerdict>): void {
+    const failures = this.#failuresOf(run, failure);
+    if (verdict.kind === "discard") return this.#discard(run, failure, verdict.reason);
+    if (verdict.kind === "dead-letter" || !this.#canRetry) {
+      const reason = "reason" in verdict ? verdict.reason : failure.reason;
+      return this.deadLetter(run, { ...failure, reason, attempts: run.attempt, failures });
+    }
+    if (verdict.kind === "hold") return this.#keep(run, run.attempt, heldUntilMs, failures);
+    const { kind, afterMs } = verdict;
+    const dueAtMs = this.#parts.environment.clock.wallMs() + afterMs;
+    this.#keep(run, kind === "wait" ? run.attempt - 1 : run.attempt, dueAtMs, failures);
     this.#settler.tally.retried++;
-    this.#settler.keep(run.batch, run.position, message);
-    if (!diagnostics.retry.hasSubscribers) return;
-    const { channel, group } = options;
+    if (diagnostics.retry.hasSubscribers) this.#tellRetry(run, failure, afterMs);
+  }
+
+  /** The message stays open. */
+  #keep(
+    { batch, position, open }: HandlerRun,
+    attempt: number,
+    dueAtMs: number,
+    failures: readonly FailedAttempt[],
+  ): void {
+    const entry = { attempt, dueAtMs, reason: "retry", failures } as const;
+    const message = this.#parts.open.fail(this.placeOf(batch, position), entry, open);
+    this.#settler.keep(batch, position, message);
+  }
+
+  #tellRetry(run: HandlerRun, failure: Failure, afterMs: number): void {
+    const { channel, group } = this.#parts.options;
     const { stored } = run.batch;
     const record = run.batch.recordAt(run.position);
     const { type } = stored.templateAt(record);
@@ -75,12 +142,24 @@ export class Outcomes {
     diagnostics.retry.publish(event);
   }
 
+  /** The message is acknowledged although nobody handled it. */
+  #discard({ batch, position, open, attempt }: HandlerRun, failure: Failure, reason: string): void {
+    this.#settler.tally.discarded++;
+    const { code, error } = failure;
+    this.#tell(batch, position, { kind: "failed", code, reason, attempts: attempt });
+    this.#note({ batch, position }, "resolved", `discarded: ${reason}`);
+    this.#settler.ack(batch, position, open);
+    if (diagnostics.discard.hasSubscribers) {
+      diagnostics.discard.publish(this.#setAside(batch, batch.recordAt(position), reason, error));
+    }
+  }
+
   /** The message waits behind its key. */
   park(subject: Subject): void {
     const { batch, position, open: before } = subject;
-    const { attempt = 0, dueAtMs = 0 } = before ?? {};
+    const { attempt = 0, dueAtMs = 0, failures } = before ?? {};
     const reason = before?.reason === "retry" ? "retry" : "parked";
-    const entry = { attempt, dueAtMs, reason } as const;
+    const entry = { attempt, dueAtMs, reason, failures } as const;
     const message = this.#parts.open.park(this.placeOf(batch, position), entry, before);
     this.#settler.keep(batch, position, message);
   }
@@ -96,25 +175,37 @@ export class Outcomes {
   expire({ batch, position, open }: Subject): void {
     this.#settler.tally.expired++;
     this.#tell(batch, position, { kind: "expired" });
+    this.#note({ batch, position }, "skipped", "its time had passed");
+    this.#settler.ack(batch, position, open);
+  }
+
+  /** Whether the message is for this group; remembers that it was redriven for it. */
+  isAddressedHere(batch: WindowBatch, position: number, attributes: MessageAttributes): boolean {
+    const mark = redriveMarkOf(attributes);
+    if (mark === undefined) return true;
+    if (mark.group !== this.#parts.options.group) return false;
+    (batch.redriven ??= new Map()).set(position, mark);
+    return true;
+  }
+
+  /** The message is not for this group, or of a type that it does not read. */
+  pass({ batch, position, open }: Subject): void {
+    this.#note({ batch, position }, "skipped", "the group does not read its type any more");
     this.#settler.ack(batch, position, open);
   }
 
   /** The message goes to the dead letters. */
-  deadLetter(
-    { batch, position, open }: Subject,
-    verdict: {
-      readonly code: string;
-      readonly reason: string;
-      readonly attempts: number;
-      readonly error?: unknown;
-    },
-  ): void {
+  deadLetter({ batch, position, open }: Subject, verdict: DeadLetterVerdict): void {
     const { stored } = batch;
     const record = batch.recordAt(position);
-    const attributes = deadLetterAttributes(stored, record, this.#context(), verdict);
+    const failures = verdict.failures ?? open?.failures;
+    const horizonMs = horizonMsOf(this.#parts, stored, { ...verdict, failures });
+    const context = { ...contextOf(this.#parts, stored, record), horizonMs };
+    const attributes = deadLetterAttributes(stored, record, context, { ...verdict, failures });
     this.#settler.unit.outgoing.addCopy(this.#deadLetters, stored, record, attributes);
     this.#settler.tally.deadLettered++;
     this.#tell(batch, position, { kind: "failed", ...verdict });
+    this.#note({ batch, position }, "failed", verdict.reason);
     this.#settler.ack(batch, position, open);
     if (diagnostics.deadLetter.hasSubscribers) {
       diagnostics.deadLetter.publish(this.#setAside(batch, record, verdict.reason, verdict.error));
@@ -125,11 +216,17 @@ export class Outcomes {
   invalid({ batch, position, open }: Subject, invalid: InvalidMessage): void {
     const { stored } = batch;
     const record = batch.recordAt(position);
-    const attributes = invalidAttributes(stored, record, this.#context(), invalid);
+    const attributes = invalidAttributes(
+      stored,
+      record,
+      contextOf(this.#parts, stored, record),
+      invalid,
+    );
     this.#settler.unit.outgoing.addCopy(this.#invalid, stored, record, attributes);
     this.#settler.tally.invalid++;
     const { code, reason } = invalid;
     this.#tell(batch, position, { kind: "failed", code, reason, attempts: 0 });
+    this.#note({ batch, position }, "failed", reason);
     this.#settler.ack(batch, position, open);
     if (diagnostics.invalid.hasSubscribers) {
       diagnostics.invalid.publish(this.#setAside(batch, record, invalid.reason, invalid.error));
@@ -151,9 +248,20 @@ export class Outcomes {
     return { lane, offset: stored.offsetAt(record), key };
   }
 
-  #context(): { readonly group: string; readonly wallMs: number } {
-    const { environment, options } = this.#parts;
-    return { group: options.group, wallMs: environment.clock.wallMs() };
+  /** Says how a redriven copy ended, in the unit that settles it. */
+  #note({ batch, position }: WindowPlace, kind: NoteKind, reason?: string): void {
+    const mark = batch.redriven?.get(position);
+    if (mark === undefined) return;
+    const { letters, letter, job } = mark;
+    const atMs = Math.trunc(this.#parts.environment.clock.wallMs());
+    const why = reason === undefined ? {} : { reason: boundedReason(reason) };
+    this.#settler.unit.outgoing.add(encodeNote(letters, { kind, letter, job, atMs, ...why }));
+  }
+
+  /** The failed attempts of this message that are known here, this one included. */
+  #failuresOf(run: HandlerRun, { code, reason }: Failure): readonly FailedAttempt[] {
+    const atMs = this.#parts.environment.clock.wallMs();
+    return withAttempt(run.open?.failures, { attempt: run.attempt, atMs, code, reason });
   }
 
   #setAside(

@@ -115,7 +115,7 @@ export class OutgoingEncoder {
     const key = options?.key ?? keyOf(contract, result.value);
     const wallMs = this.#options.clock.wallMs();
     const hasAttributes = options !== undefined || cause !== undefined;
-    const delayMs = options?.delayMs ?? 0;
+    const dueAtMs = options?.deliverAtMs ?? wallMs + (options?.delayMs ?? 0);
     return {
       channel: route.channel,
       priority: priorityOf(contract, route, key, options?.priority),
@@ -125,7 +125,7 @@ export class OutgoingEncoder {
       key,
       attributes: hasAttributes ? this.#attributesOf(options, cause, wallMs) : undefined,
       id: options?.id,
-      dueAtMs: delayMs > 0 ? wallMs + delayMs : undefined,
+      dueAtMs: dueAtMs > wallMs ? dueAtMs : undefined,
       isOptional: route.isOptional === true,
     };
   }

@@ -8,6 +8,8 @@ import { SpillwayError } from "../errors/spillway-error.ts";
 import type { CancelTimer, Clock } from "../kernel/clock.ts";
 import type { HandlerScope } from "./delivery-options.ts";
 import type { HandlerRun } from "./handler-run.ts";
+import type { StartGate } from "./start-gate.ts";
+import type { WindowBatch } from "./window.ts";
 
 /** One loop, and the call it is busy with. */
 export interface Runner {
@@ -31,8 +33,8 @@ export interface RunnerHost {
   call(run: HandlerRun): unknown;
   /** The handler settled; true: its call was in vain and is to be repeated. */
   finish(run: HandlerRun, ended: Ended, reruns: number): boolean | Promise<boolean>;
-  /** The handler did not settle in time. */
-  timedOut(run: HandlerRun, error: SpillwayError): void;
+  /** The handler did not settle in time; true: prepare() is to be asked for another call. */
+  timedOut(run: HandlerRun, error: SpillwayError): boolean;
   /** A loop ended: it found nothing to start, or its handler had been abandoned. */
   idle(): void;
   /** Something failed that is no handler's fault. */
@@ -50,8 +52,10 @@ export type Ended =
 /** What the loops are made of. */
 export interface RunnersOptions {
   readonly clock: Clock;
+  /** May change; loops beyond it end with the message that they have. */
   readonly concurrency: number;
   readonly timeoutMs: number;
+  readonly gate: StartGate | undefined;
   readonly scope: HandlerScope;
   readonly insideHandler: AsyncLocalStorage<HandlerScope>;
 }
@@ -81,17 +85,22 @@ export class Runners {
 
   /** Whether so many handlers hang that no further one is called. */
   get isJammed(): boolean {
-    return this.abandoned >= this.#options.concurrency;
+    return this.abandoned > 0 && this.abandoned >= this.#options.concurrency;
   }
 
   /** Starts loops while there is something to start. */
   pump(): void {
-    while (this.#runners.size < this.#options.concurrency && this.#mayStart()) {
-      const runner: Runner = { run: undefined, isGone: false, isAbandoned: false };
-      this.#runners.add(runner);
-      const { insideHandler, scope } = this.#options;
-      void insideHandler.run(scope, () => this.#loop(runner));
+    while (this.#runners.size < this.#options.concurrency && this.#enters()) {
+      this.#start(undefined);
     }
+  }
+
+  /** Starts a loop; it begins with another call for the message of `before`. */
+  #start(before: HandlerRun | undefined): void {
+    const runner: Runner = { run: undefined, isGone: false, isAbandoned: false };
+    this.#runners.add(runner);
+    const { insideHandler, scope } = this.#options;
+    void insideHandler.run(scope, () => this.#loop(runner, before));
   }
 
   /**
@@ -105,8 +114,17 @@ export class Runners {
       run.abort(reason);
       if (!isLost(run)) continue;
       this.#giveUp(runner, run);
+      this.#options.gate?.leave();
       run.end();
     }
+  }
+
+  /** The call that is made for a message now. */
+  runOf(batch: WindowBatch, position: number): HandlerRun | undefined {
+    for (const { run } of this.#runners) {
+      if (run?.batch === batch && run.position === position) return run;
+    }
+    return undefined;
   }
 
   /** Stops the timer. */
@@ -115,16 +133,30 @@ export class Runners {
     this.#cancelSweep = undefined;
   }
 
-  #mayStart(): boolean {
-    return !this.isJammed && this.#host.next();
+  /** Whether one more loop may start; then its message is found. */
+  #enters(): boolean {
+    const { gate } = this.#options;
+    if (this.isJammed) return false;
+    if (gate === undefined) return this.#host.next();
+    if (!gate.enter(this.#runners.size)) return false;
+    if (this.#host.next()) return true;
+    gate.leave();
+    return false;
   }
 
-  async #loop(runner: Runner): Promise<void> {
+  /** Whether a loop may go on; then its next message is found. */
+  #goesOn(): boolean {
+    const { gate } = this.#options;
+    if (this.isJammed) return false;
+    return (gate === undefined || gate.mayGoOn(this.#runners.size)) && this.#host.next();
+  }
+
+  async #loop(runner: Runner, first: HandlerRun | undefined): Promise<void> {
     const host = this.#host;
+    let before = first;
     try {
       do {
         if (!this.#stampPlanned) this.#planStamp();
-        let before: HandlerRun | undefined;
         for (let reruns = 0; ; reruns++) {
           const prepared = host.prepare(runner, before);
           const run = prepared instanceof Promise ? await prepared : prepared;
@@ -145,11 +177,13 @@ export class Runners {
           before = run;
         }
         runner.run = undefined;
-      } while (this.#mayStart());
+        before = undefined;
+      } while (this.#runners.size <= this.#options.concurrency && this.#goesOn());
     } catch (error) {
       host.failed(error);
     }
     this.#runners.delete(runner);
+    this.#options.gate?.leave();
     host.idle();
   }
 
@@ -217,7 +251,9 @@ export class Runners {
       { details: { timeoutMs } },
     );
     run.abort(error);
-    this.#host.timedOut(run, error);
+    // The call that takes its place takes its place behind the gate, too.
+    if (this.#host.timedOut(run, error)) this.#start(run);
+    else this.#options.gate?.leave();
   }
 }
 

@@ -19,15 +19,19 @@ const latencySamplesMax = 128;
 export class Tally {
   retried = 0;
   deadLettered = 0;
+  discarded = 0;
   invalid = 0;
   expired = 0;
+  coalesced = 0;
 
   /** Takes over the counts of another. */
   add(other: Tally): void {
     this.retried += other.retried;
     this.deadLettered += other.deadLettered;
+    this.discarded += other.discarded;
     this.invalid += other.invalid;
     this.expired += other.expired;
+    this.coalesced += other.coalesced;
   }
 }
 
@@ -41,7 +45,9 @@ export function reportCommitted(
   const { counters, clock } = environment;
   counters.retried += tally.retried;
   counters.deadLettered += tally.deadLettered;
+  counters.discarded += tally.discarded;
   counters.invalid += tally.invalid;
+  counters.coalesced += tally.coalesced;
   const nowMs = clock.wallMs();
   let acked = 0;
   for (const { batch, records, outcomes } of unit.settlements) {

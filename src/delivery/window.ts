@@ -6,6 +6,7 @@ import { PassingSet } from "../kernel/passing-map.ts";
 import type { DeliveryBatch, StoredBatch } from "../ports/delivery-batch.ts";
 import { priorities } from "../message/envelope.ts";
 import type { OpenMessage } from "./key-lines.ts";
+import type { RedriveMark } from "./redrive-mark.ts";
 
 /** Where a message of a window batch stands. */
 const state = { waiting: 0, taken: 1, done: 2 } as const;
@@ -35,6 +36,8 @@ export class WindowBatch {
   isPlain: boolean | undefined;
   /** Messages whose handling must fail, by position: what they published was refused for its id. */
   reused: Map<number, SpillwayError> | undefined;
+  /** Redriven copies for this group, by position: how they end is noted. */
+  redriven: Map<number, RedriveMark> | undefined;
 
   /** Whether it was read again because its messages were due. */
   readonly isReloaded: boolean;
@@ -93,6 +96,11 @@ export class Window {
   /** The message was handed to somebody. */
   take(batch: WindowBatch, position: number): void {
     batch.states[position] = state.taken;
+  }
+
+  /** Whether the message was handed to somebody. */
+  isTaken(batch: WindowBatch, position: number): boolean {
+    return batch.states[position] === state.taken;
   }
 
   /** Whether the message has left the window. */

@@ -1,6 +1,7 @@
 // The one table of error codes: the classes, the messages' tone and the generated error reference
 // (docs/reference/errors.md) all derive from it. A code is never renamed, and never reused.
 import { type ErrorCodeEntry, row } from "./error-code-entry.ts";
+import { redriveCodes } from "./redrive-codes.ts";
 import { storageCodes } from "./storage-codes.ts";
 
 export type { Certainty, ErrorCodeEntry } from "./error-code-entry.ts";
@@ -34,8 +35,8 @@ export const errorCodes = {
   BACK_PRESSURE: row(
     true,
     "definite",
-    "More waits than `pendingMax` or `pendingBytesMax` allow, or the journal slows down.",
-    "Await earlier publishes before making new ones, then try again; the message was not stored.",
+    "More waits than `pendingMax`, `pendingBytesMax` or the channel's `limits` allow.",
+    "Await earlier publishes, or `retryAfterMs`, then try again; the message was not stored.",
   ),
   UNSUPPORTED: row(
     false,
@@ -181,6 +182,7 @@ export const errorCodes = {
     "A handler threw `RetryLater`.",
     "Nothing: the message is delivered again after the given time.",
   ),
+  ...redriveCodes,
   ...storageCodes,
   TRANSPORT_INTERRUPTED: row(
     true,

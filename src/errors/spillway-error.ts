@@ -79,8 +79,21 @@ export class ValidationError extends SpillwayError {
 
 /** Too much waits already; nothing was stored. Await earlier publishes, then try again. */
 export class BackPressureError extends SpillwayError {
-  constructor(message: string, options?: SpillwayErrorOptions) {
-    super("BACK_PRESSURE", message, options);
+  /**
+   * When to try again, in milliseconds from now, where a full channel refused it: estimated from
+   * the rate at which its messages are settled. Undefined where only earlier publishes need to be
+   * awaited.
+   */
+  readonly retryAfterMs: number | undefined;
+
+  constructor(
+    message: string,
+    options: SpillwayErrorOptions & { readonly retryAfterMs?: number | undefined } = {},
+  ) {
+    const { retryAfterMs = options.details?.["retryAfterMs"], ...rest } = options;
+    const known = typeof retryAfterMs === "number" ? { retryAfterMs } : {};
+    super("BACK_PRESSURE", message, { ...rest, details: { ...rest.details, ...known } });
+    this.retryAfterMs = known.retryAfterMs;
   }
 }
 

@@ -20,6 +20,8 @@ export interface Capabilities {
   readonly deduplication: Support;
   /** A message can be published now and become visible later. */
   readonly delayedDelivery: Support;
+  /** A delayed message can be cancelled, and listed, before it is due. */
+  readonly delayedCancellation: Support;
   /** High, normal and low priority have lanes of their own. */
   readonly priority: Support;
   /** A group or reader can start at an offset. */

@@ -86,6 +86,8 @@ export type CommitResult =
       readonly kind: "committed";
       readonly appended: readonly AppendResult[];
       readonly version: StateVersion;
+      /** Channels that it took above their limits: next() holds until these have room. */
+      readonly over?: readonly string[];
     }
   | { readonly kind: "fenced" }
   | { readonly kind: "conflict"; readonly table: string; readonly key: string }

@@ -8,7 +8,9 @@ import type { OutgoingBatch } from "../message/outgoing-batch.ts";
 import type { Capabilities } from "./capabilities.ts";
 import type { CommitResult, CommitUnit } from "./commit-unit.ts";
 import type { AppendResult, DeliveryBatch, StoredBatch } from "./delivery-batch.ts";
+import type { CancelOutcome, DelayedIdentity, DelayedPage } from "./delayed.ts";
 import type { Gap } from "./gap.ts";
+import type { RangeStanding, StandingQuery } from "./message-standing.ts";
 import type { StateStore } from "./state-store.ts";
 
 export type { AppendResult, DeliveryBatch, OpenEntry, StoredBatch } from "./delivery-batch.ts";
@@ -33,6 +35,18 @@ export interface Retention {
   readonly groupDays?: number;
 }
 
+/**
+ * How much may wait in a channel (docs/adr/0019): what the slowest living group has not settled,
+ * and delayed messages; while no group lives, everything that is stored.
+ */
+export interface Limits {
+  readonly depthMax?: number;
+  /** As stored. One message of any size fits where nothing waits. */
+  readonly bytesMax?: number;
+  /** Whether lower priorities are refused at three and seven eighths of that; see limitShare(). */
+  readonly isShedding?: boolean;
+}
+
 /** A channel as a transport sees it. */
 export interface ChannelDeclaration {
   readonly name: string;
@@ -40,6 +54,8 @@ export interface ChannelDeclaration {
   readonly partitions: number;
   readonly retention: Retention;
   readonly compression: "none" | "zstd";
+  /** Absent: no limits. */
+  readonly limits?: Limits;
 }
 
 /**
@@ -76,9 +92,14 @@ export interface Consumer {
    * messages of keys newly owned come before any later message of those keys. Resolves undefined
    * once the consumer is closed or `signal` aborts. One call at a time. Does not hold anything open
    * while it waits, and bounds nothing itself: the caller decides how much it fetches. A gap (see
-   * gap.ts) is passed: nothing is delivered for it, the group's `lost` counts it.
+   * gap.ts) is passed: nothing is delivered for it, the group's `lost` counts it. Logs are asked by
+   * their priority, but each gets a turn; `first` is asked before the others this time.
    */
-  next(messagesMax: number, signal: AbortSignal): Promise<DeliveryBatch | undefined>;
+  next(
+    messagesMax: number,
+    signal: AbortSignal,
+    first?: Priority,
+  ): Promise<DeliveryBatch | undefined>;
   /** Whether this consumer still owns that record's key range; cheap, asked before each handler. */
   owns(batch: DeliveryBatch, record: number): boolean;
   /**
@@ -147,6 +168,16 @@ export interface ChannelStats {
   /** Delayed messages not yet visible. */
   readonly delayed: number;
   readonly groups: readonly GroupStats[];
+  /** Absent: it has none. */
+  readonly limits?: Limits;
+  /** What counts towards the limits now; absent where there are none. */
+  readonly waiting?: Waiting;
+}
+
+/** How full a channel with limits is. */
+export interface Waiting {
+  readonly depth: number;
+  readonly bytes: number;
 }
 
 /** How a transport feels: "degraded" works with limits, "failed" does not work. */
@@ -175,6 +206,8 @@ export interface Transport {
    * offsets mean something only together with it. Undefined where the transport cannot tell.
    */
   readonly incarnation: string | undefined;
+  /** How long it remembers given ids, in milliseconds; undefined: it does not say. */
+  readonly dedupeWindowMs?: number;
   /** Connects; rejects with a clear error. Called once, before anything else. */
   open(environment: TransportEnvironment): Promise<void>;
   /** Creates the channel or checks it against the existing one (CHANNEL_CONFLICT). Idempotent. */
@@ -191,8 +224,31 @@ export interface Transport {
    * Stores batches; resolves when all are durable, in the order of the calls per channel and
    * priority. A rejection says whether it is definite. The batches must not change afterwards.
    * A batch with `dueAtMs` is stored as delayed messages (their offset is −1).
+   * Where the channel is full (`limits`) the messages that find no room are exceptions with a
+   * BackPressureError, one by one; once one was refused, only repeats of stored ids are answered
+   * otherwise among the later ones of that channel and call.
    */
   append(batches: readonly OutgoingBatch[]): Promise<readonly AppendResult[]>;
+  /**
+   * After append() refused messages of a full channel: resolves when there is room, with how many
+   * messages are likely to fit; at once where it is not full any more. Rejects when `signal` aborts
+   * or the transport is closed. Costs nothing while it waits.
+   */
+  room(channel: string, signal?: AbortSignal): Promise<number>;
+  /**
+   * Cancels a delayed message. Exactly one of cancelling and becoming visible happens, whoever else
+   * is at it. The outcome "already-delivered" may take reading the channel from the time in the id
+   * on; `signal` ends that. Rejects with UNSUPPORTED where the transport cannot.
+   */
+  cancel(channel: string, message: DelayedIdentity, signal?: AbortSignal): Promise<CancelOutcome>;
+  /**
+   * A page of the delayed messages of a channel, in order of due time, behind `after` (the `next`
+   * of an earlier page): at most `messagesMax`, 1,000 by default and at most.
+   */
+  delayed(
+    channel: string,
+    options: { readonly after?: string | undefined; readonly messagesMax?: number | undefined },
+  ): Promise<DelayedPage>;
   /** Joins a group (creates it when new). */
   consume(options: ConsumerOptions): Promise<Consumer>;
   /** Names of the channel's groups, in order; cheap enough to be asked often. */
@@ -212,6 +268,8 @@ export interface Transport {
     },
   ): AsyncIterable<StoredBatch | Gap>;
   stats(): Promise<readonly ChannelStats[]>;
+  /** What is stored about a group at one key; undefined where there is no such group. */
+  standing(query: StandingQuery): Promise<RangeStanding | undefined>;
   health(): TransportHealth;
   /** Whether it is open and takes messages now, so that nobody needs to wait for ready(). */
   readonly isReady: boolean;

@@ -1,7 +1,8 @@
 // Scatter and gather that outlives its process: a message begins an aggregate, its questions go out
 // with it and with its deadline, answers are kept in state, and the end is told once. Knows nothing
 // of buses. Always true: what begins an aggregate stands before its answers in the same key; what
-// ends it deletes it in the unit that tells so; answers that come then are late.
+// ends it deletes it in the unit that tells so; answers that come then are late. Where the handler
+// fails for good at the deadline, the unit that sets that aside says that it is abandoned.
 import type { AnyCommand } from "../contracts/command.ts";
 import type { AnyContract, AnyMessage, OutgoingMessage } from "../contracts/contract.ts";
 import { outgoing, uncheckedContractOf } from "../contracts/event.ts";
@@ -54,6 +55,8 @@ export class Aggregates {
   readonly begun: AnyContract;
   /** Comes delayed. */
   readonly deadline: AnyContract;
+  /** Says that the handler failed for good at the end: what is kept of the aggregate goes. */
+  readonly abandoned: AnyContract;
   /** Every answer that can come, as it is stored: it is understood when the aggregate ends. */
   readonly answers: readonly AnyContract[];
   readonly #parts: AggregatesParts;
@@ -69,6 +72,7 @@ export class Aggregates {
     this.#byType = new Map(rules.commands.map((command) => [command.type, command]));
     this.begun = plainContract(`${channel}.begun`);
     this.deadline = plainContract(`${channel}.deadline`);
+    this.abandoned = plainContract(`${channel}.abandoned`);
     this.answers = rules.commands.flatMap((command) =>
       [...answerContractsOf(command).keys()].map((name) =>
         plainContract(answerTypeOf(command.type, name)),
@@ -135,6 +139,7 @@ export class Aggregates {
     if (type === this.deadline.type) {
       return row === undefined ? undefined : this.#end(key, row, "deadline", context);
     }
+    if (type === this.abandoned.type) return this.#abandon(key, row, context);
     const question = questionOf(message.causationId, key);
     const group = String(message.extensions[answeredByExtension] ?? "");
     if (row === undefined) return this.#unawaited("late", message);
@@ -172,6 +177,20 @@ export class Aggregates {
     const rows = context.state[aggregateTables.rows] as StateTable;
     await rows.set(key, row);
     return undefined;
+  }
+
+  async #abandon(
+    key: string,
+    row: AggregateRow | undefined,
+    context: HandlerContext,
+  ): Promise<undefined> {
+    this.#parts.counters.aggregatesFailed++;
+    if (row === undefined) return;
+    const answers = context.state[aggregateTables.answers] as StateTable;
+    for (const [question, group] of row.answered) {
+      await answers.delete(answerKey(key, question, group));
+    }
+    await (context.state[aggregateTables.rows] as StateTable).delete(key);
   }
 
   async #end(

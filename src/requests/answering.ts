@@ -128,7 +128,8 @@ function routeTo(channel: string): Route {
   return { channel, priorityOf: undefined, isOptional: true };
 }
 
-function causeOf(id: string, attributes: MessageAttributes): MessageCause {
+/** What an answer to this message inherits. */
+export function causeOf(id: string, attributes: MessageAttributes): MessageCause {
   const { correlationId = id, traceparent, tracestate, tenant } = attributes;
   return { id, correlationId, traceparent, tracestate, tenant };
 }

@@ -19,6 +19,8 @@ export interface RequestStats {
   readonly late: number;
   /** Further answers to requests that had been answered. */
   readonly duplicates: number;
+  /** Aggregates of bus.aggregate() whose handler failed for good at their end. */
+  readonly aggregatesFailed: number;
 }
 
 /** The same while it grows. */
@@ -32,6 +34,7 @@ export class RequestCounters {
   rejected = 0;
   late = 0;
   duplicates = 0;
+  aggregatesFailed = 0;
 
   /** Counts the end of a request to many; with any part it counts as answered. */
   countScatter(type: "all" | "quorum" | "deadline" | "unhandled", parts: number): void {

@@ -17,7 +17,8 @@ export function assertQuorum(type: string, quorum: number | undefined): void {
 export const requestTimeoutMsDefault = 30_000;
 
 /** Options of one bus.request(): of the message, and of the wait. */
-export interface RequestOptions extends Omit<MessageOptions, "replyTo" | "delayMs"> {
+export interface RequestOptions
+  extends Omit<MessageOptions, "replyTo" | "delayMs" | "deliverAtMs"> {
   /** How long to wait for the outcome. Default 30 s. */
   readonly timeoutMs?: number;
   /** Gives up waiting: rejects with ABORTED. The request may be handled all the same. */

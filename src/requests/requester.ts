@@ -3,6 +3,7 @@
 // or rejection; nothing is stored for one that ended before it was.
 import type { AnyCommand } from "../contracts/command.ts";
 import type { MessageOptions, OutgoingMessage } from "../contracts/contract.ts";
+import { assertKnownOptions } from "../errors/known-options.ts";
 import { ClosedError, SpillwayError } from "../errors/spillway-error.ts";
 import { atDeadline } from "../kernel/clock.ts";
 import { newId } from "../kernel/id.ts";
@@ -11,6 +12,7 @@ import type { Asked, RequestTerms, SentOptions } from "./asked-request.ts";
 import { gatherOutcomes } from "./gathering.ts";
 import { HandledCommands } from "./handled-commands.ts";
 import { Mailbox, type MailboxParts } from "./mailbox.ts";
+import { gatherOptionNames, requestOptionNames, scatterOptionNames } from "./option-names.ts";
 import type { AnyOutcome } from "./outcome.ts";
 import { PendingRequests } from "./pending-requests.ts";
 import { replayAnswers, type StoredPlace } from "./replay-answers.ts";
@@ -40,6 +42,8 @@ export interface RequesterParts extends MailboxParts {
   readonly pendingMax: number;
   /** The command's channel, declared; a promise only where it was not yet. */
   channelOf(command: AnyCommand): string | Promise<string>;
+  /** Whether it could be stored; throws or rejects with what send() would reject with. */
+  check(command: AnyCommand, data: unknown, options: MessageOptions): unknown;
   /** Stores a message; answers the waiter once, also where it refuses at once. */
   send(
     command: AnyCommand,
@@ -76,6 +80,7 @@ export class Requester {
     data: unknown,
     options: RequestOptions | undefined,
   ): Promise<AnyOutcome> {
+    assertKnownOptions(options, requestOptionNames, "request", command.type);
     const terms = this.#terms(command, options);
     const single = this.#single(command, terms);
     this.#ask(single, data, options);
@@ -106,6 +111,7 @@ export class Requester {
     data: unknown,
     options: ScatterOptions | undefined,
   ): Promise<AnyScattered> {
+    assertKnownOptions(options, scatterOptionNames, "scatter", command.type);
     const { quorum, counts, ...others } = options ?? {};
     assertQuorum(command?.type, quorum);
     const counted = new Set(counts ?? Object.keys(command.replySchemas));
@@ -124,6 +130,7 @@ export class Requester {
 
   /** Asks many questions; see CommandCalls.gather(). Throws what can be told at once. */
   gather(requests: readonly OutgoingMessage[], options: GatherOptions = {}): Promise<AnyGathered> {
+    assertKnownOptions(options, gatherOptionNames, "gather");
     const { quorum, id, signal, timeoutMs } = options;
     assertQuorum("gather", quorum);
     const [first] = requests;
@@ -168,15 +175,19 @@ export class Requester {
       asked.handledBy(groups);
       return this.#send(asked, data, options);
     }
-    this.#prepare(asked).then(
+    this.#prepare(asked, data, options).then(
       () => this.#send(asked, data, options),
       (error: unknown) => asked.failed(error),
     );
   }
 
-  async #prepare(asked: Asked): Promise<void> {
+  async #prepare(asked: Asked, data: unknown, options: RequestOptions | undefined): Promise<void> {
     const channel = await this.#parts.channelOf(asked.command);
     const groups = await this.#handled.ask(asked.command, channel);
+    // A faulty question is refused, whether or not somebody would have answered it.
+    if (groups.length === 0) {
+      await this.#parts.check(asked.command, data, this.#sentOptions(asked, options));
+    }
     asked.handledBy(groups);
     if (!asked.isOver && this.#mailbox.address === undefined) await this.#mailbox.open();
   }
@@ -185,22 +196,26 @@ export class Requester {
     const { address } = this.#mailbox;
     if (asked.isOver) return;
     if (address === undefined) return asked.failed(new ClosedError("the reply channel is closed"));
-    const { command, id, dueMs } = asked;
-    const { timeoutMs: _, extensions, ...options } = given ?? {};
+    const options = this.#sentOptions(asked, given);
     const sent: SentOptions = {
-      expiresInMs: Math.max(0, dueMs - this.#parts.clock.monotonicMs()),
       ...options,
-      id,
       replyTo: address.declaration.name,
-      extensions: { ...extensions, [callerExtension]: address.caller },
+      extensions: { ...options.extensions, [callerExtension]: address.caller },
     };
-    this.#parts.send(command, data, sent, {
+    this.#parts.send(asked.command, data, sent, {
       resolve: (stored) => {
         asked.stored();
         if (stored.duplicate) this.#repeated(asked, stored);
       },
       reject: (error) => asked.failed(error),
     });
+  }
+
+  /** The message's options, without the address for the answer. */
+  #sentOptions({ id, dueMs }: Asked, given: RequestOptions | undefined) {
+    const { timeoutMs: _, ...options } = given ?? {};
+    const expiresInMs = Math.max(0, dueMs - this.#parts.clock.monotonicMs());
+    return { expiresInMs, ...options, id };
   }
 
   /** It was asked before: the answer may be there, or come to another address of this channel. */
@@ -245,7 +260,7 @@ function assertRequestable(command: AnyCommand): void {
 
 /** A message's options as those of a question: what concerns its way is not its own to say. */
 function questionOptions(
-  { delayMs: _delayMs, replyTo: _replyTo, ...message }: MessageOptions,
+  { delayMs: _delayMs, deliverAtMs: _deliverAtMs, replyTo: _replyTo, ...message }: MessageOptions,
   { timeoutMs, signal }: { timeoutMs: number | undefined; signal: AbortSignal | undefined },
 ): RequestOptions {
   return {

@@ -12,6 +12,17 @@ export interface PublishDiagnostics {
   readonly error: unknown;
 }
 
+/** A full channel had no room for messages of a publish. On `spillway:overflow`. */
+export interface OverflowDiagnostics {
+  readonly channel: string;
+  readonly priority: string;
+  readonly count: number;
+  /** "wait": they wait for room. "reject", "shed": they were refused, as their channel says. */
+  readonly action: "wait" | "reject" | "shed";
+  /** When there is likely to be room for them. */
+  readonly retryAfterMs: number | undefined;
+}
+
 /** Messages were fetched for a group. On `spillway:deliver`. */
 export interface DeliverDiagnostics {
   readonly channel: string;
@@ -41,7 +52,10 @@ export interface RetryDiagnostics {
   readonly error: unknown;
 }
 
-/** One message was set aside. On `spillway:dead-letter` and `spillway:invalid`. */
+/**
+ * One message was set aside. On `spillway:dead-letter` and `spillway:invalid`; where an error
+ * policy let it go, on `spillway:discard`.
+ */
 export interface SetAsideDiagnostics {
   readonly channel: string;
   readonly group: string;
@@ -49,6 +63,18 @@ export interface SetAsideDiagnostics {
   readonly id: string;
   readonly reason: string;
   readonly error: unknown;
+}
+
+/** A circuit of a subscription changed its state. On `spillway:circuit`. */
+export interface CircuitDiagnostics {
+  readonly channel: string;
+  readonly group: string;
+  /** "open": nothing is called. "half-open": at most `limit` at a time. "closed": all is well. */
+  readonly state: "open" | "half-open" | "closed";
+  /** Handlers that may run at once; 0 while it is open. */
+  readonly limit: number;
+  /** Until the next probe, in ms; only while it is open. */
+  readonly probeInMs: number | undefined;
 }
 
 /** Ownership of keys was lost: a unit was refused. On `spillway:lease`. */
@@ -109,11 +135,14 @@ export interface ReplyDiagnostics {
 /** The channels, by what they tell. Their names are fixed. */
 export const diagnostics = {
   publish: channel("spillway:publish"),
+  overflow: channel("spillway:overflow"),
   deliver: channel("spillway:deliver"),
   settle: channel("spillway:settle"),
   retry: channel("spillway:retry"),
   deadLetter: channel("spillway:dead-letter"),
   invalid: channel("spillway:invalid"),
+  discard: channel("spillway:discard"),
+  circuit: channel("spillway:circuit"),
   lease: channel("spillway:lease"),
   gap: channel("spillway:gap"),
   group: channel("spillway:group"),

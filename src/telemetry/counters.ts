@@ -18,8 +18,12 @@ export class GroupCounters {
   redelivered = 0;
   /** Messages copied to the dead-letter channel. */
   deadLettered = 0;
+  /** Messages acknowledged without having been handled, because an error policy said so. */
+  discarded = 0;
   /** Messages copied to the invalid-message channel: data or type not understood. */
   invalid = 0;
+  /** Messages acknowledged without a handler, because a later one of their key took their place. */
+  coalesced = 0;
   /** Handler calls that threw, timed out or returned something wrong. */
   failed = 0;
   /** Commit units refused because state had changed since it was read. */
@@ -50,4 +54,10 @@ export class ChannelCounters {
   duplicates = 0;
   /** Messages that were not stored: refused, or their append failed. */
   rejected = 0;
+  /** Of these: because the channel was full. */
+  refusedFull = 0;
+  /** Of these: because their priority is shed before others are refused. */
+  shed = 0;
+  /** Messages that a full channel refused at first, and that waited for room. */
+  waited = 0;
 }

@@ -12,6 +12,7 @@ import { fileURLToPath } from "node:url";
 const publishes = 50;
 const strace = spawnSync("strace", ["-V"]).status === 0;
 const required = process.env["SPILLWAY_REQUIRE_STRACE"] === "1";
+const skip = strace || required ? false : "strace is not installed: apt-get install strace";
 
 /** What the trace says about each publish, in order. */
 export function unsyncedPublishes(trace: string): {
@@ -55,16 +56,15 @@ test("the trace reader tells a synced publish from an unsynced one", () => {
   assert.deepEqual(read(begun, call, done, durable), { marks: 1, early: [0] });
 });
 
-test("no publish resolves before its fdatasync", {
-  skip: strace || required ? false : "strace is not installed: apt-get install strace",
-}, () => {
+/** What a process does that publishes, closes the journal, and ends. */
+function traceOf(calls: string, ...words: string[]): string {
   const directory = mkdtempSync(join(tmpdir(), "spillway-fsync-"));
   try {
     const log = join(directory, "trace.txt");
     const script = fileURLToPath(new URL("./fixtures/fsync-publisher.ts", import.meta.url));
     const run = spawnSync(
       "strace",
-      ["-f", "-e", "trace=fdatasync,fsync,write", "-s", "64", "-o", log, process.execPath]
+      ["-f", "-e", `trace=${calls}`, "-s", "64", ...words, "-o", log, process.execPath]
         .concat(process.execArgv.filter((argument) => argument.startsWith("--conditions")))
         .concat([
           "--conditions=spillway:source",
@@ -75,10 +75,25 @@ test("no publish resolves before its fdatasync", {
       { encoding: "utf8", timeout: 120_000 },
     );
     assert.equal(run.status, 0, run.stderr);
-    const { marks, early } = unsyncedPublishes(readFileSync(log, "utf8"));
-    assert.equal(marks, publishes);
-    assert.deepEqual(early, [], "these publishes resolved before a sync of the journal");
+    return readFileSync(log, "utf8");
   } finally {
     rmSync(directory, { recursive: true, force: true });
   }
+}
+
+test("no publish resolves before its fdatasync", { skip }, () => {
+  const { marks, early } = unsyncedPublishes(traceOf("fdatasync,fsync,write"));
+  assert.equal(marks, publishes);
+  assert.deepEqual(early, [], "these publishes resolved before a sync of the journal");
+});
+
+test("the log is deleted when it is on the disk that the database is complete", { skip }, () => {
+  const lines = traceOf("fdatasync,fsync,pwrite64,unlink", "-y").split("\n");
+  const deleted = lines.findIndex((line) => /unlink\(".*journal\.db-wal"/.test(line));
+  assert.notEqual(deleted, -1, "closing deletes the write-ahead log");
+  const before = lines.slice(0, deleted);
+  const noted = before.findLastIndex((line) => /pwrite64\(\d+<.*\/tail>, "SWC1/.test(line));
+  const synced = before.findLastIndex((line) => /f(data)?sync\(\d+<.*\/tail>/.test(line));
+  assert.notEqual(noted, -1, "what is complete is noted");
+  assert.ok(synced > noted, "and that note is synced before");
 });

@@ -56,13 +56,9 @@ export const plants: readonly Plant[] = [
     bug: "a publish is acknowledged before its commit",
     changes: [
       {
-        file: "src/bus/publisher.ts",
-        find:
-          "const results = await this.#options.transport" +
-          ".append(batches.map((each) => each.batch));",
-        replace: `void this.#options.transport
-        .append(batches.map((each) => each.batch))
-        .catch(() => undefined);
+        file: "src/bus/appends.ts",
+        find: "const results = await transport.append(batches.map((each) => each.batch));",
+        replace: `void transport.append(batches.map((each) => each.batch)).catch(() => undefined);
       const results = batches.map(() => ({ firstOffset: 0 }) as AppendResult);`,
       },
     ],
@@ -130,7 +126,7 @@ export const plants: readonly Plant[] = [
       },
       {
         file: `${journal}/units.ts`,
-        find: 'return this.#writer.transaction("committing", () =>',
+        find: "return this.#limits.counting(() =>",
         replace: `queueMicrotask(() => {
         const late = this.late;
         this.late = [];
@@ -138,7 +134,7 @@ export const plants: readonly Plant[] = [
         if (late.length === 0) return;
         this.#writer.transaction("settling", () => late.forEach((each) => each()));
       });
-      return this.#writer.transaction("committing", () =>`,
+      return this.#limits.counting(() =>`,
       },
     ],
     suite: "crash",

@@ -183,8 +183,12 @@ test("what the transport cannot give is refused at the first use", async () => {
     limits: { depthMax: 10 },
   });
   const packed = defineChannel("packed", { messages: [OrderPlaced], compression: "zstd" });
+  const unlimited = memory();
+  Object.assign(unlimited, {
+    capabilities: { ...unlimited.capabilities, channelLimits: "no" },
+  });
   await assert.rejects(
-    createBus({ name: "shop", transport: memory(), channels: [limited] }),
+    createBus({ name: "shop", transport: unlimited, channels: [limited] }),
     UnsupportedError,
   );
   await using bus = await createBus({ name: "shop", transport: memory() });

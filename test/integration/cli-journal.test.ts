@@ -90,7 +90,7 @@ test("bad lines end the run, or are skipped and reported", async (t) => {
   assert.match(skipped.stderr, /^skipped line 3: this is not JSON/m);
   assert.match(
     skipped.stdout,
-    /^stored 3 messages in channel 'orders' in .*; 1 bad records skipped\n$/,
+    /^stored 3 messages in channel 'orders' in .*; 1 bad record skipped\n$/,
   );
 });
 

@@ -13,7 +13,9 @@ type Answer = { readonly id: number; readonly value?: unknown; readonly error?: 
 /** A temporary directory that goes away after the test. */
 export function temporaryDirectory(t: TestContext): string {
   const directory = mkdtempSync(join(tmpdir(), "spillway-integration-"));
-  t.after(() => rmSync(directory, { recursive: true, force: true }));
+  // Processes that still run may make a file in it meanwhile: they are killed after this.
+  const again = { maxRetries: 20, retryDelay: 50 };
+  t.after(() => rmSync(directory, { recursive: true, force: true, ...again }));
   return directory;
 }
 

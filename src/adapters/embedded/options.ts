@@ -2,6 +2,7 @@
 // Always true: resolved options are complete and valid; a bad set is refused with all of its
 // faults at once.
 import { resolve } from "node:path";
+import { unknownOption } from "../../errors/known-options.ts";
 import { SpillwayError } from "../../errors/spillway-error.ts";
 import { freeBytesMinDefault } from "./journal/disk-space.ts";
 import type { EngineOptions } from "./journal/engine.ts";
@@ -100,7 +101,7 @@ export function resolveOptions(options: EmbeddedOptions): ResolvedOptions {
   }
   const known = new Set(["directory", ...Object.keys(numbers), ...Object.keys(choices)]);
   for (const name of Object.keys(options)) {
-    if (!known.has(name)) faults.push(`${name} is not an option: use ${[...known].join(", ")}`);
+    if (!known.has(name)) faults.push(unknownOption(name, known));
   }
   const number = (name: NumberName): number => {
     const [normal, min, max] = numbers[name];

@@ -1,5 +1,6 @@
 // The memory adapter, `spillway/memory`: the plain reference model of the transport port, for tests
 // and for work that may be lost. Nothing of it survives the process.
+import { assertKnownOptions, optionNames } from "../../errors/known-options.ts";
 import type { Transport } from "../../ports/transport.ts";
 import { MemoryTransport } from "./memory-transport.ts";
 
@@ -13,6 +14,12 @@ export interface MemoryOptions {
   readonly dedupeCountMax?: number;
 }
 
+const known = optionNames<MemoryOptions>({
+  bytesMax: true,
+  dedupeWindowMs: true,
+  dedupeCountMax: true,
+});
+
 /**
  * A transport and state store in this process's memory. One bus owns it: a second one that opens it
  * is refused with UNSUPPORTED.
@@ -23,6 +30,7 @@ export interface MemoryOptions {
  * await using bus = await createBus({ name: "test", transport: memory() });
  */
 export function memory(options: MemoryOptions = {}): Transport {
+  assertKnownOptions(options, known, "memory()");
   return new MemoryTransport({
     bytesMax: options.bytesMax ?? 536_870_912,
     dedupeWindowMs: options.dedupeWindowMs ?? 600_000,

@@ -6,8 +6,12 @@ import type { Clock } from "../../kernel/clock.ts";
 import { priorities, type Priority } from "../../message/envelope.ts";
 import type { OutgoingBatch } from "../../message/outgoing-batch.ts";
 import type { ReusedId } from "../../ports/commit-unit.ts";
+import { hasLimits } from "../../ports/channel-limits.ts";
+import type { DelayedIdentity } from "../../ports/delayed.ts";
 import type { AppendResult, ChannelDeclaration, ChannelStats } from "../../ports/transport.ts";
+import { MemoryDelayed } from "./memory-delayed.ts";
 import type { MemoryGroup } from "./memory-group.ts";
+import { MemoryLimits } from "./memory-limits.ts";
 import { MemoryLog, type MemoryMessage, messageAt } from "./memory-log.ts";
 
 /** How long, and how many, given ids are remembered for each channel. */
@@ -24,13 +28,9 @@ export interface Identified {
 
 interface Accepted extends Identified {
   readonly acceptedAtMs: number;
+  readonly acceptedWallMs: number;
   /** −1 while the message is delayed. */
   offset: number;
-}
-
-interface Delayed {
-  readonly dueAtMs: number;
-  readonly accepted: Accepted;
 }
 
 const dayMs = 86_400_000;
@@ -42,11 +42,12 @@ export class MemoryChannel {
   isRemoved = false;
   readonly logs: Record<Priority, MemoryLog>;
   readonly groups = new Map<string, MemoryGroup>();
+  readonly limits: MemoryLimits;
+  readonly delayed: MemoryDelayed<Accepted>;
   readonly #clock: Clock;
   readonly #window: DedupeWindow;
   readonly #accepted = new Map<string, Accepted>();
   readonly #waiting = new Set<() => void>();
-  #delayed: Delayed[] = [];
 
   constructor(declaration: ChannelDeclaration, clock: Clock, window: DedupeWindow) {
     const log = (priority: Priority): MemoryLog => new MemoryLog(declaration.name, priority);
@@ -54,30 +55,37 @@ export class MemoryChannel {
     this.logs = { high: log("high"), normal: log("normal"), low: log("low") };
     this.#clock = clock;
     this.#window = window;
+    this.limits = new MemoryLimits(this, clock);
+    this.delayed = new MemoryDelayed(declaration.name);
   }
 
   get bytes(): number {
     return priorities.reduce((sum, priority) => sum + this.logs[priority].bytes, 0);
   }
 
-  /** When the next delayed message is due, wall ms. */
-  get nextDueAtMs(): number | undefined {
-    return this.#delayed[0]?.dueAtMs;
-  }
-
-  /** Stores a batch message by message; repeats and refusals become exceptions. */
-  append(batch: OutgoingBatch): AppendResult {
+  /**
+   * Stores a batch message by message; repeats and refusals become exceptions. `full` has the
+   * channels that refused something of the same call, and is added to; undefined: the limits let
+   * everything through.
+   */
+  append(batch: OutgoingBatch, full: Set<MemoryChannel> | undefined): AppendResult {
     const exceptions = new Map<number, { readonly offset: number } | SpillwayError>();
+    const refused: number[] = [];
     const firstOffset = batch.dueAtMs === undefined ? this.logs[batch.priority].endOffset : -1;
     for (let index = 0; index < batch.count; index++) {
       const message = messageAt(batch, index);
       const earlier = message.idGiven ? this.#earlier(message) : undefined;
-      if (earlier === undefined) this.#accept(message, batch.priority, batch.dueAtMs?.[index]);
-      else if (isRepeat(earlier, message, batch.priority)) {
+      if (earlier === undefined) {
+        if (this.#refuses(message, batch.priority, full)) refused.push(index);
+        else this.#accept(message, batch.priority, batch.dueAtMs?.[index]);
+      } else if (isRepeat(earlier, message, batch.priority)) {
         exceptions.set(index, { offset: earlier.offset });
       } else exceptions.set(index, idReused(this.declaration.name, message));
     }
-    this.#delayed.sort((left, right) => left.dueAtMs - right.dueAtMs);
+    if (refused.length > 0) {
+      const error = this.limits.error(batch.priority, refused.length);
+      for (const index of refused) exceptions.set(index, error);
+    }
     this.retain();
     this.wake();
     return exceptions.size === 0 ? { firstOffset } : { firstOffset, exceptions };
@@ -105,11 +113,25 @@ export class MemoryChannel {
     return reused;
   }
 
+  #refuses(
+    message: MemoryMessage,
+    priority: Priority,
+    full: Set<MemoryChannel> | undefined,
+  ): boolean {
+    if (full === undefined) return false;
+    if (full.has(this)) return true;
+    const refuses = this.limits.refuses(priority, message.payloadBytes);
+    if (refuses) full.add(this);
+    return refuses;
+  }
+
   #accept(message: MemoryMessage, priority: Priority, dueAtMs: number | undefined): void {
     const acceptedAtMs = this.#clock.monotonicMs();
-    const accepted: Accepted = { message, priority, acceptedAtMs, offset: -1 };
+    const acceptedWallMs = this.#clock.wallMs();
+    const times = { acceptedAtMs, acceptedWallMs };
+    const accepted: Accepted = { message, priority, ...times, offset: -1 };
     if (message.idGiven) this.#accepted.set(identityOf(message), accepted);
-    if (dueAtMs !== undefined) this.#delayed.push({ dueAtMs, accepted });
+    if (dueAtMs !== undefined) this.delayed.add(dueAtMs, accepted);
     else accepted.offset = this.logs[priority].append(message, this.#clock.wallMs());
   }
 
@@ -124,13 +146,21 @@ export class MemoryChannel {
     return this.#accepted.get(identityOf(message));
   }
 
+  /** Takes a delayed message out; whether it was there. */
+  cancel(identity: DelayedIdentity): boolean {
+    const message = this.delayed.cancel(identity)?.message;
+    if (message === undefined) return false;
+    if (message.idGiven) this.#accepted.delete(identityOf(message));
+    this.wake();
+    return true;
+  }
+
   /** Moves delayed messages that are due into their logs. */
   moveDue(): void {
     const wallMs = this.#clock.wallMs();
-    const due = this.#delayed.filter((delayed) => delayed.dueAtMs <= wallMs);
+    const due = this.delayed.takeDue(wallMs);
     if (due.length === 0) return;
-    this.#delayed = this.#delayed.slice(due.length);
-    for (const { accepted } of due) {
+    for (const accepted of due) {
       accepted.offset = this.logs[accepted.priority].append(accepted.message, wallMs);
     }
     this.wake();
@@ -168,6 +198,10 @@ export class MemoryChannel {
     this.wake();
   }
 
+  wallMs(): number {
+    return this.#clock.wallMs();
+  }
+
   /** Tells everybody who waits that something changed. */
   wake(): void {
     for (const end of this.#waiting) end();
@@ -175,6 +209,7 @@ export class MemoryChannel {
 
   stats(): ChannelStats {
     const wallMs = this.#clock.wallMs();
+    const { limits } = this.declaration;
     const logs = priorities.map((priority) => {
       const { startOffset, endOffset, bytes } = this.logs[priority];
       return { priority, startOffset, endOffset, bytes };
@@ -183,8 +218,9 @@ export class MemoryChannel {
       channel: this.declaration.name,
       partitions: this.declaration.partitions,
       logs: logs.filter((log) => log.endOffset > 0),
-      delayed: this.#delayed.length,
+      delayed: this.delayed.waiting.depth,
       groups: [...this.groups.values()].map((group) => group.stats(wallMs)),
+      ...(hasLimits(limits) ? { limits, waiting: this.limits.waiting } : {}),
     };
   }
 }
@@ -225,4 +261,11 @@ function idReused(channel: string, message: MemoryMessage): SpillwayError {
       "published before with other content: give every message its own id",
     { details: { channel, id: message.id, source: message.template.source } },
   );
+}
+
+/** What whoever asks for a channel that was never declared is told. */
+export function unknownChannel(name: string, declared: Iterable<string>): SpillwayError {
+  const list = [...declared].join(", ");
+  const text = `channel '${name}' does not exist; declared are: ${list}`;
+  return new SpillwayError("UNKNOWN_CHANNEL", text);
 }

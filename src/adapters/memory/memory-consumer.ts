@@ -3,6 +3,7 @@
 import { ClosedError, SpillwayError } from "../../errors/spillway-error.ts";
 import type { Priority } from "../../message/envelope.ts";
 import type { CommitResult, CommitUnit } from "../../ports/commit-unit.ts";
+import { ConsumerHold, type HoldEnvironment } from "../../ports/consumer-hold.ts";
 import type { Consumer, DeliveryBatch } from "../../ports/transport.ts";
 import type { MemoryChannel } from "./memory-channel.ts";
 import type { MemoryGroup } from "./memory-group.ts";
@@ -15,17 +16,28 @@ export class MemoryConsumer implements Consumer {
   readonly channel: MemoryChannel;
   readonly group: MemoryGroup;
   readonly #apply: ApplyUnit;
+  readonly #hold: ConsumerHold;
   #isFetching = false;
   #isPoisoned = false;
   #isClosed = false;
 
-  constructor(channel: MemoryChannel, group: MemoryGroup, apply: ApplyUnit) {
+  constructor(
+    channel: MemoryChannel,
+    group: MemoryGroup,
+    apply: ApplyUnit,
+    environment: HoldEnvironment,
+  ) {
+    this.#hold = new ConsumerHold(channel.declaration.name, environment, () => channel.wake());
     this.channel = channel;
     this.group = group;
     this.#apply = apply;
   }
 
-  async next(messagesMax: number, signal: AbortSignal): Promise<DeliveryBatch | undefined> {
+  async next(
+    messagesMax: number,
+    signal: AbortSignal,
+    first?: Priority,
+  ): Promise<DeliveryBatch | undefined> {
     if (this.#isFetching || !(messagesMax >= 1)) {
       throw new SpillwayError(
         "INVALID_ARGUMENT",
@@ -35,8 +47,13 @@ export class MemoryConsumer implements Consumer {
     this.#isFetching = true;
     try {
       while (!this.#isClosed && !signal.aborted) {
-        const batch = this.group.fetch(this, messagesMax);
-        if (batch !== undefined) return batch;
+        const { isHeld } = this.#hold;
+        const most = this.#hold.most(messagesMax);
+        const batch = isHeld ? undefined : this.group.fetch(this, most, first);
+        if (batch !== undefined) {
+          this.#hold.taken();
+          return batch;
+        }
         await this.channel.changed(signal);
       }
       return undefined;
@@ -63,6 +80,7 @@ export class MemoryConsumer implements Consumer {
     if (this.#isPoisoned) return { kind: "poisoned" };
     const result = this.#apply(this, unit);
     this.#isPoisoned = result.kind !== "committed";
+    if (result.kind === "committed" && result.over !== undefined) this.#hold.over(result.over);
     return result;
   }
 
@@ -72,6 +90,7 @@ export class MemoryConsumer implements Consumer {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#hold.close();
     this.group.leave(this);
     this.channel.wake();
   }

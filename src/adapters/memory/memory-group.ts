@@ -10,14 +10,18 @@ import type {
   DeliveryBatch,
   GroupStats,
   OpenEntry,
-  StartPosition,
+  Waiting,
 } from "../../ports/transport.ts";
+import type { RangeStanding, StandingQuery } from "../../ports/message-standing.ts";
 import type { MemoryLog } from "./memory-log.ts";
+import { startIn } from "./memory-start.ts";
+import { type Progress, unsettledOf } from "./memory-progress.ts";
 
 /** What a group needs of its channel. */
 export interface GroupChannel {
   readonly declaration: { readonly name: string; readonly partitions: number };
   readonly logs: Readonly<Record<Priority, MemoryLog>>;
+  wallMs(): number;
   /** Tells everybody who waits that something changed. */
   wake(): void;
 }
@@ -38,14 +42,6 @@ interface Range {
   positions: Record<Priority, number>;
 }
 
-interface Progress {
-  /** Everything below is settled. */
-  floor: number;
-  /** Settled offsets at or above the floor. */
-  readonly settled: Set<number>;
-  readonly open: Map<number, OpenEntry>;
-}
-
 /** The epoch of each record's range when it was fetched. */
 type Token = readonly number[];
 
@@ -55,6 +51,8 @@ export class MemoryGroup {
   /** Messages settled because their time had passed. */
   expired = 0;
   #dropped = 0;
+  /** When the last member left, wall ms; meaningless while there is one. */
+  #leftAtMs = 0;
   readonly #channel: GroupChannel;
   readonly members: Member[] = [];
   readonly #ranges: Range[];
@@ -101,6 +99,7 @@ export class MemoryGroup {
     const at = this.members.indexOf(member);
     if (at === -1) return;
     this.members.splice(at, 1);
+    this.#leftAtMs = this.#channel.wallMs();
     for (const range of this.#ranges) if (range.owner === member) free(range);
     this.#share();
   }
@@ -120,9 +119,10 @@ export class MemoryGroup {
   }
 
   /** The next deliveries for `member`, most urgent log first; undefined when there are none. */
-  fetch(member: Member, messagesMax: number): DeliveryBatch | undefined {
+  fetch(member: Member, messagesMax: number, first?: Priority): DeliveryBatch | undefined {
     const own = this.#ranges.filter((range) => range.owner === member && !range.revoked);
-    for (const priority of priorities) {
+    const inTurn = first === undefined ? priorities : new Set([first, ...priorities]);
+    for (const priority of inTurn) {
       const { startOffset, endOffset } = this.#channel.logs[priority];
       const offsets: number[] = [];
       const positions = own.map((range) => range.positions[priority]);
@@ -224,9 +224,26 @@ export class MemoryGroup {
     if (this.#ranges.some((range) => range.revoked)) this.#share();
   }
 
+  /** What is known at one key; see Transport.standing(). */
+  standing({ priority, slot }: StandingQuery): RangeStanding {
+    const range = this.#ranges[(slot * this.#ranges.length) >> 16] as Range;
+    const isOfRange = (offset: number) => this.#rangeAt(priority, offset) === range;
+    const owner = range.owner === undefined ? "nobody" : "here";
+    const listed = unsettledOf(this.#progress[priority], isOfRange);
+    return { ...listed, owner, members: this.members.length };
+  }
+
   /** The lowest offset that is not settled. */
   floor(priority: Priority): number {
     return this.#progress[priority].floor;
+  }
+
+  /** What it has not settled of each log. */
+  waiting(): Waiting[] {
+    return priorities.map((priority) => {
+      const { floor, settled } = this.#progress[priority];
+      return this.#channel.logs[priority].waitingFrom(floor, settled);
+    });
   }
 
   /** Gives up what retention removed. */
@@ -259,6 +276,7 @@ export class MemoryGroup {
       expired,
       dropped: this.#dropped,
       lost: 0,
+      idleSinceMs: members.length === 0 ? this.#leftAtMs : undefined,
     };
   }
 
@@ -277,15 +295,4 @@ function free(range: Range): void {
   range.owner = undefined;
   range.revoked = false;
   range.held.clear();
-}
-
-/**
- * Where a group starts in one log. An offset counts in the normal priority's log; the others start
- * at the time at which that offset was stored.
- */
-function startIn(priority: Priority, from: StartPosition, normal: MemoryLog): StartPosition {
-  if (typeof from === "string" || "timeMs" in from || priority === "normal") return from;
-  if (from.offset <= normal.startOffset) return "earliest";
-  if (from.offset >= normal.endOffset) return "latest";
-  return { timeMs: normal.appendedAtMs(from.offset) };
 }

@@ -4,7 +4,7 @@
 import { type Random, systemRandom } from "../../kernel/random.ts";
 import type { MessageAttributes, MessageTemplate, Priority } from "../../message/envelope.ts";
 import { OutgoingBatch } from "../../message/outgoing-batch.ts";
-import type { StartPosition, StoredBatch } from "../../ports/transport.ts";
+import type { StartPosition, StoredBatch, Waiting } from "../../ports/transport.ts";
 
 /** One message as it is kept. */
 export interface MemoryMessage {
@@ -67,6 +67,18 @@ export class MemoryLog {
 
   slotAt(offset: number): number {
     return this.#at(offset).message.slot;
+  }
+
+  /** What stands at or behind `floor` and is not among the settled. */
+  waitingFrom(floor: number, settled: ReadonlySet<number>): Waiting {
+    let depth = 0;
+    let bytes = 0;
+    for (let offset = Math.max(floor, this.startOffset); offset < this.endOffset; offset++) {
+      if (settled.has(offset)) continue;
+      depth++;
+      bytes += this.#at(offset).message.payloadBytes;
+    }
+    return { depth, bytes };
   }
 
   appendedAtMs(offset: number): number {

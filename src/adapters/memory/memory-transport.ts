@@ -6,10 +6,18 @@ import type { CancelTimer } from "../../kernel/clock.ts";
 import { newId } from "../../kernel/id.ts";
 import type { Priority } from "../../message/envelope.ts";
 import type { OutgoingBatch } from "../../message/outgoing-batch.ts";
-import type { Capabilities } from "../../ports/capabilities.ts";
 import type { CommitResult, CommitUnit } from "../../ports/commit-unit.ts";
+import { hasLimits } from "../../ports/channel-limits.ts";
+import {
+  type CancelOutcome,
+  type DelayedIdentity,
+  type DelayedPage,
+  pageSizeOf,
+} from "../../ports/delayed.ts";
+import { isInLog } from "../../ports/find-message.ts";
 import { assertIncarnation } from "../../ports/incarnation.ts";
-import { channelInUse, channelRemoved } from "../../ports/removal.ts";
+import type { RangeStanding, StandingQuery } from "../../ports/message-standing.ts";
+import { channelInUse } from "../../ports/removal.ts";
 import type {
   AppendResult,
   ChannelDeclaration,
@@ -22,9 +30,12 @@ import type {
   TransportEnvironment,
   TransportHealth,
 } from "../../ports/transport.ts";
-import { type DedupeWindow, MemoryChannel, reusedIn } from "./memory-channel.ts";
+import { type DedupeWindow, MemoryChannel, reusedIn, unknownChannel } from "./memory-channel.ts";
+import { memoryCapabilities } from "./memory-capabilities.ts";
 import { MemoryConsumer } from "./memory-consumer.ts";
+import { lookAgainMs } from "./memory-delayed.ts";
 import { MemoryGroup } from "./memory-group.ts";
+import { readOn } from "./memory-read.ts";
 import { MemoryState } from "./memory-state.ts";
 
 /** Bounds of a memory transport. */
@@ -32,33 +43,12 @@ export interface MemoryBounds extends DedupeWindow {
   readonly bytesMax: number;
 }
 
-/** Most messages in one batch that read() gives. */
-const readMessagesMax = 1_000;
-/** How often a delayed message's wall time is looked at again: the wall clock may jump. */
-const lookAgainMs = 1_000;
-
-const capabilities: Capabilities = {
-  durable: "no",
-  multiProcess: "no",
-  orderByKey: "native",
-  individualSettlement: "native",
-  atomicUnit: "native",
-  deduplication: "native",
-  delayedDelivery: "native",
-  priority: "native",
-  replayFromOffset: "native",
-  replayFromTime: "native",
-  retention: "native",
-  compression: "no",
-  channelLimits: "no",
-  channelRemoval: "native",
-};
-
 /** All of it in this process's memory. */
 export class MemoryTransport implements Transport {
   readonly name = "memory";
-  readonly capabilities = capabilities;
+  readonly capabilities = memoryCapabilities;
   readonly state = new MemoryState();
+  readonly dedupeWindowMs: number;
   readonly #bounds: MemoryBounds;
   readonly #channels = new Map<string, MemoryChannel>();
   readonly #closing = new AbortController();
@@ -69,6 +59,7 @@ export class MemoryTransport implements Transport {
 
   constructor(bounds: MemoryBounds) {
     this.#bounds = bounds;
+    this.dedupeWindowMs = bounds.dedupeWindowMs;
   }
 
   async open(environment: TransportEnvironment): Promise<void> {
@@ -135,7 +126,33 @@ export class MemoryTransport implements Transport {
           "channels a retention in bytes, raise bytesMax, or use embedded()",
       );
     }
-    return this.#store(batches, channels);
+    return this.#store(batches, channels, new Set());
+  }
+
+  async room(name: string, signal?: AbortSignal): Promise<number> {
+    const channel = this.#channels.get(name);
+    const signals = signal === undefined ? [] : [signal];
+    const ended = AbortSignal.any([...signals, this.#closing.signal]);
+    return channel === undefined ? 1 : channel.limits.room(ended);
+  }
+
+  async cancel(
+    name: string,
+    message: DelayedIdentity,
+    signal?: AbortSignal,
+  ): Promise<CancelOutcome> {
+    this.#opened();
+    if (this.#channel(name).cancel(message)) return "cancelled";
+    const isThere = await isInLog((options) => this.read(name, options), message, signal);
+    return isThere ? "already-delivered" : "unknown";
+  }
+
+  async delayed(
+    name: string,
+    { after, messagesMax }: Parameters<Transport["delayed"]>[1],
+  ): Promise<DelayedPage> {
+    this.#opened();
+    return this.#channel(name).delayed.page(after, pageSizeOf(messagesMax));
   }
 
   /** The channel of a batch; undefined: the batch is dropped. */
@@ -146,9 +163,10 @@ export class MemoryTransport implements Transport {
   #store(
     batches: readonly OutgoingBatch[],
     channels: readonly (MemoryChannel | undefined)[],
+    full: Set<MemoryChannel> | undefined,
   ): AppendResult[] {
     const dropped = { firstOffset: -1, isDropped: true };
-    const results = batches.map((batch, at) => channels[at]?.append(batch) ?? dropped);
+    const results = batches.map((batch, at) => channels[at]?.append(batch, full) ?? dropped);
     if (batches.some((batch) => batch.dueAtMs !== undefined)) this.#armTimer();
     return results;
   }
@@ -158,7 +176,7 @@ export class MemoryTransport implements Transport {
     this.#cancelTimer();
     let dueAtMs = Infinity;
     for (const channel of this.#channels.values()) {
-      dueAtMs = Math.min(dueAtMs, channel.nextDueAtMs ?? Infinity);
+      dueAtMs = Math.min(dueAtMs, channel.delayed.nextDueAtMs ?? Infinity);
     }
     if (dueAtMs === Infinity) return;
     const delayMs = Math.min(Math.max(0, dueAtMs - clock.wallMs()), lookAgainMs);
@@ -170,11 +188,13 @@ export class MemoryTransport implements Transport {
   }
 
   async consume(options: ConsumerOptions): Promise<Consumer> {
-    this.#opened();
+    const { clock } = this.#opened();
     const channel = this.#channel(options.channel);
     assertIncarnation(options.from, this.#incarnation);
     const group = channel.groups.get(options.group) ?? new MemoryGroup(channel, options);
-    const consumer = new MemoryConsumer(channel, group, (from, unit) => this.#apply(from, unit));
+    const room = (name: string, signal: AbortSignal) => this.room(name, signal);
+    const apply = (from: MemoryConsumer, unit: CommitUnit) => this.#apply(from, unit);
+    const consumer = new MemoryConsumer(channel, group, apply, { clock, room });
     group.join(consumer, options.types);
     channel.groups.set(options.group, group);
     return consumer;
@@ -198,11 +218,17 @@ export class MemoryTransport implements Transport {
     for (const change of unit.state) this.state.write(scope, change, by);
     group.settle(consumer, unit.settlements);
     group.expired += unit.expired ?? 0;
-    return { kind: "committed", appended: this.#store(unit.publishes, channels), version };
+    const appended = this.#store(unit.publishes, channels, undefined);
+    // Somebody may wait for the room that this made.
+    if (hasLimits(channel.declaration.limits)) channel.wake();
+    const over = unit.publishes.flatMap(({ channel: name }, at) => {
+      return channels[at]?.limits.isOver === true ? [name] : [];
+    });
+    if (over.length === 0) return { kind: "committed", appended, version };
+    return { kind: "committed", appended, version, over: [...new Set(over)] };
   }
 
   async groups(channel: string): Promise<readonly string[]> {
-    this.#opened();
     return [...this.#channel(channel).groups.keys()].sort();
   }
 
@@ -229,6 +255,10 @@ export class MemoryTransport implements Transport {
     this.#opened();
     for (const channel of this.#channels.values()) channel.retain();
     return [...this.#channels.values()].map((channel) => channel.stats());
+  }
+
+  async standing(query: StandingQuery): Promise<RangeStanding | undefined> {
+    return this.#channel(query.channel).groups.get(query.group)?.standing(query);
   }
 
   health(): TransportHealth {
@@ -262,32 +292,9 @@ export class MemoryTransport implements Transport {
   }
 
   #channel(name: string): MemoryChannel {
+    this.#opened();
     const channel = this.#channels.get(name);
     if (channel !== undefined) return channel;
-    throw new SpillwayError(
-      "UNKNOWN_CHANNEL",
-      `channel '${name}' does not exist; declared are: ${[...this.#channels.keys()].join(", ")}`,
-    );
-  }
-}
-
-async function* readOn(
-  channel: MemoryChannel,
-  priority: Priority,
-  start: number,
-  end: number,
-  signals: readonly AbortSignal[],
-): AsyncIterable<StoredBatch> {
-  const log = channel.logs[priority];
-  const signal = AbortSignal.any([...signals]);
-  for (let at = start; !signal.aborted; ) {
-    if (channel.isRemoved) throw channelRemoved(channel.declaration.name);
-    // Retention may have removed what comes next.
-    const from = Math.max(at, log.startOffset);
-    if (from >= end) return;
-    const count = Math.min(end, log.endOffset, from + readMessagesMax) - from;
-    if (count > 0) yield log.batch(Array.from({ length: count }, (_, index) => from + index));
-    else await channel.changed(signal);
-    at = from + Math.max(0, count);
+    throw unknownChannel(name, this.#channels.keys());
   }
 }

@@ -3,7 +3,7 @@ import type { BackupProgress } from "../../adapters/embedded/index.ts";
 import { SpillwayError } from "../../errors/spillway-error.ts";
 import type { CommandCall } from "../command.ts";
 import { clipStyled, type Style } from "../terminal/ansi.ts";
-import { formatBytes, formatCount, formatDuration } from "../terminal/number-format.ts";
+import { counted, formatBytes, formatDuration } from "../terminal/number-format.ts";
 import { remainingMs, renderBar } from "../terminal/progress-bar.ts";
 import { ProgressOutput } from "../terminal/progress-output.ts";
 
@@ -21,7 +21,7 @@ function renderCopy(
   const share = bytesTotal > 0 ? Math.min(1, bytesDone / bytesTotal) : 1;
   const percent = `${Math.floor(share * 100)}%`.padStart(4);
   const parts = [`${renderBar(share, barWidth, style)} ${percent}`, phase.padEnd(phaseWidth)];
-  if (phase === "tables") parts.push(`${formatCount(rows)} rows`);
+  if (phase === "tables") parts.push(counted(rows, "row"));
   else {
     parts.push(`${formatBytes(bytesDone)} of ${formatBytes(bytesTotal)}`);
     if (elapsedMs > 0) parts.push(`${formatBytes((bytesDone / elapsedMs) * 1_000)}/s`);

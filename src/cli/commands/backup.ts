@@ -4,7 +4,7 @@ import type { BackupReport } from "../../adapters/embedded/index.ts";
 import { withCopyProgress } from "../backup/copy-progress.ts";
 import { type Command, type CommandCall, exitCodes } from "../command.ts";
 import { assertJournal, directoryFlag, directoryOf } from "../journal-access.ts";
-import { formatBytes, formatCount, formatDuration } from "../terminal/number-format.ts";
+import { counted, formatBytes, formatCount, formatDuration } from "../terminal/number-format.ts";
 import { UsageError } from "../usage-error.ts";
 
 /** The command. */
@@ -62,12 +62,12 @@ async function backup(call: CommandCall): Promise<number> {
 function textOf(report: BackupReport): string {
   const { batches, bytes, commit, incremental, bytesCopied, rowsCopied, elapsedMs, to } = report;
   const messages = report.logs.reduce((sum, { start, end }) => sum + end - start, 0);
-  const size = `${formatCount(batches)} batches (${formatBytes(bytes)})`;
+  const size = `${counted(batches, "batch", "batches")} (${formatBytes(bytes)})`;
   const news = incremental ? "new since the last backup" : "copied";
-  const copied = `${formatBytes(bytesCopied)} and ${formatCount(rowsCopied)} rows ${news}`;
+  const copied = `${formatBytes(bytesCopied)} and ${counted(rowsCopied, "row")} ${news}`;
   return (
     `complete and checked, as of commit ${formatCount(commit)}: ` +
-    `${formatCount(messages)} messages in ${size} in ${to}\n` +
+    `${counted(messages, "message")} in ${size} in ${to}\n` +
     `${copied}, in ${formatDuration(elapsedMs)}`
   );
 }

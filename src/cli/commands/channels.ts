@@ -12,7 +12,8 @@ export const channelsCommand: Command = {
   usage: "[--directory DIRECTORY]",
   description: [
     "Messages are those stored now; offsets show how many there ever were. Each priority of a",
-    "channel is a log of its own, with offsets of its own.",
+    "channel is a log of its own, with offsets of its own. WAITING is what the slowest living",
+    "group has not settled, and delayed messages, of what the channel's limits allow.",
   ],
   flags: { directory: directoryFlag },
   positionalsMax: 0,
@@ -43,6 +44,7 @@ const columns = [
   { title: "END", align: "right" },
   { title: "SIZE", align: "right" },
   { title: "DELAYED", align: "right" },
+  { title: "WAITING", align: "right" },
   { title: "PARTITIONS", align: "right" },
   { title: "GROUPS", align: "right" },
 ] as const;
@@ -50,6 +52,7 @@ const columns = [
 function rowsOf(stats: ChannelStats): readonly (readonly string[])[] {
   const shared = [
     formatCount(stats.delayed),
+    waitingOf(stats),
     formatCount(stats.partitions),
     formatCount(stats.groups.length),
   ];
@@ -63,4 +66,14 @@ function rowsOf(stats: ChannelStats): readonly (readonly string[])[] {
     formatBytes(log.bytes),
     ...(index === 0 ? shared : []),
   ]);
+}
+
+/** What waits, of what the channel's limits allow; "-" where it has none. */
+function waitingOf({ limits, waiting }: ChannelStats): string {
+  if (limits === undefined || waiting === undefined) return "-";
+  const { depthMax, bytesMax } = limits;
+  return [
+    ...(depthMax === undefined ? [] : [`${formatCount(waiting.depth)}/${formatCount(depthMax)}`]),
+    ...(bytesMax === undefined ? [] : [`${formatBytes(waiting.bytes)}/${formatBytes(bytesMax)}`]),
+  ].join(" ");
 }

@@ -5,7 +5,7 @@ import { checkoutDemo } from "../demo/checkout-play.ts";
 import type { DemoEntry } from "../demo/demo-entry.ts";
 import { isForked } from "../demo/demo-processes.ts";
 import { webhooksDemo } from "../demo/webhooks-play.ts";
-import { nearest } from "../nearest.ts";
+import { nearest } from "../../kernel/nearest.ts";
 import { UsageError } from "../usage-error.ts";
 
 /** The first one is played where none is named. */

@@ -14,7 +14,7 @@ import {
   readCloudEventRecord,
   type RecordReader,
 } from "../publish/record-message.ts";
-import { formatCount, formatDuration, formatRate } from "../terminal/number-format.ts";
+import { counted, formatDuration, formatRate } from "../terminal/number-format.ts";
 import { UsageError } from "../usage-error.ts";
 
 /** `source` of plain data unless told otherwise. */
@@ -159,13 +159,12 @@ function asJson(target: Target, result: PublishResult, elapsedMs: number): strin
 function asText(target: Target, result: PublishResult, elapsedMs: number): string {
   const { stored, repeated, skipped, interrupted } = result;
   const rate = formatRate(elapsedMs > 0 ? (stored / elapsedMs) * 1_000 : 0);
-  const messages = `${formatCount(stored)} ${stored === 1 ? "message" : "messages"}`;
   const parts = [
-    `stored ${messages} in ${target.created ? "new " : ""}channel ` +
+    `stored ${counted(stored, "message")} in ${target.created ? "new " : ""}channel ` +
       `'${target.channel}' in ${formatDuration(elapsedMs)} (${rate})`,
   ];
-  if (repeated > 0) parts.push(`${formatCount(repeated)} were stored before`);
-  if (skipped > 0) parts.push(`${formatCount(skipped)} bad records skipped`);
+  if (repeated > 0) parts.push(`${counted(repeated, "was", "were")} stored before`);
+  if (skipped > 0) parts.push(`${counted(skipped, "bad record")} skipped`);
   if (interrupted) parts.push("interrupted before the end of the input");
   return `${parts.join("; ")}\n`;
 }

@@ -4,7 +4,7 @@ import type { RestoreReport } from "../../adapters/embedded/index.ts";
 import { formatTime } from "../../kernel/timestamp.ts";
 import { withCopyProgress } from "../backup/copy-progress.ts";
 import { type Command, type CommandCall, exitCodes } from "../command.ts";
-import { formatBytes, formatCount, formatDuration } from "../terminal/number-format.ts";
+import { counted, formatBytes, formatCount, formatDuration } from "../terminal/number-format.ts";
 
 /** The command. */
 export const restoreCommand: Command = {
@@ -57,7 +57,7 @@ function textOf({ to, incarnation, snapshot, elapsedMs }: RestoreReport): string
   const messages = snapshot.logs.reduce((sum, { start, end }) => sum + end - start, 0);
   const taken = formatTime(snapshot.takenAtMs);
   return (
-    `restored into ${to}: ${formatCount(messages)} messages (${formatBytes(snapshot.bytes)}) ` +
+    `restored into ${to}: ${counted(messages, "message")} (${formatBytes(snapshot.bytes)}) ` +
     `as of commit ${formatCount(snapshot.commit)}, ${taken}, in ${formatDuration(elapsedMs)}\n` +
     `its incarnation is ${incarnation}, before it was ${snapshot.incarnation}`
   );

@@ -4,7 +4,7 @@ import type { CheckoutPhase, CheckoutView } from "../../demo/checkout/checkout-d
 import type { SideName } from "../../demo/checkout/side-name.ts";
 import type { SideView } from "../../demo/checkout/side-snapshot.ts";
 import type { Style } from "../terminal/ansi.ts";
-import { formatCount, formatDuration, formatRate } from "../terminal/number-format.ts";
+import { counted, formatCount, formatDuration, formatRate } from "../terminal/number-format.ts";
 import { renderBar } from "../terminal/progress-bar.ts";
 import { renderTable } from "../terminal/table.ts";
 import { renderEvents, renderTime, type TimedEvent } from "./event-lines.ts";
@@ -47,7 +47,7 @@ export function renderCheckout(
   const bar = renderBar(openSeconds / seconds, barWidth, style);
   return [
     `${style.bold("spillway demo")}  ${style.dim("a shop's busiest day, twice at once")}`,
-    `${bar}  ${clock}  ${formatCount(view.sent)} orders  ${style.dim(phases[view.phase])}`,
+    `${bar}  ${clock}  ${counted(view.sent, "order")}  ${style.dim(phases[view.phase])}`,
     "",
     ...sideLines(view.sides, style),
     "",
@@ -109,7 +109,7 @@ export function renderCheckoutLine(view: CheckoutView): string {
   const sides = view.sides.map(
     ({ side, accept, answers, carriedOut, queueDepth, timeouts }) =>
       `${side}: ${answers.yes} accepted (p99 ${latency(accept.p99)}), ${carriedOut} carried out, ` +
-      `${queueDepth} waiting, ${timeouts} time-outs`,
+      `${queueDepth} waiting, ${counted(timeouts, "time-out")}`,
   );
-  return [`${renderTime(view.elapsedMs)}  ${view.sent} orders`, ...sides].join(" | ");
+  return [`${renderTime(view.elapsedMs)}  ${counted(view.sent, "order")}`, ...sides].join(" | ");
 }

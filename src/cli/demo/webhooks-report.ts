@@ -3,7 +3,7 @@
 import type { DemoResult } from "../../demo/webhooks/webhooks-demo.ts";
 import type { LedgerLine } from "../../demo/webhooks/ledger.ts";
 import type { Style } from "../terminal/ansi.ts";
-import { formatCount } from "../terminal/number-format.ts";
+import { counted, formatCount } from "../terminal/number-format.ts";
 import { renderTable } from "../terminal/table.ts";
 
 const columns = [
@@ -59,12 +59,13 @@ export function renderLedger(
 function remarks(result: DemoResult): readonly string[] {
   const { received, repeats, crash, seconds } = result;
   const lines = [
-    `${formatCount(received)} deliveries in ${seconds.toFixed(1)} s; ` +
+    `${counted(received, "delivery", "deliveries")} in ${seconds.toFixed(1)} s; ` +
       `${formatCount(repeats)} repeated by their sender and stored once`,
   ];
   if (crash !== undefined) {
     lines.push(
-      `${crash.worker} was killed with ${crash.unsettled} of ${crash.given} deliveries unsettled`,
+      `${crash.worker} was killed with ${crash.unsettled} of ` +
+        `${counted(crash.given, "delivery", "deliveries")} unsettled`,
     );
   }
   return lines;

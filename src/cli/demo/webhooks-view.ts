@@ -2,7 +2,7 @@
 // happened, as lines of text. Pure; who draws them, and when, is decided elsewhere.
 import type { DemoPhase, DemoView } from "../../demo/webhooks/webhooks-demo.ts";
 import type { Style } from "../terminal/ansi.ts";
-import { formatCount, formatDuration, formatRate } from "../terminal/number-format.ts";
+import { counted, formatCount, formatDuration, formatRate } from "../terminal/number-format.ts";
 import { renderBar } from "../terminal/progress-bar.ts";
 import { renderTable } from "../terminal/table.ts";
 import { renderEvents, renderTime, type TimedEvent } from "./event-lines.ts";
@@ -41,13 +41,14 @@ function receiverLines(view: DemoView, columns: number, style: Style): readonly 
   const bar = columns < columnsForBar ? "" : `${renderBar(share, barWidth, style)}  `;
   const rate = view.channels.reduce((sum, channel) => sum + channel.perSecond, 0);
   const total = formatCount(view.total);
+  const what = view.total === 1 ? "delivery" : "deliveries";
   const count = `${formatCount(view.received).padStart(total.length)} of ${total}`;
   const time = formatDuration(view.elapsedMs);
   const channels = view.channels.map(({ channel, stored }) => {
     return `${style.cyan(channel)} ${formatCount(stored).padStart(3)}`;
   });
   return [
-    `${bar}${count} deliveries  ${formatRate(rate).padStart(6)}  ${style.dim(time)}`,
+    `${bar}${count} ${what}  ${formatRate(rate).padStart(6)}  ${style.dim(time)}`,
     `${style.dim("channels")}  ${channels.join("   ")}`,
   ];
 }
@@ -85,8 +86,8 @@ export function renderPlain(view: DemoView): string {
   const time = renderTime(view.elapsedMs);
   const groups = view.groups.map(({ group, depth, retries, deadLetters }) => {
     const extra = [
-      ...(retries > 0 ? [`${retries} retries`] : []),
-      ...(deadLetters > 0 ? [`${deadLetters} dead letters`] : []),
+      ...(retries > 0 ? [counted(retries, "retry", "retries")] : []),
+      ...(deadLetters > 0 ? [counted(deadLetters, "dead letter")] : []),
     ];
     return `${group} ${depth}${extra.length === 0 ? "" : ` (${extra.join(", ")})`}`;
   });

@@ -6,7 +6,7 @@ import { listGaps } from "../../adapters/embedded/inspection/known-gaps.ts";
 import { errorCodes } from "../../errors/error-codes.ts";
 import { SpillwayError } from "../../errors/spillway-error.ts";
 import type { Clock } from "../../kernel/clock.ts";
-import { formatCount } from "../terminal/number-format.ts";
+import { counted, formatCount } from "../terminal/number-format.ts";
 import type { Finding } from "./finding.ts";
 
 const busyTimeoutMs = 5_000;
@@ -56,7 +56,8 @@ export function checkGaps(directory: string, clock: Clock): Finding {
     const names = gaps.map(({ channel, priority, fromOffset, toOffset, reason }) => {
       return `'${channel}' (${priority}) ${fromOffset} to ${toOffset - 1} (${reason})`;
     });
-    const message = `${formatCount(messages)} messages are gone: ${listed(names, ", ")}`;
+    const gone = counted(messages, "message is", "messages are");
+    const message = `${gone} gone: ${listed(names, ", ")}`;
     const remedy = "bring them from their source again, where somebody needs them";
     return { check, status: "warn", message, remedy };
   } catch (error) {

@@ -127,7 +127,8 @@ export async function checkReaders(directory: string, clock: Clock): Promise<Fin
     readers = stillThere(readers, walReaders(directory) ?? []);
   }
   if (readers.length === 0) return { check, status: "ok", message: "none stays open" };
-  const message = `${describeReaders(readers)} keeps a read transaction open`;
+  const many = new Set(readers.map(({ pid }) => pid)).size > 1;
+  const message = `${describeReaders(readers)} ${many ? "keep" : "keeps"} a read transaction open`;
   const remedy = "unless it is a backup, end it: publishers will have to wait for it";
   return { check, status: "warn", message, remedy };
 }

@@ -2,7 +2,7 @@
 // dead-letter channels, and whether its groups keep up. Pure but for the transport they are given.
 import { companionSuffixes } from "../../contracts/names.ts";
 import type { ChannelStats, GroupStats, TransportHealth } from "../../ports/transport.ts";
-import { formatCount, formatDuration } from "../terminal/number-format.ts";
+import { counted, formatCount, formatDuration } from "../terminal/number-format.ts";
 import type { Finding } from "./finding.ts";
 
 /** A group that is further behind than this is worth a warning. */
@@ -23,7 +23,7 @@ export function checkHealth(health: TransportHealth): Finding {
 export function checkChannels(channels: readonly ChannelStats[]): Finding {
   const users = channels.filter((stats) => companionOf(stats.channel) === undefined);
   const messages = users.reduce((sum, stats) => sum + countOf(stats), 0);
-  const message = `${formatCount(users.length)} with ${formatCount(messages)} messages`;
+  const message = `${formatCount(users.length)} with ${counted(messages, "message")}`;
   return { check: "channels", status: "ok", message };
 }
 
@@ -53,7 +53,7 @@ export function checkGroups(channels: readonly ChannelStats[], wallMs: number): 
   const findings: Finding[] = [];
   if (idle.length > 0) {
     const names = idle.map((group) => {
-      return `${group.name} (${formatCount(group.depth)} wait${expiryText(group, wallMs)})`;
+      return `${group.name} (${counted(group.depth, "waits", "wait")}${expiryText(group, wallMs)})`;
     });
     const message = `nobody reads for ${listed(names)}`;
     findings.push({ check, status: "warn", message, remedy: "start their service" });

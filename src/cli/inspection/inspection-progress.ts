@@ -1,7 +1,7 @@
 // The progress of verify and repair: a bar with what is being done. Knows only shares and counts.
 import type { CommandIo } from "../command.ts";
 import { clipStyled } from "../terminal/ansi.ts";
-import { formatBytes, formatCount, formatDuration } from "../terminal/number-format.ts";
+import { counted, formatBytes, formatCount, formatDuration } from "../terminal/number-format.ts";
 import { remainingMs, renderBar } from "../terminal/progress-bar.ts";
 import { ProgressOutput } from "../terminal/progress-output.ts";
 
@@ -31,7 +31,7 @@ function renderInspection(
   const parts = [
     `${renderBar(share, barWidth, style)} ${percent}`,
     step.padEnd(stepWidth),
-    `${formatCount(messages)} messages`,
+    counted(messages, "message"),
     formatBytes(bytes),
     damage === 0 ? style.green("no damage") : style.red(`${formatCount(damage)} damaged`),
   ];

@@ -5,7 +5,7 @@ import type {
   VerifyReport,
 } from "../../adapters/embedded/index.ts";
 import { printable, type Style } from "../terminal/ansi.ts";
-import { formatBytes, formatCount, formatDuration } from "../terminal/number-format.ts";
+import { counted, formatBytes, formatCount, formatDuration } from "../terminal/number-format.ts";
 
 /** Most findings that are printed; --json has more. */
 export const findingsPrintedMax = 50;
@@ -14,8 +14,8 @@ export const findingsPrintedMax = 50;
 export function verifyLines(report: VerifyReport, style: Style): string[] {
   const { batches, messages, bytes, rows, elapsedMs } = report;
   const looked =
-    `${formatCount(messages)} messages in ${formatCount(batches)} batches ` +
-    `(${formatBytes(bytes)}) and ${formatCount(rows)} rows, in ${formatDuration(elapsedMs)}`;
+    `${counted(messages, "message")} in ${counted(batches, "batch", "batches")} ` +
+    `(${formatBytes(bytes)}) and ${counted(rows, "row")}, in ${formatDuration(elapsedMs)}`;
   return [...findingLines(report.findings, style), `${verdict(report, style)}: ${looked}`];
 }
 
@@ -25,15 +25,20 @@ export function lossLines(loss: AcceptedLoss, style: Style): string[] {
   const { commits, ranges, walCopy } = loss;
   const lost = style.yellow("accepted as lost");
   const lines = ranges.map(({ channel, priority, fromOffset, toOffset }) => {
-    const offsets = `offsets ${fromOffset} to ${toOffset - 1}`;
+    const offsets = rangeOf("offset", fromOffset, toOffset - 1);
     return `${lost}  channel '${printable(channel)}' (${priority}), ${offsets}`;
   });
   if (commits !== undefined) {
-    const range = `${formatCount(commits.from)} to ${formatCount(commits.to)}`;
-    lines.push(`${lost}  commits ${range}`);
+    lines.push(`${lost}  ${rangeOf("commit", commits.from, commits.to)}`);
   }
   if (walCopy !== undefined) lines.push(style.dim(`the write-ahead log was kept as ${walCopy}`));
   return lines;
+}
+
+/** "offset 7", "offsets 7 to 9". */
+function rangeOf(what: string, from: number, to: number): string {
+  if (from === to) return `${what} ${formatCount(from)}`;
+  return `${what}s ${formatCount(from)} to ${formatCount(to)}`;
 }
 
 function verdict({ sound, complete }: VerifyReport, style: Style): string {

@@ -4,13 +4,13 @@ import assert from "node:assert/strict";
 import { PassThrough, Readable } from "node:stream";
 import { test, type TestContext } from "node:test";
 import { memory } from "../../adapters/memory/index.ts";
-import type { SpillwayError } from "../../errors/spillway-error.ts";
+import { SpillwayError } from "../../errors/spillway-error.ts";
 import { systemClock } from "../../kernel/clock.ts";
 import { seededRandom } from "../../kernel/random.ts";
 import { toCloudEvent } from "../../message/cloud-events.ts";
 import { type Envelope, envelopeAt } from "../../message/envelope.ts";
 import type { Transport } from "../../ports/transport.ts";
-import { AppendQueue, appendsMax } from "./append-queue.ts";
+import { AppendQueue, appendsMax, readyWaitMsMax } from "./append-queue.ts";
 import {
   badRecordsKept,
   publishInput,
@@ -23,6 +23,7 @@ import {
   readCloudEventRecord,
   type RecordReader,
 } from "./record-message.ts";
+import { VirtualClock } from "../../testing/virtual-clock.ts";
 import { withoutGaps } from "../../ports/gap.ts";
 
 const random = seededRandom(1);
@@ -132,7 +133,7 @@ test("a bad line ends the run, names line and value, and says what is stored", a
       error.message,
       /^input, line 3: the --key-field 'order.id' is missing: .*\{"order":\{\}\}/,
     );
-    assert.match(error.message, /\(1 messages are stored\)$/);
+    assert.match(error.message, /\(1 message is stored\)$/);
     assert.equal(error.details["line"], 3);
     return true;
   });
@@ -216,7 +217,7 @@ test("at most a few appends are under way, however fast messages come", async ()
   let most = 0;
   const release: (() => void)[] = [];
   const transport = {
-    ready: async () => undefined,
+    isReady: true,
     append: async ([batch]: { count: number }[]) => {
       most = Math.max(most, ++underWay);
       await new Promise<void>((resolve) => release.push(resolve));
@@ -224,7 +225,9 @@ test("at most a few appends are under way, however fast messages come", async ()
       return [{ firstOffset: 0, count: batch?.count }];
     },
   } as unknown as Transport;
-  const queue = new AppendQueue(transport, "in", random, () => assert.fail("refused"));
+  const { signal } = new AbortController();
+  const parts = { transport, channel: "in", clock: systemClock, random, signal };
+  const queue = new AppendQueue(parts, () => assert.fail("refused"));
   const message = orders(`{"order":{"id":1},"x":"${"y".repeat(200_000)}"}`, 0);
   const adding = (async () => {
     for (let line = 1; line <= 20; line++) await queue.add(message, line);
@@ -238,4 +241,54 @@ test("at most a few appends are under way, however fast messages come", async ()
   }
   assert.equal(most, appendsMax);
   assert.equal(queue.stored, 20);
+});
+
+/** A transport that took one batch, and takes nothing since. */
+function goneAfterOne(): Transport {
+  let isReady = true;
+  return {
+    get isReady() {
+      return isReady;
+    },
+    health: () => ({ status: "failed", reasons: ["the directory is gone"] }),
+    ready: (signal: AbortSignal) =>
+      new Promise((_, reject) => {
+        const onAbort = (): void => reject(signal.reason);
+        signal.addEventListener("abort", onAbort, { once: true });
+        if (signal.aborted) onAbort();
+      }),
+    append: async () => {
+      isReady = false;
+      return [{ firstOffset: 0 }];
+    },
+  } as unknown as Transport;
+}
+
+async function publishToGone(clock: VirtualClock, signal: AbortSignal): Promise<unknown> {
+  const parts = { transport: goneAfterOne(), channel: "in", clock, random, signal };
+  const queue = new AppendQueue(parts, () => assert.fail("refused"));
+  await queue.add(orders('{"order":{"id":1}}', 0), 1);
+  await queue.drain();
+  await queue.add(orders('{"order":{"id":2}}', 0), 2);
+  return queue.drain().catch((error: unknown) => error);
+}
+
+test("a journal that takes nothing is waited for 30 s, then what was stored is said", async () => {
+  const clock = new VirtualClock();
+  const ended = publishToGone(clock, new AbortController().signal);
+  await clock.advance(readyWaitMsMax - 1);
+  assert.equal(await Promise.race([ended, Promise.resolve("waits")]), "waits");
+  await clock.advance(1);
+  const error = await ended;
+  assert.ok(error instanceof SpillwayError);
+  assert.equal(error.code, "TRANSPORT_FAILED");
+  assert.match(error.message, /directory is gone.*for 30 s; 1 message for 'in' had been stored/);
+});
+
+test("whoever interrupts meanwhile does not wait", async () => {
+  const controller = new AbortController();
+  const ended = publishToGone(new VirtualClock(), controller.signal);
+  await new Promise((resolve) => setImmediate(resolve));
+  controller.abort();
+  assert.match(String(await ended), /while it waited; 1 message for 'in' had been stored/);
 });

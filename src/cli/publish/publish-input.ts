@@ -6,6 +6,7 @@ import { SpillwayError } from "../../errors/spillway-error.ts";
 import type { Clock } from "../../kernel/clock.ts";
 import type { Random } from "../../kernel/random.ts";
 import type { Transport } from "../../ports/transport.ts";
+import { counted } from "../terminal/number-format.ts";
 import { AppendQueue } from "./append-queue.ts";
 import type { InputSource } from "./input-source.ts";
 import { messageBytesMax, type RecordReader } from "./record-message.ts";
@@ -71,7 +72,7 @@ class Publication {
 
   constructor(run: PublishRun) {
     this.#run = run;
-    this.#queue = new AppendQueue(run.transport, run.channel, run.random, (line, error) => {
+    this.#queue = new AppendQueue(run, (line, error) => {
       this.#refuse({ line, reason: error.message, value: "" });
     });
   }
@@ -143,11 +144,11 @@ class Publication {
   #failureOf({ line, reason, value }: BadRecord): SpillwayError {
     const { stored, repeated } = this.#queue;
     const shown = value === "" ? "" : `: ${value}${value.length < valueCharacters ? "" : "…"}`;
-    const again = repeated === 0 ? "" : `, ${repeated} were there before`;
+    const again = repeated === 0 ? "" : `, ${counted(repeated, "was", "were")} there before`;
     return new SpillwayError(
       "INPUT_INVALID",
       `${this.#run.source.name}, line ${line}: ${reason}${shown} ` +
-        `(${stored} messages are stored${again})`,
+        `(${counted(stored, "message is", "messages are")} stored${again})`,
       { details: { line, value, reason, stored, repeated } },
     );
   }

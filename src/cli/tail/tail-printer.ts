@@ -8,7 +8,7 @@ import { type Gap, gapEnd } from "../../ports/gap.ts";
 import type { StoredBatch } from "../../ports/transport.ts";
 import type { CommandOutput } from "../command.ts";
 import { clipStyled, printable } from "../terminal/ansi.ts";
-import { formatBytes } from "../terminal/number-format.ts";
+import { counted, formatBytes } from "../terminal/number-format.ts";
 
 /** Which messages are printed, how, and how many. */
 export interface TailOptions {
@@ -64,7 +64,7 @@ export class TailPrinter {
     const line = [
       style.dim(notedAt),
       `${style.bold(offsets)}${style.yellow(lane)}`,
-      style.red(`${count === 1 ? "1 message is" : `${count} messages are`} gone (${reason})`),
+      style.red(`${counted(count, "message is", "messages are")} gone (${reason})`),
     ].join("  ");
     await this.#write(`${isTerminal ? clipStyled(line, columns) : line}\n`);
   }

@@ -1,8 +1,11 @@
 // Presentation: widths, numbers, tables, bars, and a view that draws in place and gives the
 // cursor back.
 import assert from "node:assert/strict";
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import { stripVTControlCharacters } from "node:util";
 import { test } from "node:test";
+import { fileURLToPath } from "node:url";
 import { VirtualClock } from "../../testing/virtual-clock.ts";
 import {
   clip,
@@ -15,7 +18,7 @@ import {
 } from "./ansi.ts";
 import { keysOf } from "./key-reader.ts";
 import { LiveView } from "./live-view.ts";
-import { formatBytes, formatCount, formatDuration, formatRate } from "./number-format.ts";
+import { counted, formatBytes, formatCount, formatDuration, formatRate } from "./number-format.ts";
 import { remainingMs, renderBar, renderProgress } from "./progress-bar.ts";
 import { renderTable } from "./table.ts";
 
@@ -38,6 +41,9 @@ test("text is cut by what is visible, and foreign text cannot move the cursor", 
 });
 
 test("numbers are written for people", () => {
+  const messages = [0, 1, 2_000].map((count) => counted(count, "message"));
+  assert.deepEqual(messages, ["0 messages", "1 message", "2,000 messages"]);
+  assert.equal(counted(1, "batch is", "batches are"), "1 batch is");
   assert.deepEqual([0, 999, 1_000, 1_234_567].map(formatCount), ["0", "999", "1,000", "1,234,567"]);
   assert.deepEqual([0, 3.46, 28.2, 12_345].map(formatRate), ["0/s", "3.5/s", "28/s", "12,345/s"]);
   assert.deepEqual([0, 1_023, 1_536, 104_857_600, 5e15].map(formatBytes), [
@@ -125,4 +131,14 @@ test("a view can be erased", () => {
   writes.length = 0;
   view.close({ erase: true });
   assert.deepEqual(writes, ["\r\u001B[2A\u001B[J", "\u001B[?25h"]);
+});
+
+test("no text of the command line puts a plural of its own behind a count", () => {
+  const folder = fileURLToPath(new URL("..", import.meta.url));
+  const files = readdirSync(folder, { recursive: true, encoding: "utf8" });
+  const fixed = /\$\{formatCount\([^`{}]*\)\} (?!is |was )[a-z]+s\b/;
+  const found = files
+    .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"))
+    .filter((name) => fixed.test(readFileSync(join(folder, name), "utf8")));
+  assert.deepEqual(found, [], "say it with counted()");
 });

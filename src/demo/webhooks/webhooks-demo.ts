@@ -187,8 +187,8 @@ export class WebhooksDemo {
     this.#pool.goOn();
     if (this.#crash === undefined) return;
     const { worker, pid, given, unsettled } = this.#crash;
-    const held = `${unsettled} of its ${given} deliveries unsettled`;
-    this.#tell("bad", `${worker} (pid ${pid}) was killed with ${held}`);
+    const held = `with ${unsettled} unsettled of ${given} that it was given`;
+    this.#tell("bad", `${worker} (pid ${pid}) was killed ${held}`);
     await this.#pool.start(worker, false);
     this.#tell("good", `${worker} runs again`);
   }
@@ -260,7 +260,7 @@ export class WebhooksDemo {
     if (provesSomething(unsettled, given)) return;
     throw new SpillwayError(
       "HANDLER_FAILED",
-      `the crash proved nothing: ${unsettled} of ${given} deliveries were unsettled`,
+      `the crash proved nothing: of ${given} given, ${unsettled} unsettled`,
       { details: { unsettled, given } },
     );
   }

@@ -9,6 +9,7 @@ const names: Readonly<Record<Capability, true>> = {
   atomicUnit: true,
   deduplication: true,
   delayedDelivery: true,
+  delayedCancellation: true,
   priority: true,
   replayFromOffset: true,
   replayFromTime: true,

@@ -81,6 +81,33 @@ export const lifecycleCases: readonly ContractCase[] = [
     },
   },
   {
+    name: "stats: a group without members says since when",
+    requires: [],
+    async run(run) {
+      await run.declare("one");
+      const joinedAtMs = run.clock.wallMs();
+      const [first, second] = [await run.join("one", "group"), await run.join("one", "group")];
+      await run.pass(40);
+      const idleSinceMs = async (members: number): Promise<number | undefined> => {
+        await run.eventually(`${members} members are left`, async () => {
+          return (await run.groupStatsOf("one", "group")).members === members;
+        });
+        return (await run.groupStatsOf("one", "group")).idleSinceMs;
+      };
+      await first.close();
+      assert.equal(await idleSinceMs(1), undefined, "it has a member yet");
+      const leftAtMs = run.clock.wallMs();
+      await second.close();
+      const sinceMs = (await idleSinceMs(0)) ?? Number.NaN;
+      assert.ok(sinceMs >= leftAtMs && sinceMs <= run.clock.wallMs(), `since ${sinceMs}`);
+      await run.pass(40);
+      assert.equal(await idleSinceMs(0), sinceMs, "the time of the last one's leaving stays");
+      await run.join("one", "group");
+      assert.equal(await idleSinceMs(1), undefined, "it has a member again");
+      assert.ok(joinedAtMs < sinceMs);
+    },
+  },
+  {
     name: "stats: logs, bytes and groups are listed for each channel",
     requires: ["priority"],
     refusal: "append() refuses a batch whose priority is not normal",

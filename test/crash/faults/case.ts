@@ -15,7 +15,7 @@ import { hear, type Hearing } from "./hearing.ts";
 import { framePlace, pageBytes } from "../../journal/damage.ts";
 import { bytesOf, type FileBytes } from "./places.ts";
 import { type Fault, type File, plantOne } from "./plant.ts";
-import { type Names, namesOf, sameContent } from "./snapshot.ts";
+import { type Names, namesOf, namesWithin, sameContent } from "./snapshot.ts";
 import type { World } from "./world.ts";
 
 /** What became of one case. */
@@ -109,7 +109,7 @@ class CaseRun {
     const bytes = bytesOf(this.#damaged);
     const looked = this.#copy("looked");
     const works = this.#random.uint32() % worksEvery === 0;
-    const heard = await hear(looked, this.#world, this.#world, false);
+    const heard = await hear(looked, this.#world, this.#world, false, this.#isEndUnknown);
     this.said = heard.isReported && heard.status === "ok" ? "found" : heard.status;
     const isReplaced = this.#isReplaced();
     if (isReplaced) return this.#hearOther(heard);
@@ -189,14 +189,14 @@ class CaseRun {
     if (!heard.isReported && !this.#isTailLost) {
       this.violations.push("another journal is read, and nothing says so");
     }
-    await this.#hearOneOf(this.#copy("other"), heard);
+    await this.#hearOneOf(this.#copy("other"), heard, this.#world);
     if (heard.isReported) await this.#repairOther(!this.#isTailLost);
   }
 
   /** What is read is all of this journal, or all of the other one. */
-  async #hearOneOf(directory: string, heard: Hearing): Promise<void> {
+  async #hearOneOf(directory: string, heard: Hearing, names: Names): Promise<void> {
     const other = { ...this.#world, ...this.#world.other, ends: new Map<number, number>() };
-    const again = await hear(directory, other, this.#world, false);
+    const again = await hear(directory, other, names, false);
     this.violations.push(...leastOf([() => heard.violations, () => again.violations]));
   }
 
@@ -204,12 +204,21 @@ class CaseRun {
   async #repairOther(mustSay: boolean): Promise<void> {
     const directory = join(this.#folder, "repaired");
     const { noteCounts } = await this.#build(directory);
+    const there = new Set(namesOf(directory).channels);
+    // Of a database that was cut as well not even the names of channels may be left.
+    if (
+      noteCounts.channel === undefined &&
+      !this.#world.channels.every((name) => there.has(name))
+    ) {
+      this.violations.push("channels of another journal are gone, and nothing says so");
+    }
+    const names = namesWithin(this.#world, there);
     this.ways.push("repaired one of two");
     if (mustSay && noteCounts["other-journal"] === undefined) {
       this.violations.push("another journal is repaired, and nothing says so");
     }
-    const heard = await hear(directory, this.#world, this.#world, false);
-    await this.#hearOneOf(directory, heard);
+    const heard = await hear(directory, this.#world, names, false);
+    await this.#hearOneOf(directory, heard, names);
   }
 
   async #buildOnly(): Promise<void> {
@@ -242,7 +251,7 @@ class CaseRun {
 
   /** Goes on with a journal that said nothing. */
   async #work(directory: string): Promise<void> {
-    const heard = await hear(directory, this.#world, this.#world, true);
+    const heard = await hear(directory, this.#world, this.#world, true, this.#isEndUnknown);
     this.violations.push(...heard.violations.map((text) => `working: ${text}`));
     this.violations.push(...heard.reports.map((text) => `working: ${text}`));
   }

@@ -217,7 +217,8 @@ export function leastOf(lists: readonly (() => string[])[]): string[] {
 }
 
 function sameUnits(left: Snapshot, right: Snapshot): boolean {
-  const none = { timers: new Set<number>(), ends: new Map(), groups: new Set<string>() };
+  const names = { groups: new Set<string>(), channels: new Set<string>() };
+  const none = { timers: new Set<number>(), ends: new Map(), ...names };
   return sameContent({ ...left, ...none }, { ...right, ...none });
 }
 
@@ -283,7 +284,8 @@ function named(things: readonly unknown[]): string {
 
 /** The first thing in which two snapshots differ. */
 function difference(then: Snapshot, now: Snapshot): string {
-  for (const part of ["cursors", "open", "state", "timers", "groups", "ends"] as const) {
+  const parts = ["cursors", "open", "state", "timers", "groups", "channels", "ends"] as const;
+  for (const part of parts) {
     const before = new Set([...then[part]].map((entry) => JSON.stringify(entry)));
     const after = new Set([...now[part]].map((entry) => JSON.stringify(entry)));
     const gone = [...before].filter((entry) => !after.has(entry));

@@ -9,7 +9,14 @@ import { OutgoingBatch } from "../../../src/message/outgoing-batch.ts";
 import { gapEnd, isGap } from "../../../src/ports/gap.ts";
 import type { Consumer, DeliveryBatch, Transport } from "../../../src/ports/transport.ts";
 import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
-import { type GroupName, type LogName, type Names, type Snapshot, snapshotOf } from "./snapshot.ts";
+import {
+  type GroupName,
+  type LogName,
+  type Names,
+  namesWithin,
+  type Snapshot,
+  snapshotOf,
+} from "./snapshot.ts";
 import { messageAt } from "./stored-messages.ts";
 import { valueText, type World } from "./world.ts";
 
@@ -42,14 +49,18 @@ const joinsMax = 4;
 
 class EndlessWait extends Error {}
 
-/** Opens `directory` and hears everything; `works`: acknowledges, publishes, lets time pass. */
+/**
+ * Opens `directory` and hears everything; `works`: acknowledges, publishes, lets time pass.
+ * `mayBeOlder`: it may be what it was at an earlier commit, before some of its channels.
+ */
 export async function hear(
   directory: string,
   world: World,
   names: Names,
   works: boolean,
+  mayBeOlder = false,
 ): Promise<Hearing> {
-  const listener = new Listener(directory, world, names);
+  const listener = new Listener(directory, world, names, mayBeOlder);
   await listener.run(works);
   return listener.hearing;
 }
@@ -67,13 +78,15 @@ class Listener {
   };
   readonly #directory: string;
   readonly #world: World;
-  readonly #names: Names;
+  #names: Names;
+  readonly #mayBeOlder: boolean;
   readonly #clock: VirtualClock;
   readonly #transport: Transport;
   /** Offsets given to what was published here, by log. */
   readonly #published = new Map<number, Set<number>>();
 
-  constructor(directory: string, world: World, names: Names) {
+  constructor(directory: string, world: World, names: Names, mayBeOlder: boolean) {
+    this.#mayBeOlder = mayBeOlder;
     this.#directory = directory;
     this.#world = world;
     this.#names = names;
@@ -95,6 +108,9 @@ class Listener {
       await this.#attempt("its tables", async () => {
         hearing.snapshot = snapshotOf(this.#directory);
       });
+    // Which commit it is, and that this had no other channels, is compared with the snapshot.
+    const there = hearing.snapshot?.channels;
+    if (this.#mayBeOlder && there !== undefined) this.#names = namesWithin(this.#names, there);
     for (const log of this.#names.logs) await this.#attempt("reading", () => this.#read(log));
     await this.#attempt("state", () => this.#readState());
     if (hearing.status !== "failed") {

@@ -17,8 +17,9 @@ export interface Snapshot {
   /** "group/table/key" → version and value. */
   readonly state: ReadonlyMap<string, string>;
   readonly timers: ReadonlySet<number>;
-  /** Names of the groups that there were. */
+  /** Names of the groups and of the channels that there were. */
   readonly groups: ReadonlySet<string>;
+  readonly channels: ReadonlySet<string>;
   /** Log → the offset behind its last message. */
   readonly ends: ReadonlyMap<number, number>;
 }
@@ -92,6 +93,7 @@ export function snapshotOf(directory: string): Snapshot {
       ),
       timers: new Set(all("SELECT id FROM timer").map((row) => Number(row["id"]))),
       groups: new Set(all("SELECT name FROM grp").map((row) => String(row["name"]))),
+      channels: new Set(all("SELECT name FROM channel").map((row) => String(row["name"]))),
       ends: new Map(
         all("SELECT id, end FROM log").map((row) => [Number(row["id"]), Number(row["end"])]),
       ),
@@ -122,6 +124,15 @@ export function namesOf(directory: string): Names {
   }));
 }
 
+/** The names of those channels, and of what belongs to them. */
+export function namesWithin(names: Names, channels: ReadonlySet<string>): Names {
+  return {
+    channels: names.channels.filter((name) => channels.has(name)),
+    logs: names.logs.filter(({ channel }) => channels.has(channel)),
+    groups: names.groups.filter(({ channel }) => channels.has(channel)),
+  };
+}
+
 /** Whether everything of two snapshots but the commit number is the same. */
 export function sameContent(left: Snapshot, right: Snapshot): boolean {
   return textOf(left) === textOf(right);
@@ -132,8 +143,8 @@ const texts = new WeakMap<Snapshot, string>();
 function textOf(snapshot: Snapshot): string {
   const known = texts.get(snapshot);
   if (known !== undefined) return known;
-  const { cursors, open, state, timers, groups, ends } = snapshot;
-  const parts = [cursors, open, state, timers, groups, ends].map((part) =>
+  const { cursors, open, state, timers, groups, channels, ends } = snapshot;
+  const parts = [cursors, open, state, timers, groups, channels, ends].map((part) =>
     [...part].map((entry) => JSON.stringify(entry)).sort(),
   );
   const text = JSON.stringify(parts);

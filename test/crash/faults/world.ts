@@ -5,13 +5,14 @@
 // and open messages, state, given ids and delayed messages.
 import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { PageStore } from "../../../src/adapters/embedded/inspection/salvage/page-store.ts";
 import { acceptLossOf } from "../../../src/adapters/embedded/journal/accept-loss.ts";
 import { viewOf } from "../../../src/adapters/embedded/journal/format.ts";
 import { inspectJournal } from "../../../src/adapters/embedded/journal/soundness.ts";
 import { CheckpointTail } from "../../../src/adapters/embedded/journal/tail-checkpoint.ts";
 import { seededRandom } from "../../../src/kernel/random.ts";
 import { CoreRig, HandClock } from "../../journal/core-rig.ts";
-import { framePlace, sizeOf, truncate } from "../../journal/damage.ts";
+import { framePlace, pageBytes, sizeOf, truncate } from "../../journal/damage.ts";
 import { copyFiles } from "../../journal/damaged-directories.ts";
 import { WorkRound } from "../../journal/work-round.ts";
 import { type Placed, placesOf } from "./places.ts";
@@ -66,6 +67,8 @@ class WorldMaker {
   readonly #clock = new HandClock();
   readonly #pick: (below: number) => number;
   readonly #history: Snapshot[] = [];
+  /** The commit that was noted last. */
+  #noted = 0;
   readonly #delayed = new Set<string>();
   #directory: string;
   #rig: CoreRig;
@@ -157,7 +160,10 @@ class WorldMaker {
     acceptLossOf(to, found.damage, { ...options, random: seededRandom(1) });
     // What was lost never was: nothing goes back to a commit before the loss.
     this.#history.length = 0;
+    this.#noted = Number.POSITIVE_INFINITY;
+    this.#note();
     this.#rig = this.#open();
+    this.#note();
     this.#rest();
   }
 
@@ -202,10 +208,33 @@ class WorldMaker {
     }
   }
 
+  /** What was there after every commit since the last note: a step may be several. */
   #note(): void {
     const now = snapshotOf(this.#directory);
-    const last = this.#history.at(-1);
-    if (last === undefined || !sameContent(last, now)) this.#history.push(now);
+    const between = now.commit > this.#noted + 1 ? this.#commitsSince(this.#noted) : [];
+    for (const commit of [...between.filter((each) => each.commit < now.commit), now]) {
+      const last = this.#history.at(-1);
+      if (last === undefined || !sameContent(last, commit)) this.#history.push(commit);
+    }
+    this.#noted = now.commit;
+  }
+
+  /** As a log that is cut behind each of its transactions gives them. */
+  #commitsSince(commit: number): Snapshot[] {
+    const directory = `${this.#directory}-commits`;
+    copyFiles(this.#directory, directory, ["database", "wal"]);
+    const store = new PageStore(directory, 0);
+    const ends = store.wal.frames.filter(({ databasePages }) => databasePages > 0);
+    store.close();
+    const found: Snapshot[] = [];
+    for (const { at } of ends.toReversed()) {
+      truncate(join(directory, "journal.db-wal"), at + pageBytes);
+      const snapshot = snapshotOf(directory);
+      if (snapshot.commit <= commit) break;
+      found.unshift(snapshot);
+    }
+    rmSync(directory, { recursive: true });
+    return found;
   }
 
   #record(

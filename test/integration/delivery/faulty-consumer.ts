@@ -1,4 +1,5 @@
 // A consumer around another one, for tests: answers commits as a test says, notes what was asked.
+import type { Priority } from "../../../src/message/envelope.ts";
 import type { CommitResult, CommitUnit } from "../../../src/ports/commit-unit.ts";
 import type { DeliveryBatch } from "../../../src/ports/delivery-batch.ts";
 import type { Consumer } from "../../../src/ports/transport.ts";
@@ -26,8 +27,12 @@ export class FaultyConsumer implements Consumer {
     this.#verdict = verdict;
   }
 
-  next(messagesMax: number, signal: AbortSignal): Promise<DeliveryBatch | undefined> {
-    return this.#inner.next(messagesMax, signal);
+  next(
+    messagesMax: number,
+    signal: AbortSignal,
+    first?: Priority,
+  ): Promise<DeliveryBatch | undefined> {
+    return this.#inner.next(messagesMax, signal, first);
   }
 
   owns(batch: DeliveryBatch, record: number): boolean {

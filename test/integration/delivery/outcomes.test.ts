@@ -104,8 +104,27 @@ test("a failed message is tried again after a back-off, then set aside", async (
     { ...letter, attributes, payload: String(letter.payload) },
     { ...original, attributes: { id: "seven", subject: "s" } },
   );
-  assert.deepEqual(extensions, {
+  const { deadletterlog, deadletterstack, deadletterprint, ...facts } = extensions ?? {};
+  assert.match(String(deadletterstack), /^ {4}at .*outcomes\.test\.ts/);
+  assert.match(String(deadletterprint), /^[0-9a-f]{16}$/);
+  const failures = JSON.parse(String(deadletterlog)) as [number, number, string, string][];
+  const [first] = failures;
+  assert.deepEqual(
+    failures.map(([attempt, atMs, code, reason]) => [
+      attempt,
+      atMs - (first?.[1] ?? 0),
+      code,
+      reason,
+    ]),
+    calls.map(([attempt, atMs]) => [attempt, Math.trunc(atMs), "HANDLER_FAILED", "out of order"]),
+  );
+  assert.deepEqual(facts, {
     site: "x",
+    deadlettererror: "Error",
+    deadletterordered: true,
+    deadletterversion: 1,
+    // Its world does not say how long ids are remembered.
+    deadletterhorizon: String(first?.[1]),
     deadlettergroup: "g",
     deadletterreason: "out of order",
     deadlettercode: "HANDLER_FAILED",

@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { type Bus, createBus, Reject } from "spillway";
 import { memory } from "spillway/memory";
 import { VirtualClock } from "spillway/testing";
+import { aggregateTables } from "../../../src/requests/aggregates.ts";
 import { collect, directoryFor, eventually, journalIn, testOnEach } from "../bus-subjects.ts";
 import { handleQuotes, Quote, quoteShipments, ShipmentPlanned, ShipmentQuoted } from "./quotes.ts";
 
@@ -136,6 +137,53 @@ testOnEach(
     assert.equal((await collect(bus.deadLetters(ShipmentPlanned))).length, 1);
   },
 );
+
+for (const fails of ["every time", "at the deadline", "with no question"] as const) {
+  test(`the handler fails for good, ${fails}: nothing of it stays`, async () => {
+    const clock = new VirtualClock();
+    const transport = memory();
+    const bus = await createBus({ name: "shop", transport, clock });
+    const wake = Promise.withResolvers<void>();
+    await bus.handle(Quote, { group: "one" }, async ({ data }) => {
+      if (fails === "at the deadline" && data.kg === 4) await wake.promise;
+      return offer(data.kg);
+    });
+    let calls = 0;
+    const aggregation = await bus.aggregate(
+      ShipmentPlanned,
+      {
+        name: "failing",
+        commands: [Quote],
+        ask: ({ data }) => data.parcels.map((kg) => Quote.message({ kg })),
+        timeoutMs: 5_000,
+        retry: { attempts: 2, initialMs: 10, maxMs: 10 },
+      },
+      async () => {
+        calls++;
+        throw new Error("no ink");
+      },
+    );
+    const { channel } = aggregation;
+    const rowsOf = async (table: string): Promise<number> => {
+      const scope = { channel, group: channel };
+      let rows = 0;
+      for await (const _ of transport.state?.entries(scope, table) ?? []) rows++;
+      return rows;
+    };
+    const parcels = fails === "with no question" ? [] : [3, 4];
+    await bus.publish(ShipmentPlanned, plan("one", ...parcels));
+    await clock.advance(2_000);
+    const isOpen = fails !== "with no question";
+    assert.equal(await rowsOf(aggregateTables.rows), isOpen ? 1 : 0);
+    await clock.advance(8_000);
+    assert.equal(calls, fails === "every time" ? 4 : 2);
+    assert.equal(await rowsOf(aggregateTables.rows), 0);
+    assert.equal(await rowsOf(aggregateTables.answers), 0);
+    assert.equal((await bus.stats()).requests.aggregatesFailed, 1);
+    wake.resolve();
+    await bus.close();
+  });
+}
 
 test("the gatherer is killed again and again: one outcome for each aggregate", {
   timeout: 180_000,

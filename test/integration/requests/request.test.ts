@@ -87,6 +87,24 @@ testOnEach("nobody handles it: unhandled, and nothing is stored", async (transpo
   assert.equal((await bus.request(Reserve, wanted)).type, "reserved");
 });
 
+testOnEach("nobody handles it: what is faulty is refused all the same", async (transport) => {
+  await using bus = await shopOn(transport);
+  const faulty = { sku: 7, count: "many" } as never;
+  const refused = { code: "VALIDATION_FAILED", certainty: "definite" };
+  await assert.rejects(bus.request(Reserve, faulty), refused);
+  await assert.rejects(bus.scatter(Reserve, faulty), refused);
+  await assert.rejects(bus.gather([Reserve.message(wanted), Reserve.message(faulty)]), refused);
+  const slow = defineCommand("test.slow.check", {
+    data: z.object({ sku: z.string().refine(async (sku) => sku !== "bad") }),
+    replies: { done: z.object({}) },
+  });
+  await assert.rejects(bus.request(slow, { sku: "bad" }), refused);
+  assert.deepEqual(await bus.request(slow, { sku: "good" }), { type: "unhandled" });
+  await assert.rejects(bus.request(Reserve, wanted, { subject: "" }), { code: "INVALID_ARGUMENT" });
+  const { requests } = await bus.stats();
+  assert.deepEqual([requests.rejected, requests.unhandled, requests.pending], [5, 2, 0]);
+});
+
 testOnEach("the handler gives up: failed, with its reason", async (transport) => {
   await using bus = await shopOn(transport);
   let calls = 0;

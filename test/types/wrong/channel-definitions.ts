@@ -17,7 +17,7 @@ defineChannel("orders", { partitions: 8 }); // error 2345
 defineChannel("orders", { messages, partitions: "16" }); // error 2322
 
 // What overflow does not offer: nothing that was acknowledged is thrown away.
-defineChannel("orders", { messages, overflow: "shed" }); // error 2322
+defineChannel("orders", { messages, overflow: "drop" }); // error 2322
 
 // A compression that does not exist.
 defineChannel("orders", { messages, compression: "gzip" }); // error 2322

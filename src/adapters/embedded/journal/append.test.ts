@@ -97,13 +97,16 @@ describe("appending", () => {
     assert.ok(bytes("packed") < bytes("orders") - 5_000);
   });
 
-  test("an unknown channel is refused with the names there are, and nothing is stored", () => {
+  test("an unknown channel refuses its unit, with the names there are, and nothing else", () => {
     const units = [
       plainUnit([rig.encoded("orders", [{ data: "1" }])]),
       plainUnit([rig.encoded("nowhere", [{ data: "2" }])]),
     ];
-    assert.throws(() => rig.transact(units), /no channel 'nowhere'.*there are: orders/);
-    assert.deepEqual(data(), []);
+    const [stored, refused] = rig.transact(units);
+    assert.equal(stored?.kind, "committed");
+    assert.equal(refused?.kind, "unknown");
+    assert.match(refused.message, /no channel 'nowhere'.*there are: orders/);
+    assert.deepEqual(data(), ["1"]);
   });
 
   test("more units than state versions can tell apart are refused", () => {

@@ -3,10 +3,11 @@
 // where the log ends, and what was appended since BEGIN is in it; flush() writes it back.
 import { SpillwayError } from "../../../errors/spillway-error.ts";
 import { type Priority, priorities } from "../../../message/envelope.ts";
-import type { ChannelDeclaration, Retention } from "../../../ports/transport.ts";
+import type { ChannelDeclaration, Limits, Retention } from "../../../ports/transport.ts";
+import { settingsOf, settingsText } from "./channel-settings.ts";
 import { checkRowCrc } from "./format-crc.ts";
 import { insertGap, lostLog } from "./gaps.ts";
-import { nextNumber } from "./removed-rows.ts";
+import { isRemoved, nextNumber } from "./removed-rows.ts";
 import { channelCrc, logCrc } from "./row-checksums.ts";
 import type { Writer, WriterCache } from "./writer.ts";
 
@@ -17,6 +18,7 @@ export interface Channel {
   readonly partitions: number;
   readonly retention: Retention;
   readonly compression: "none" | "zstd";
+  readonly limits: Limits | undefined;
 }
 
 /** Where a log stands; changes with every append. */
@@ -88,7 +90,7 @@ export class Catalog implements WriterCache {
   /** Creates the channel, changes what may change, or throws CHANNEL_CONFLICT. */
   declare(declaration: ChannelDeclaration): void {
     const { name, partitions, compression } = declaration;
-    const retention = retentionText(declaration.retention);
+    const retention = settingsText(declaration);
     const known = this.find(name);
     if (known === undefined) {
       this.#writer.run(
@@ -130,7 +132,7 @@ export class Catalog implements WriterCache {
     }
     return (
       known.compression === declaration.compression &&
-      retentionText(known.retention) === retentionText(declaration.retention)
+      settingsText(known) === settingsText(declaration)
     );
   }
 
@@ -138,10 +140,16 @@ export class Catalog implements WriterCache {
   channel(name: string): Channel {
     const channel = this.find(name);
     if (channel !== undefined) return channel;
+    throw this.unknown(name);
+  }
+
+  /** The error for a channel that does not exist. */
+  unknown(name: string): SpillwayError {
     const names = this.channels()
-      .slice(0, channelsNamedMax)
-      .map((known) => known.name);
-    throw new SpillwayError(
+      .map((known) => known.name)
+      .filter((each) => !isRemoved(each))
+      .slice(0, channelsNamedMax);
+    return new SpillwayError(
       "UNKNOWN_CHANNEL",
       `there is no channel '${name}' in this journal; there are: ${names.join(", ") || "none"}`,
       { details: { channel: name } },
@@ -241,8 +249,7 @@ export class Catalog implements WriterCache {
     if (known !== undefined) return known;
     const { id, name, partitions, retention, compression, crc } = row;
     checkRowCrc("a channel row", crc, [name, partitions, retention, compression]);
-    const parsed = JSON.parse(retention) as Retention;
-    const channel = { id, name, partitions, retention: parsed, compression };
+    const channel = { id, name, partitions, compression, ...settingsOf(retention) };
     this.#channels.set(name, channel);
     return channel;
   }
@@ -285,9 +292,4 @@ export function priorityOf(lane: number): Priority {
 
 function logKey(channel: number, lane: number): number {
   return channel * lanes + lane;
-}
-
-function retentionText(retention: Retention): string {
-  const { days, bytes, unread, groupDays } = retention;
-  return JSON.stringify({ days, bytes, unread, groupDays });
 }

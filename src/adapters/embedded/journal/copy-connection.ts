@@ -108,8 +108,10 @@ function assertCopy(path: string, newAllowed: boolean): void {
   }
   const database = new DatabaseSync(path, { readOnly: true, timeout: 0 });
   try {
-    const row = database.prepare("PRAGMA application_id").get();
-    if (row?.["application_id"] === copyApplicationId) return;
+    const id = database.prepare("PRAGMA application_id").get()?.["application_id"];
+    if (id === copyApplicationId) return;
+    // What is left of one whose making failed.
+    if (newAllowed && id === 0 && !hasTables(database)) return;
   } catch (error) {
     // The rest of an interrupted transaction has to be taken back first, by a writer.
     if (existsSync(`${path}-journal`) && !isBusy(error) && !isNotADatabase(error)) return;
@@ -118,6 +120,11 @@ function assertCopy(path: string, newAllowed: boolean): void {
     database.close();
   }
   throw notACopy(path, "the database of a journal, or of another program");
+}
+
+function hasTables(database: DatabaseSync): boolean {
+  const row = database.prepare("SELECT count(*) AS tables FROM sqlite_schema").get();
+  return row?.["tables"] !== 0;
 }
 
 function notACopy(path: string, what: string): SpillwayError {

@@ -3,6 +3,7 @@
 // nothing of threads, promises or handlers. Always true: after an I/O error it writes nothing
 // more.
 import { ClosedError, SpillwayError } from "../../../errors/spillway-error.ts";
+import { cancelDelayed } from "./cancel-delayed.ts";
 import { type JournalDamage, damagedJournal } from "./damage.ts";
 import { DamagedJournal } from "./damaged-journal.ts";
 import { prepareDirectory } from "./directory-access.ts";
@@ -35,6 +36,7 @@ export class JournalCore {
     open: (open) => this.#open(open),
     declare: (declare) => (this.#damaged ?? this.#opened()).declare(declare),
     remove: ({ channel }) => this.#opened().removals.remove(channel),
+    cancel: (cancel) => cancelDelayed(this.#opened(), cancel),
     transact: (transact) => this.#transact(transact),
     join: (join) => this.#opened().join(join),
     release: (release) => this.#opened().release(release),
@@ -243,10 +245,7 @@ function lookAtJournal(
   if (resumption !== undefined) assertStillThere(directory);
   prepareDirectory(directory);
   const connection = { clock, durability, busyTimeoutMs };
-  const look = (): Soundness => inspectJournal(directory, connection, resumption !== undefined);
-  const first = look();
-  // A read that fails once can look like damage; what is damaged is found so again.
-  const soundness = first.kind === "damaged" ? look() : first;
+  const soundness = inspectJournal(directory, connection, resumption !== undefined);
   if (resumption?.isSuspect !== true || soundness.kind !== "sound") return soundness;
   const damage = looksDamaged(directory, connection, resumption);
   return damage === undefined ? soundness : { kind: "damaged", damage };

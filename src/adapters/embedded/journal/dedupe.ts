@@ -11,17 +11,9 @@ import { FingerprintTable, type Hit, type Place, timerLane } from "./dedupe-tabl
 import { recordFlags, viewOf } from "./format.ts";
 import type { BatchView } from "./format-view.ts";
 import { absorb, absorbDoubts, isInDoubt } from "./dedupe-absorb.ts";
+import { type AppendException, type DedupeVerdict, withinRoom } from "./append-room.ts";
 import { ownRecord, sameContent, sameIdentity, type StoredRecord } from "./dedupe-record.ts";
 import type { Writer, WriterCache } from "./writer.ts";
-
-/** A record that is not stored: [index, offset of the first storing (−1: delayed) or a refusal]. */
-export type AppendException = readonly [number, number | ErrorCode];
-
-/** What to store of a batch: `keep` is undefined where everything is new. */
-export interface DedupeVerdict {
-  readonly keep: readonly number[] | undefined;
-  readonly exceptions: readonly AppendException[];
-}
 
 /** One channel's table, and up to where it has taken in what is stored. */
 interface Window {
@@ -81,11 +73,12 @@ export class Deduper implements WriterCache {
 
   /**
    * Decides about a batch that will stand at the log's end, and remembers its new ids there. The
-   * caller must append exactly what is kept, in the same transaction.
+   * caller must append exactly what is kept, in the same transaction. No more than `room` are kept,
+   * the others that are no repeats are refused with BACK_PRESSURE.
    */
-  checkBatch(head: LogHead, view: BatchView, nowMs: number): DedupeVerdict {
+  checkBatch(head: LogHead, view: BatchView, nowMs: number, room = view.count): DedupeVerdict {
     const window = this.#windowOf(head.channel, nowMs);
-    if (window === undefined) return { keep: undefined, exceptions: [] };
+    if (window === undefined) return withinRoom(view.count, room);
     const { table } = window;
     const place: Place = { lane: head.lane, base: head.end };
     const words = view.idWords;
@@ -106,7 +99,12 @@ export class Deduper implements WriterCache {
             continue;
           }
         }
-        table.add(kept);
+        if (kept < room) table.add(kept);
+      }
+      if (kept >= room) {
+        keep ??= Array.from({ length: index }, (_, before) => before);
+        exceptions.push([index, "BACK_PRESSURE"]);
+        continue;
       }
       keep?.push(index);
     }

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
-import { existsSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { once } from "node:events";
+import { existsSync, rmSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { afterEach, beforeEach, describe, test } from "node:test";
+import { Worker } from "node:worker_threads";
 import { HandClock, makeDirectory, removeDirectory } from "../../../../test/journal/core-rig.ts";
 import { SpillwayError } from "../../../errors/spillway-error.ts";
 import { reservePath } from "./directory.ts";
@@ -203,5 +205,28 @@ describe("the space of a disk", () => {
     writeFileSync(reservePath(directory), "");
     truncateSync(reservePath(directory), 5);
     assert.equal(releaseReserve(directory), true);
+  });
+
+  test("a reserve that is being made is never empty: that means it was given up", async () => {
+    const look = `
+      const { statSync } = require("node:fs");
+      const { parentPort, workerData } = require("node:worker_threads");
+      let empty = 0;
+      parentPort.postMessage("looking");
+      while (Atomics.load(workerData.stop, 0) === 0) {
+        if (statSync(workerData.path, { throwIfNoEntry: false })?.size === 0) empty++;
+      }
+      parentPort.postMessage(empty);`;
+    const stop = new Int32Array(new SharedArrayBuffer(4));
+    const workerData = { stop, path: reservePath(directory) };
+    const looker = new Worker(look, { eval: true, workerData });
+    await once(looker, "message");
+    for (let round = 0; round < 200; round++) {
+      growReserve(directory, reserveBytesMax);
+      rmSync(reservePath(directory));
+    }
+    const answer = once(looker, "message");
+    Atomics.store(stop, 0, 1);
+    assert.deepEqual(await answer, [0]);
   });
 });

@@ -6,6 +6,8 @@ import type { ErrorCode } from "../../../errors/error-codes.ts";
 import { SpillwayError } from "../../../errors/spillway-error.ts";
 import type { Priority } from "../../../message/envelope.ts";
 import type { StateVersion } from "../../../ports/commit-unit.ts";
+import type { DelayedIdentity } from "../../../ports/delayed.ts";
+import type { FullChannel } from "../../../ports/channel-limits.ts";
 import type { SpaceShortage } from "./space-shortage.ts";
 import type { StateColumns } from "./state-columns.ts";
 import type { ChannelDeclaration, ChannelStats, StartPosition } from "../../../ports/transport.ts";
@@ -77,6 +79,13 @@ export interface EngineUnit {
   readonly appends: readonly EncodedAppend[];
 }
 
+/** Why messages of an append found no room: those with the code BACK_PRESSURE. */
+export interface EngineRefusal {
+  readonly full: FullChannel;
+  /** How many notices of room were given before; a later one may concern this refusal. */
+  readonly told: number;
+}
+
 /**
  * What became of one append. Exceptions: [index, first offset] of repeats, [index, code]
  * refusals.
@@ -86,6 +95,7 @@ export interface EngineAppendResult {
   readonly exceptions: readonly (readonly [number, number | ErrorCode])[];
   /** It was optional, and its channel does not exist. */
   readonly isDropped?: boolean;
+  readonly refusal?: EngineRefusal;
 }
 
 /** What became of one unit. */
@@ -94,6 +104,8 @@ export type EngineUnitResult =
       readonly kind: "committed";
       readonly appended: readonly EngineAppendResult[];
       readonly version: StateVersion;
+      /** Channels that it took above their limits, and the notices of room given before. */
+      readonly over?: { readonly channels: readonly string[]; readonly told: number };
     }
   | { readonly kind: "fenced" }
   | { readonly kind: "conflict"; readonly table: string; readonly key: string }
@@ -103,6 +115,8 @@ export type EngineUnitResult =
       readonly reused: readonly (readonly [number, number])[];
     }
   | { readonly kind: "poisoned" }
+  /** A channel to which it must publish does not exist, any more perhaps: in words for people. */
+  | { readonly kind: "unknown"; readonly channel: string; readonly message: string }
   /** The disk is full, and the unit needs more space than an acknowledgement does. */
   | { readonly kind: "full"; readonly shortage: SpaceShortage };
 
@@ -154,6 +168,15 @@ export interface EngineRequests {
   declare: { request: { readonly channel: ChannelDeclaration }; answer: null };
   /** Removes a channel; see Transport.remove(). */
   remove: { request: { readonly channel: string }; answer: null };
+  /** Removes those of these timers that are this message. */
+  cancel: {
+    request: {
+      readonly channel: string;
+      readonly message: DelayedIdentity;
+      readonly timers: readonly number[];
+    };
+    answer: { readonly cancelled: number };
+  };
   transact: {
     request: { readonly units: readonly EngineUnit[] };
     answer: { readonly results: readonly EngineUnitResult[] };
@@ -202,6 +225,15 @@ export type EngineNotice =
       readonly logs: readonly (readonly [string, Priority, number])[];
     }
   | {
+      /** A channel that refused something, or was above its limits, has room again. */
+      readonly kind: "room";
+      readonly channel: string;
+      /** How many messages are likely to fit. */
+      readonly messages: number;
+      /** 1, 2, 3 … */
+      readonly number: number;
+    }
+  | {
       /** Channels were removed, by whomever: what is remembered of names may be wrong. */
       readonly kind: "removed";
     }
@@ -233,6 +265,11 @@ export function interrupted(cause: SpillwayError): SpillwayError {
     `the journal closed itself and opens again as soon as it can: ${cause.message}`,
     { cause },
   );
+}
+
+/** Whether the journal closed itself before what was asked for was begun. */
+export function isInterruption(error: unknown): boolean {
+  return error instanceof SpillwayError && error.code === "TRANSPORT_INTERRUPTED";
 }
 
 /** The core as the transport half sees it, wherever it runs. */

@@ -20,9 +20,11 @@ import type {
   Resumption,
 } from "./engine.ts";
 import { DiskSpace } from "./disk-space.ts";
+import { FileIdentity } from "./file-identity.ts";
 import { GroupExpiry } from "./group-expiry.ts";
 import { Groups, selectionText } from "./groups.ts";
 import { Health } from "./health.ts";
+import { ChannelLimits } from "./limits.ts";
 import { LogEnds } from "./log-ends.ts";
 import { Members, type Notices } from "./members.ts";
 import { PendingRows } from "./pending-rows.ts";
@@ -68,10 +70,12 @@ export class Journal {
   readonly space: DiskSpace;
   readonly ends: LogEnds;
   readonly stats: Stats;
+  readonly limits: ChannelLimits;
   readonly retention: Retention;
   readonly removals: Removals;
   readonly copies: CursorCopies;
   readonly expiry: GroupExpiry;
+  readonly files: FileIdentity;
   readonly #units: Units;
   readonly #tail: TailKeeper;
   readonly #doubts: Doubts;
@@ -91,14 +95,13 @@ export class Journal {
     this.incarnation = writer.meta("incarnation");
     this.copies = new CursorCopies(writer);
     const pending = new PendingRows(writer, this.copies);
-    const catalog = new Catalog(writer);
-    this.catalog = catalog;
-    const limits = { windowMs: options.dedupeWindowMs, countMax: options.dedupeCountMax };
-    const doubts = new Doubts(writer, catalog);
-    this.#doubts = doubts;
-    const deduper = new Deduper(writer, catalog, limits, random.uint32());
-    this.timers = new Timers(writer, deduper, doubts);
-    this.appender = new Appender({ writer, catalog, deduper, timers: this.timers, doubts, clock });
+    const catalog = (this.catalog = new Catalog(writer));
+    const window = { windowMs: options.dedupeWindowMs, countMax: options.dedupeCountMax };
+    const doubts = (this.#doubts = new Doubts(writer, catalog));
+    const deduper = new Deduper(writer, catalog, window, random.uint32());
+    const timers = (this.timers = new Timers(writer, deduper, doubts));
+    const limits = (this.limits = new ChannelLimits({ writer, catalog, pending, clock, notify }));
+    this.appender = new Appender({ writer, catalog, deduper, timers, doubts, limits, clock });
     this.groups = new Groups(writer, catalog, pending);
     this.members = new Members({ writer, catalog, groups: this.groups, notify });
     this.health = new Health(notify);
@@ -109,7 +112,7 @@ export class Journal {
       isMaker: () => this.processes.isEldest(),
     });
     const { appender, members, space } = this;
-    this.#units = new Units({ writer, catalog, pending, members, appender, space });
+    this.#units = new Units({ writer, catalog, pending, members, appender, space, limits });
     this.stats = new Stats({ writer, catalog, clock });
     this.retention = new Retention(writer, catalog, clock);
     this.removals = new Removals({ writer, catalog, notify });
@@ -126,6 +129,7 @@ export class Journal {
     else if (isBehind(tail, writer)) {
       writer.transaction("noting what is in doubt", () => noteDoubts([]));
     }
+    this.files = new FileIdentity(options.directory);
     this.processes = new Processes(writer, clock, environment.bell, options.leaseMs);
     this.writer.othersCommitted();
   }
@@ -153,8 +157,7 @@ export class Journal {
     const channel = this.catalog.channel(request.channel);
     const wallMs = this.environment.clock.wallMs();
     const selection = selectionText(request.types);
-    let member = 0;
-    let back = false;
+    let [member, back] = [0, false];
     try {
       const notices = this.writer.transaction(`joining group '${request.group}'`, () => {
         const group = this.groups.ensure(channel, request.group, selection, request.from, wallMs);

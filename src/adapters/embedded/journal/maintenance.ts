@@ -73,6 +73,7 @@ export class Maintenance {
     }
     if (nowMs >= this.#pollAtMs) {
       this.#pollAtMs = nowMs + this.#pollMs;
+      this.#attempt(() => this.#lookForFiles());
       this.#attempt(() => this.#lookAtCommits());
       this.#attempt(() => journal.payOwed());
       this.#attempt(() => journal.reviewIfChanged());
@@ -86,6 +87,7 @@ export class Maintenance {
         if (journal.removals.step() || isBusy) this.#retentionAtMs = nowMs + retentionBusyMs;
       });
     }
+    if (journal.limits.isLookDue) this.#attempt(() => journal.limits.look());
     if (nowMs >= journal.space.dueAtMs) this.#attempt(() => journal.space.look());
     if (nowMs >= journal.expiry.dueAtMs) this.#attempt(() => journal.expiry.step());
     if (nowMs >= this.#giveBack.dueAtMs) this.#attempt(() => this.#giveBack.step());
@@ -95,7 +97,8 @@ export class Maintenance {
 
   /** Milliseconds until tick() has something to do. */
   waitMs(): number {
-    const { environment, expiry, health, space } = this.#journal;
+    const { environment, expiry, health, limits, space } = this.#journal;
+    if (limits.isLookDue && !this.#failed) return 0;
     const nowMs = environment.clock.monotonicMs();
     const ownAtMs = Math.min(this.#beatAtMs, this.#pollAtMs, this.#retentionAtMs, space.dueAtMs);
     const waits = [Math.min(ownAtMs, this.#giveBack.dueAtMs, expiry.dueAtMs) - nowMs];
@@ -143,10 +146,18 @@ export class Maintenance {
     journal.reviewIfChanged();
   }
 
+  /** What is written into files that were deleted or replaced is lost with this process. */
+  #lookForFiles(): void {
+    const { files, writer } = this.#journal;
+    const wrong = files.look();
+    if (wrong !== undefined) throw writer.fail("looking for the journal's files", new Error(wrong));
+  }
+
   #lookAtCommits(): void {
-    const { catalog, ends, removals, writer } = this.#journal;
+    const { catalog, ends, limits, removals, writer } = this.#journal;
     if (!writer.othersCommitted()) return;
     catalog.forget();
+    limits.foreignCommitted();
     removals.tellIfChanged();
     ends.lookAtAll();
   }

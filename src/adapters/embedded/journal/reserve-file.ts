@@ -1,7 +1,7 @@
 // The file `reserve` (docs/adr/0013): space that the journal holds so that it can give it up when
 // the disk is full. Its size says everything: missing, it was never made; empty, it was given up;
 // anything between is being made. Always true: it is written, not sparse, in small steps, and only
-// a whole one counts.
+// a whole one counts; it is empty only where it was given up, also after a power cut.
 import {
   closeSync,
   constants,
@@ -10,6 +10,7 @@ import {
   fsyncSync,
   ftruncateSync,
   openSync,
+  renameSync,
   rmSync,
   statSync,
   writeSync,
@@ -61,7 +62,7 @@ export function releaseReserve(directory: string): boolean {
 /** Makes the next part of the reserve; whether it is whole. Throws what the system says. */
 export function growReserve(directory: string, bytes: number): boolean {
   const path = reservePath(directory);
-  const isNew = !existsSync(path);
+  if (!existsSync(path)) return beginReserve(directory, bytes);
   const file = openSync(path, constants.O_WRONLY | constants.O_CREAT, 0o644);
   const { size } = fstatSync(file);
   try {
@@ -72,11 +73,31 @@ export function growReserve(directory: string, bytes: number): boolean {
     return true;
   } catch (error) {
     ftruncateSync(file, size);
-    if (isNew) rmSync(path, { force: true });
     throw error;
   } finally {
     closeSync(file);
   }
+}
+
+/** The first part is on the disk before the file has its name: until then it would be empty. */
+function beginReserve(directory: string, bytes: number): boolean {
+  const path = reservePath(directory);
+  const begun = `${path}.new`;
+  try {
+    const file = openSync(begun, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC, 0o644);
+    try {
+      writeAll(file, 0, Math.min(bytes, reserveStepBytes));
+      fsyncSync(file);
+    } finally {
+      closeSync(file);
+    }
+    renameSync(begun, path);
+  } catch (error) {
+    rmSync(begun, { force: true });
+    throw error;
+  }
+  syncDirectory(directory);
+  return bytes <= reserveStepBytes;
 }
 
 /** Whether something can still be written, as far as a try shows; quotas count. */

@@ -5,11 +5,14 @@
 import { existsSync } from "node:fs";
 import { SpillwayError } from "../../../errors/spillway-error.ts";
 import { pauseThread } from "../../../kernel/pause.ts";
-import { type ConnectionOptions, openConnection } from "./connection.ts";
+import { Snapshot } from "../inspection/snapshot.ts";
+import { type Connection, type ConnectionOptions, openConnection } from "./connection.ts";
 import type { JournalDamage } from "./damage.ts";
 import { databasePath } from "./directory.ts";
 import type { Doubt, Resumption } from "./engine.ts";
+import { fileEndProblems } from "./file-end-check.ts";
 import type { Members } from "./members.ts";
+import { isDamage } from "./sqlite-errors.ts";
 import type { Writer } from "./writer.ts";
 
 /** How often a checkpoint is tried that readers of other processes hold up. */
@@ -39,7 +42,7 @@ export function looksDamaged(
   try {
     const row = connection.prepare("PRAGMA quick_check(1)").get();
     const said = String(Object.values(row ?? {})[0]);
-    if (said === "ok") return undefined;
+    if (said === "ok") return looksCut(directory, connection, incarnation);
     if (/error code=\d/.test(said)) {
       throw new SpillwayError("JOURNAL_IO", `the journal cannot be looked at: ${said}`);
     }
@@ -47,6 +50,18 @@ export function looksDamaged(
   } finally {
     connection.close();
   }
+}
+
+/** What lies behind the end of a file that was cut is damage that the structure does not show. */
+function looksCut(
+  directory: string,
+  connection: Connection,
+  incarnation: string,
+): JournalDamage | undefined {
+  const snapshot = new Snapshot(connection, (error) => !isDamage(error));
+  const reasons = snapshot.within(() => fileEndProblems(directory, snapshot, true));
+  if (reasons.length === 0) return undefined;
+  return { incarnation, reasons, missing: [], isLoss: false };
 }
 
 /** Settles what `resumption` says; throws where this is another journal. */

@@ -1,13 +1,15 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { rmSync, statSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { DatabaseSync } from "node:sqlite";
 import { afterEach, beforeEach, describe, test } from "node:test";
 import { type CoreRig, plainUnit } from "../../../../test/journal/core-rig.ts";
 import { copyFiles, fingerprint, flipBit } from "../../../../test/journal/damaged-directories.ts";
 import { NamedJournals, names } from "../../../../test/journal/named-journals.ts";
 import { SpillwayError } from "../../../errors/spillway-error.ts";
+import { systemClock } from "../../../kernel/clock.ts";
 import { databasePath, walPath } from "./directory.ts";
+import { inspectJournal } from "./soundness.ts";
 import { CheckpointTail } from "./tail-checkpoint.ts";
 import { tailPath } from "./tail-file.ts";
 
@@ -206,5 +208,24 @@ describe("opening a journal", () => {
     copyFiles(at("live"), at("two"), ["wal", "tail"]);
     assert.match(healthOf(open("one")).text, /older than its write-ahead log/);
     assert.equal(healthOf(open("two")).status, "ok");
+  });
+
+  test("which looks damaged once: is looked at again, as a read may have failed", () => {
+    tenMessages().close();
+    const path = databasePath(at("live"));
+    const bytes = readFileSync(path);
+    flipBit(path, 5, 0);
+    let looks = 0;
+    // Asked for the time whenever the file is opened: well again at the second look.
+    const monotonicMs = (): number => {
+      if (++looks === 2) writeFileSync(path, bytes);
+      return 0;
+    };
+    const clock = { ...systemClock, monotonicMs };
+    const options = { clock, durability: "fsync", busyTimeoutMs: 0 } as const;
+    assert.equal(inspectJournal(at("live"), options).kind, "sound");
+    assert.ok(looks >= 2, `${looks} looks`);
+    flipBit(path, 5, 0);
+    assert.throws(() => inspectJournal(at("live"), options), damaged(/is not what it was/));
   });
 });

@@ -18,6 +18,7 @@ import { type JournalDamage, lossReasons, unreadableJournal } from "./damage.ts"
 import { databasePath, walPath } from "./directory.ts";
 import { FilesTogether } from "./files-together.ts";
 import { endProblems } from "./log-end-check.ts";
+import { fileEndProblems } from "./file-end-check.ts";
 import { lostCursors } from "./lost-cursors.ts";
 import { removedUpToSql } from "./removed-rows.ts";
 import { metaCrc } from "./row-checksums.ts";
@@ -56,6 +57,21 @@ export function inspectJournal(
   options: ConnectionOptions,
   closedHere = false,
 ): Soundness {
+  try {
+    const soundness = lookOnce(directory, options, closedHere);
+    if (soundness.kind !== "damaged") return soundness;
+  } catch (error) {
+    if (!isDamagedJournal(error)) throw error;
+  }
+  // A read that fails once can look like damage; what is damaged is found so again.
+  return lookOnce(directory, options, closedHere);
+}
+
+function isDamagedJournal(error: unknown): boolean {
+  return error instanceof SpillwayError && error.code === "JOURNAL_DAMAGED";
+}
+
+function lookOnce(directory: string, options: ConnectionOptions, closedHere: boolean): Soundness {
   // The tail first: what the database says afterwards can only be later.
   const tail = readTail(directory);
   if (isMissing(directory, tail)) return { kind: "new" };
@@ -212,9 +228,14 @@ class Inspection {
     const problems = findings.findings.map(({ message }) => message);
     problems.push(...this.#structure());
     if (this.#isCurrent) problems.push(...schemaProblems(this.#snapshot, this.#isSmall));
-    if (this.#isCurrent) problems.push(...endProblems(this.#snapshot));
+    if (this.#isCurrent) problems.push(...this.#endProblems());
     if (this.#isCurrent) problems.push(...lostCursors(this.#snapshot));
     return problems;
+  }
+
+  #endProblems(): string[] {
+    const ofFile = fileEndProblems(this.#directory, this.#snapshot, this.#isSmall);
+    return [...ofFile, ...endProblems(this.#snapshot)];
   }
 
   get #isSmall(): boolean {

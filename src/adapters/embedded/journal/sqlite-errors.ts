@@ -18,6 +18,8 @@ const codes = {
   notADatabase: 26,
 } as const;
 
+/** SQLITE_IOERR_SHORT_READ: the file ends before the page does, which no disk is the cause of. */
+const shortRead = 522;
 /** SQLITE_READONLY_ROLLBACK: a hot rollback journal, and a connection that may not write. */
 const readOnlyRollback = 776;
 
@@ -83,7 +85,8 @@ export function isFatal(error: unknown): boolean {
 /** Whether SQLite met content that it cannot have written, or tables that this library did not. */
 export function isDamage(error: unknown): boolean {
   const code = resultCodeOf(error);
-  return code === codes.corrupt || code === codes.notADatabase || code === codes.error;
+  if (code === codes.corrupt || code === codes.notADatabase || code === codes.error) return true;
+  return error instanceof Error && "errcode" in error && error.errcode === shortRead;
 }
 
 /** The error for what was under way when the journal's disk failed: nobody knows its end. */

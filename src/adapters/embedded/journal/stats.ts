@@ -10,6 +10,7 @@ import { expiryOf, type GroupAge } from "./group-expiry.ts";
 import { batchAtOrBeforeSql } from "./positions.ts";
 import { isRemoved } from "./removed-rows.ts";
 import { countDelayed } from "./timers.ts";
+import { Unsettled } from "./unsettled.ts";
 import type { Writer } from "./writer.ts";
 
 /** How many batches one group's count looks into at most. */
@@ -36,6 +37,7 @@ export class Stats {
   readonly #writer: Writer;
   readonly #catalog: Catalog;
   readonly #clock: Clock;
+  readonly #unsettled: Unsettled;
 
   constructor(parts: {
     readonly writer: Writer;
@@ -45,10 +47,22 @@ export class Stats {
     this.#writer = parts.writer;
     this.#catalog = parts.catalog;
     this.#clock = parts.clock;
+    this.#unsettled = new Unsettled(parts.writer, parts.catalog);
   }
 
-  /** All channels with their logs and groups, as committed now. */
+  /** All channels with their logs and groups, as committed now: all of one moment. */
   channels(): ChannelStats[] {
+    const { connection } = this.#writer;
+    if (connection.isTransaction) return this.#channels();
+    connection.exec("BEGIN");
+    try {
+      return this.#channels();
+    } finally {
+      connection.exec("ROLLBACK");
+    }
+  }
+
+  #channels(): ChannelStats[] {
     this.#catalog.forget();
     const delayed = countDelayed(this.#writer);
     const wallMs = this.#clock.wallMs();
@@ -69,8 +83,16 @@ export class Stats {
         }),
         delayed: delayed.get(channel.id) ?? 0,
         groups: groups.map((group) => this.#group(group, channel, heads, wallMs)),
+        ...this.#limits(channel),
       };
     });
+  }
+
+  #limits(channel: Channel): Pick<ChannelStats, "limits" | "waiting"> {
+    const { limits } = channel;
+    if (limits === undefined) return {};
+    const { depth, bytes } = this.#unsettled.of(channel);
+    return { limits, waiting: { depth, bytes } };
   }
 
   #group(row: GroupRow, channel: Channel, heads: readonly LogHead[], wallMs: number): GroupStats {

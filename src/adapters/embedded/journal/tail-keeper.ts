@@ -92,6 +92,8 @@ export class TailKeeper implements WriterCache {
       if (!this.#eachCommit) this.#lookAtAll(commit);
       file.write(this.#logs.slot.seal(commit), commit);
       file.writeCopied(this.#incarnation, commit);
+      // Before the log is deleted: a power cut could keep that and lose this.
+      file.sync();
     });
   }
 

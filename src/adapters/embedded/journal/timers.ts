@@ -3,8 +3,10 @@
 // message is either a timer or in its log, never both; at most `timersAtOnce` move per transaction,
 // and no more than `timerBytesAtOnce`, but one.
 import type { ErrorCode } from "../../../errors/error-codes.ts";
+import type { DelayedIdentity } from "../../../ports/delayed.ts";
 import type { Channel } from "./catalog.ts";
-import type { AppendException, Deduper } from "./dedupe.ts";
+import type { AppendException } from "./append-room.ts";
+import type { Deduper } from "./dedupe.ts";
 import { timerLane } from "./dedupe-table.ts";
 import type { Doubts } from "./doubts.ts";
 import { assembleBatch, type BatchRecord, checkRowCrc, recordFlags, viewOf } from "./format.ts";
@@ -25,6 +27,13 @@ export interface DueBatch {
   readonly records: BatchRecord[];
   given: boolean;
   bytes: number;
+}
+
+/** Messages to be delayed, and for how many of them there is room. */
+export interface DelayedAppend {
+  readonly blob: Uint8Array;
+  readonly dueAtMs: readonly number[];
+  readonly room: number;
 }
 
 interface TimerRow {
@@ -58,16 +67,16 @@ export class Timers {
     this.#doubts = doubts;
   }
 
-  /** Keeps the messages of a batch until each is due; inside a transaction. */
+  /** Keeps messages of a batch, `room` at most, until each is due; inside a transaction. */
   accept(
     channel: Channel,
     lane: number,
-    blob: Uint8Array,
-    dueAtMs: readonly number[],
+    { blob, dueAtMs, room }: DelayedAppend,
     nowMs: number,
   ): AppendException[] {
     const view = viewOf(blob);
     const exceptions: AppendException[] = [];
+    let kept = 0;
     for (let index = 0; index < view.count; index++) {
       const given = (view.flagsAt(index) & recordFlags.givenId) !== 0;
       const found: number | ErrorCode | undefined = given
@@ -75,6 +84,10 @@ export class Timers {
         : undefined;
       if (found !== undefined) {
         exceptions.push([index, found]);
+        continue;
+      }
+      if (kept++ >= room) {
+        exceptions.push([index, "BACK_PRESSURE"]);
         continue;
       }
       const data = assembleBatch([{ view, index }]);
@@ -94,6 +107,27 @@ export class Timers {
       if (given) this.#deduper.rememberTimer(channel, timer, nowMs);
     }
     return exceptions;
+  }
+
+  /** Removes those of these timers that are this message; how many; inside a transaction. */
+  cancel(
+    channel: Channel,
+    { id, source, tenant }: DelayedIdentity,
+    timers: readonly number[],
+  ): number {
+    let cancelled = 0;
+    for (const timer of timers) {
+      const sql = "SELECT * FROM timer WHERE id = ? AND channel = ?";
+      const row = this.#writer.one<TimerRow>(sql, timer, channel.id);
+      if (row === undefined) continue;
+      const { lane, due_at: dueAtMs, accepted_at: acceptedAtMs, data } = row;
+      checkRowCrc("a timer", row.crc, [channel.id, lane, dueAtMs, acceptedAtMs], data);
+      const view = viewOf(data);
+      const isTenants = tenant === undefined || view.attributesAt(0).tenant === tenant;
+      if (view.idAt(0) !== id || view.templateAt(0).source !== source || !isTenants) continue;
+      cancelled += this.#writer.run("DELETE FROM timer WHERE id = ?", timer);
+    }
+    return cancelled;
   }
 
   /** Wall time at which the next timer is due, or undefined when there is none. */

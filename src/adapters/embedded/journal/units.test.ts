@@ -145,6 +145,38 @@ describe("commit units", () => {
     assert.equal(one(unitOf(member, { state: [change("e", 0)] }))?.kind, "poisoned");
   });
 
+  test("a channel that another process removed refuses the unit that names it, no other", () => {
+    for (const samples of [[{ data: "x" }], [{ data: "x", id: "id-1" }]]) {
+      rig.declare("gone");
+      rig.publish("gone", ["1"]);
+      const process = new CoreRig(directory, clock);
+      process.core.handle("remove", { channel: "gone" });
+      process.close();
+      const other = rig.join("orders", "audit");
+      const mine = rig.join("orders", "mine");
+      const gone = rig.encoded("gone", samples);
+      const fresh = { state: [change(other.toString(), 0)] };
+      const before = rig.stored("orders").length;
+      const results = rig.transact([
+        unitOf(mine, { sequence: 1, appends: [rig.encoded("orders", samples), gone] }),
+        unitOf(mine, { sequence: 2 }),
+        unitOf(other, fresh),
+        plainUnit([rig.encoded("orders", [{ data: "2" }])]),
+        plainUnit([gone]),
+        plainUnit([{ ...gone, isOptional: true }]),
+      ]);
+      const kinds = ["unknown", "poisoned", "committed", "committed", "unknown", "committed"];
+      assert.deepEqual(
+        results.map(({ kind }) => kind),
+        kinds,
+      );
+      const message = "there is no channel 'gone' in this journal; there are: orders";
+      assert.deepEqual(results[0], { kind: "unknown", channel: "gone", message });
+      assert.equal(rig.stored("orders").length, before + 1);
+      for (const each of [mine, other]) rig.core.handle("leave", { member: each });
+    }
+  });
+
   test("a transaction that fails as a whole poisons all its members", () => {
     const other = rig.join("orders", "audit");
     const units = [

@@ -4,11 +4,12 @@
 import { SpillwayError } from "../../../errors/spillway-error.ts";
 import type { Appender, PreparedAppend } from "./append.ts";
 import { type Catalog, laneOf } from "./catalog.ts";
-import type { EngineUnit, EngineUnitResult } from "./engine.ts";
+import type { EngineAppendResult, EngineUnit, EngineUnitResult } from "./engine.ts";
 import { GapCounts } from "./gap-counts.ts";
 import { leaseOf } from "./lease-rows.ts";
 import type { LocalMember, Members } from "./members.ts";
 import type { DiskSpace } from "./disk-space.ts";
+import type { ChannelLimits } from "./limits.ts";
 import type { PendingRows } from "./pending-rows.ts";
 import { StateCursor } from "./state-columns.ts";
 import type { Writer } from "./writer.ts";
@@ -29,6 +30,7 @@ export class Units {
   readonly #appender: Appender;
   readonly #gaps: GapCounts;
   readonly #space: DiskSpace;
+  readonly #limits: ChannelLimits;
 
   constructor(parts: {
     readonly writer: Writer;
@@ -37,6 +39,7 @@ export class Units {
     readonly members: Members;
     readonly appender: Appender;
     readonly space: DiskSpace;
+    readonly limits: ChannelLimits;
   }) {
     this.#writer = parts.writer;
     this.#catalog = parts.catalog;
@@ -44,6 +47,7 @@ export class Units {
     this.#members = parts.members;
     this.#appender = parts.appender;
     this.#space = parts.space;
+    this.#limits = parts.limits;
     this.#gaps = new GapCounts(parts.writer, parts.pending);
   }
 
@@ -63,10 +67,12 @@ export class Units {
       });
       return this.#withReserve(units, () => {
         lost.clear();
-        return this.#writer.transaction("committing", () =>
-          units.map((unit, index) => {
-            return this.#unit(unit, index, prepared[index] as PreparedAppend[], lost);
-          }),
+        return this.#limits.counting(() =>
+          this.#writer.transaction("committing", () =>
+            units.map((unit, index) => {
+              return this.#unit(unit, index, prepared[index] as PreparedAppend[], lost);
+            }),
+          ),
         );
       });
     } catch (error) {
@@ -98,34 +104,48 @@ export class Units {
   ): EngineUnitResult {
     const version = this.#writer.commitNumber * unitsMax + index;
     const isFull = this.#space.refuses(unit);
+    this.#limits.nextUnit();
     if (unit.member === 0) {
+      const unknown = this.#unknown(prepared);
+      if (unknown !== undefined) return unknown;
       if (isFull) return { kind: "full", shortage: this.#space.shortage };
-      return { kind: "committed", appended: this.#append(prepared), version };
+      return { kind: "committed", appended: this.#append(prepared, false), version };
     }
     const member = this.#members.local.get(unit.member);
     if (member === undefined) return { kind: "fenced" };
-    const refusal = this.#refusal(unit, member, lost) ?? this.#fullDisk(isFull);
+    const refusal = this.#refusal(unit, prepared, member, lost) ?? this.#fullDisk(isFull);
     if (refusal !== undefined) {
       this.#poison(unit, member);
       return refusal;
     }
-    const appended = this.#append(prepared);
+    // What a handler published goes with what it settled, whatever the channel's limits say.
+    const appended = this.#append(prepared, true);
     this.#settle(unit, member);
     this.#remember(unit, member, version, this.#writeState(unit, member, version));
-    return { kind: "committed", appended, version };
+    const channels = this.#limits.over(unit.appends.map(({ channel }) => channel));
+    if (channels.length === 0) return { kind: "committed", appended, version };
+    return { kind: "committed", appended, version, over: { channels, told: this.#limits.told } };
+  }
+
+  /** A channel may have been removed since the unit was made: that is this unit's fault alone. */
+  #unknown(prepared: readonly PreparedAppend[]): Refusal | undefined {
+    const error = this.#appender.unknownIn(prepared);
+    if (error === undefined) return undefined;
+    return { kind: "unknown", channel: String(error.details["channel"]), message: error.message };
   }
 
   #fullDisk(isFull: boolean): Refusal | undefined {
     return isFull ? { kind: "full", shortage: this.#space.shortage } : undefined;
   }
 
-  #append(prepared: readonly PreparedAppend[]): ReturnType<Appender["apply"]>[] {
-    return prepared.map((append) => this.#appender.apply(append));
+  #append(prepared: readonly PreparedAppend[], isLetThrough: boolean): EngineAppendResult[] {
+    return prepared.map((append) => this.#appender.apply(append, isLetThrough));
   }
 
   /** Why a unit cannot be applied, or undefined. */
   #refusal(
     unit: EngineUnit,
+    prepared: readonly PreparedAppend[],
     member: LocalMember,
     lost: Map<LocalMember, Set<number>>,
   ): Refusal | undefined {
@@ -144,6 +164,8 @@ export class Units {
     if (fenced) return { kind: "fenced" };
     const conflict = this.#conflict(unit, member);
     if (conflict !== undefined) return conflict;
+    const unknown = this.#unknown(prepared);
+    if (unknown !== undefined) return unknown;
     const reused = this.#appender.reusedIn(unit.appends);
     return reused.length > 0 ? { kind: "reused", reused } : undefined;
   }
@@ -167,6 +189,7 @@ export class Units {
       this.#writer.run(sql, unit.expired, member.group);
     }
     if (unit.cursors.length === 0 && unit.open.length === 0) return;
+    this.#limits.settled();
     const channel = this.#catalog.channel(member.channelName);
     for (const { priority, range, position } of unit.cursors) {
       const log = this.#catalog.head(channel, laneOf(priority)).id;

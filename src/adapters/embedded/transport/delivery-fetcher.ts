@@ -44,9 +44,9 @@ export class DeliveryFetcher {
   }
 
   /** The next delivery; "more" where the event loop should have a turn before the next call. */
-  take(messagesMax: number): DeliveryBatch | "more" | "nothing" {
+  take(messagesMax: number, asked?: Priority): DeliveryBatch | "more" | "nothing" {
     let fetched = 0;
-    for (const lane of this.#lanesInTurn()) {
+    for (const lane of this.#lanesInTurn(asked)) {
       do {
         const batch = lane.take(messagesMax);
         if (batch !== undefined) {
@@ -59,10 +59,13 @@ export class DeliveryFetcher {
     return "nothing";
   }
 
-  #lanesInTurn(): readonly LaneTracker[] {
+  #lanesInTurn(asked: Priority | undefined): readonly LaneTracker[] {
     const { lanes } = this.#tracker;
-    if (this.#turn % laneTurns !== laneTurns - 1) return lanes;
-    const first = lanes[1 + (Math.floor(this.#turn / laneTurns) % (lanes.length - 1))];
+    const isOthersTurn = this.#turn % laneTurns === laneTurns - 1;
+    if (!isOthersTurn && asked === undefined) return lanes;
+    const first = isOthersTurn
+      ? lanes[1 + (Math.floor(this.#turn / laneTurns) % (lanes.length - 1))]
+      : this.#tracker.laneOf(asked as Priority);
     return first === undefined ? lanes : [first, ...lanes.filter((lane) => lane !== first)];
   }
 

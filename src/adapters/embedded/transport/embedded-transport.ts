@@ -5,8 +5,16 @@
 import { ClosedError, SpillwayError } from "../../../errors/spillway-error.ts";
 import type { OutgoingBatch } from "../../../message/outgoing-batch.ts";
 import type { Capabilities } from "../../../ports/capabilities.ts";
+import {
+  type CancelOutcome,
+  type DelayedIdentity,
+  type DelayedPage,
+  pageSizeOf,
+} from "../../../ports/delayed.ts";
+import { isInLog } from "../../../ports/find-message.ts";
 import { type Gap, gapEnd, isGap } from "../../../ports/gap.ts";
 import { assertIncarnation } from "../../../ports/incarnation.ts";
+import type { RangeStanding, StandingQuery } from "../../../ports/message-standing.ts";
 import type { StateStore } from "../../../ports/state-store.ts";
 import type {
   AppendResult,
@@ -20,6 +28,7 @@ import type {
   TransportHealth,
 } from "../../../ports/transport.ts";
 import { createDirectEngine } from "../journal/direct-engine.ts";
+import { isInterruption } from "../journal/engine.ts";
 import { damaged } from "../journal/format.ts";
 import type { ResolvedOptions } from "../options.ts";
 import type { JournalLife } from "./journal-life.ts";
@@ -37,12 +46,13 @@ export const embeddedCapabilities: Capabilities = Object.freeze({
   atomicUnit: "native",
   deduplication: "native",
   delayedDelivery: "native",
+  delayedCancellation: "native",
   priority: "native",
   replayFromOffset: "native",
   replayFromTime: "native",
   retention: "native",
   compression: "native",
-  channelLimits: "no",
+  channelLimits: "native",
   channelRemoval: "native",
 });
 
@@ -87,6 +97,10 @@ export class EmbeddedTransport implements Transport {
     return this.#lives.incarnation;
   }
 
+  get dedupeWindowMs(): number {
+    return this.#options.dedupeWindowMs;
+  }
+
   /** The journal as it is open now; throws while it is closed, or being opened again. */
   get #now(): JournalLife {
     this.#assertNotClosing();
@@ -121,6 +135,39 @@ export class EmbeddedTransport implements Transport {
     });
   }
 
+  async room(channel: string, signal?: AbortSignal): Promise<number> {
+    this.#assertNotClosing();
+    return this.#lives.rooms.wait(channel, signal);
+  }
+
+  async cancel(
+    channel: string,
+    message: DelayedIdentity,
+    signal?: AbortSignal,
+  ): Promise<CancelOutcome> {
+    const cancelled = await this.#persistently(async (life) => {
+      this.#assertChannel(life, channel);
+      const number = life.reader.channelId(channel) ?? -1;
+      const timers = await life.delayed.candidates(number, message);
+      return (await life.engine.request("cancel", { channel, message, timers })).cancelled;
+    });
+    if (cancelled > 0) return "cancelled";
+    // A message never goes back from its log: what is found now had become visible.
+    const isThere = await isInLog((options) => this.read(channel, options), message, signal);
+    return isThere ? "already-delivered" : "unknown";
+  }
+
+  async delayed(
+    channel: string,
+    { after, messagesMax }: Parameters<Transport["delayed"]>[1],
+  ): Promise<DelayedPage> {
+    const most = pageSizeOf(messagesMax);
+    const life = await this.#whenOpen();
+    this.#assertChannel(life, channel);
+    const id = life.reader.channelId(channel) ?? -1;
+    return life.delayed.page({ id, name: channel }, after, most);
+  }
+
   /** Does something once, in the next life where this one ended before it was begun. */
   async #persistently<Result>(action: (life: JournalLife) => Promise<Result>): Promise<Result> {
     this.#assertNotClosing();
@@ -150,7 +197,7 @@ export class EmbeddedTransport implements Transport {
   consume(options: ConsumerOptions): Promise<Consumer> {
     const { channel, group, from, types } = options;
     return this.#persistently((life) => {
-      const { environment, engine, reader, feeds, groupCommit, members } = life;
+      const { environment, engine, reader, feeds, groupCommit, members, rooms } = life;
       this.#assertChannel(life, channel);
       assertIncarnation(from, this.incarnation);
       return members.join(
@@ -161,6 +208,7 @@ export class EmbeddedTransport implements Transport {
           groupCommit,
           reader,
           feed: feeds.of(channel),
+          rooms,
           assertChannel: (name) => this.#assertChannel(life, name),
         },
         { channel, group },
@@ -226,6 +274,12 @@ export class EmbeddedTransport implements Transport {
     return channels;
   }
 
+  async standing(query: StandingQuery): Promise<RangeStanding | undefined> {
+    const life = await this.#whenOpen();
+    this.#assertChannel(life, query.channel);
+    return life.standing.standing(query, life.process);
+  }
+
   health(): TransportHealth {
     return this.#lives.health.now;
   }
@@ -243,9 +297,4 @@ export class EmbeddedTransport implements Transport {
     this.#closing ??= this.#opened ? this.#lives.close() : Promise.resolve();
     return this.#closing;
   }
-}
-
-/** Whether the journal closed itself before what was asked for was begun. */
-function isInterruption(error: unknown): boolean {
-  return error instanceof SpillwayError && error.code === "TRANSPORT_INTERRUPTED";
 }

@@ -4,6 +4,7 @@ import { SpillwayError } from "../../../errors/spillway-error.ts";
 import { seededRandom } from "../../../kernel/random.ts";
 import { OutgoingBatch } from "../../../message/outgoing-batch.ts";
 import type { Engine, EngineRequests, EngineUnit, EngineUnitResult } from "../journal/engine.ts";
+import { ChannelRooms } from "./channel-rooms.ts";
 import { GroupCommit, transactionBatchesMax, transactionsMax } from "./group-commit.ts";
 
 const template = { type: "a.b", version: 1, source: "test", contentType: "application/json" };
@@ -43,7 +44,7 @@ const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve)
 
 test("appends of one turn share a transaction; later ones gather behind two", async () => {
   const { engine, requests } = manualEngine();
-  const commit = new GroupCommit(engine);
+  const commit = new GroupCommit(engine, new ChannelRooms());
   const results = [commit.append([batchOf("a", ["1"])]), commit.append([batchOf("a", ["2"])])];
   await turn();
   assert.equal(requests.length, 1);
@@ -66,7 +67,7 @@ test("appends of one turn share a transaction; later ones gather behind two", as
 
 test("one transaction is bounded, but one large append still goes through", async () => {
   const { engine, requests } = manualEngine();
-  const commit = new GroupCommit(engine);
+  const commit = new GroupCommit(engine, new ChannelRooms());
   const many = Array.from({ length: transactionBatchesMax + 4 }, () => batchOf("a", ["1"]));
   const results = [commit.append(many), ...many.map((batch) => commit.append([batch]))];
   await turn();
@@ -82,7 +83,7 @@ test("one transaction is bounded, but one large append still goes through", asyn
 
 test("repeats and refusals are told by index, with a text that names the message", async () => {
   const { engine, requests } = manualEngine();
-  const commit = new GroupCommit(engine);
+  const commit = new GroupCommit(engine, new ChannelRooms());
   const appended = commit.append([batchOf("orders", ["1", "2", "3"])]);
   await turn();
   const exceptions = [[0, 4] as const, [2, "ID_REUSED"] as const];
@@ -100,7 +101,7 @@ test("repeats and refusals are told by index, with a text that names the message
 
 test("a failed transaction rejects its own units only", async () => {
   const { engine, requests } = manualEngine();
-  const commit = new GroupCommit(engine);
+  const commit = new GroupCommit(engine, new ChannelRooms());
   const failed = commit.append([batchOf("a", ["1"])]);
   await turn();
   const stored = commit.append([batchOf("a", ["2"])]);
@@ -109,4 +110,23 @@ test("a failed transaction rejects its own units only", async () => {
   requests[1]?.answer();
   await assert.rejects(failed, { code: "JOURNAL_BUSY" });
   assert.deepEqual(await stored, [{ firstOffset: 7 }]);
+});
+
+test("a unit whose channel is gone rejects alone", async () => {
+  const { engine, requests } = manualEngine();
+  const commit = new GroupCommit(engine, new ChannelRooms());
+  const results = [commit.append([batchOf("gone", ["1"])]), commit.append([batchOf("a", ["2"])])];
+  await turn();
+  assert.equal(requests[0]?.units.length, 2);
+  const exceptions: never[] = [];
+  requests[0]?.answer([
+    { kind: "unknown", channel: "gone", message: "there is no channel 'gone'" },
+    { kind: "committed", version: 1, appended: [{ firstOffset: 7, exceptions }] },
+  ]);
+  await assert.rejects(results[0] as Promise<unknown>, {
+    code: "UNKNOWN_CHANNEL",
+    message: "there is no channel 'gone'",
+    details: { channel: "gone" },
+  });
+  assert.deepEqual(await results[1], [{ firstOffset: 7 }]);
 });

@@ -16,7 +16,9 @@ import type {
   EngineUnitResult,
 } from "../journal/engine.ts";
 import { encodeBatch } from "../journal/format.ts";
+import { channelFull } from "../../../ports/channel-limits.ts";
 import { spaceError } from "../journal/space-shortage.ts";
+import type { ChannelRooms } from "./channel-rooms.ts";
 
 /** Transactions under way at once: one is being written while the next one is on its way. */
 export const transactionsMax = 2;
@@ -59,14 +61,16 @@ const plainAppend: UnitHead = {
 /** Sends units to the engine, many in one transaction. */
 export class GroupCommit {
   readonly #engine: Engine;
+  readonly #rooms: ChannelRooms;
   #queue: Waiting[] = [];
   #underWay = 0;
   #scheduled = false;
   #idle: (() => void)[] = [];
   #stopped: SpillwayError | undefined;
 
-  constructor(engine: Engine) {
+  constructor(engine: Engine, rooms: ChannelRooms) {
     this.#engine = engine;
+    this.#rooms = rooms;
   }
 
   /** Stores batches in one unit without conditions. */
@@ -112,6 +116,16 @@ export class GroupCommit {
     }
   }
 
+  /** Before anybody hears of it: who then waits for room must not miss the notice. */
+  #noteFull(outcome: EngineUnitResult): void {
+    if (outcome.kind !== "committed") return;
+    for (const { refusal: refused } of outcome.appended) {
+      if (refused !== undefined) this.#rooms.refused(refused.full.channel, refused.told);
+    }
+    const { channels, told } = outcome.over ?? { channels: [], told: 0 };
+    for (const channel of channels) this.#rooms.refused(channel, told);
+  }
+
   #gather(): readonly Waiting[] {
     let units = 0;
     let batches = 0;
@@ -140,7 +154,9 @@ export class GroupCommit {
       const { results } = await this.#engine.request("transact", { units }, transfer);
       for (const [index, { batches, resolve, reject }] of waiting.entries()) {
         const outcome = results[index] as EngineUnitResult;
+        this.#noteFull(outcome);
         if (outcome.kind === "full") reject(spaceError("nothing was stored", outcome.shortage));
+        else if (outcome.kind === "unknown") reject(unknownChannel(outcome));
         else resolve(toCommitResult(outcome, batches));
       }
     } catch (error) {
@@ -153,6 +169,10 @@ export class GroupCommit {
       }
     }
   }
+}
+
+function unknownChannel({ channel, message }: { channel: string; message: string }): SpillwayError {
+  return new SpillwayError("UNKNOWN_CHANNEL", message, { details: { channel } });
 }
 
 function bytesOf(batches: readonly PreparedBatch[]): number {
@@ -185,7 +205,7 @@ function encode(batch: OutgoingBatch): EncodedAppend {
 }
 
 function toCommitResult(
-  result: Exclude<EngineUnitResult, { kind: "full" }>,
+  result: Exclude<EngineUnitResult, { kind: "full" | "unknown" }>,
   batches: readonly PreparedBatch[],
 ): CommitResult {
   if (result.kind === "reused") {
@@ -199,21 +219,26 @@ function toCommitResult(
   const appended = result.appended.map((append, index) =>
     toAppendResult(append, (batches[index] as PreparedBatch).batch),
   );
-  return { kind: "committed", appended, version: result.version };
+  const { version, over } = result;
+  if (over === undefined) return { kind: "committed", appended, version };
+  return { kind: "committed", appended, version, over: over.channels };
 }
 
+type Exception = { readonly offset: number } | SpillwayError;
+
 function toAppendResult(result: EngineAppendResult, batch: OutgoingBatch): AppendResult {
-  const { firstOffset, exceptions, isDropped } = result;
+  const { firstOffset, exceptions, isDropped, refusal: refused } = result;
   if (isDropped === true) return { firstOffset, isDropped };
   if (exceptions.length === 0) return { firstOffset };
+  // One error answers all of a batch: a flood must not cost memory for its refusals.
+  const full = refused === undefined ? undefined : channelFull(refused.full);
+  const exceptionOf = (index: number, what: number | ErrorCode): Exception => {
+    if (typeof what === "number") return { offset: what };
+    return what === "BACK_PRESSURE" && full !== undefined ? full : refusal(what, batch, index);
+  };
   return {
     firstOffset,
-    exceptions: new Map(
-      exceptions.map(([index, what]) => [
-        index,
-        typeof what === "number" ? { offset: what } : refusal(what, batch, index),
-      ]),
-    ),
+    exceptions: new Map(exceptions.map(([index, what]) => [index, exceptionOf(index, what)])),
   };
 }
 

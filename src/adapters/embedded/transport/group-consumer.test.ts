@@ -8,6 +8,7 @@ import type { CommitResult } from "../../../ports/commit-unit.ts";
 import type { DeliveryBatch } from "../../../ports/transport.ts";
 import type { Engine } from "../journal/engine.ts";
 import { ChannelFeed } from "./channel-feed.ts";
+import { ChannelRooms } from "./channel-rooms.ts";
 import type { GroupCommit, UnitHead } from "./group-commit.ts";
 import { cursorAdvanceMs, GroupConsumer } from "./group-consumer.ts";
 import type { BatchReader } from "./reader.ts";
@@ -55,6 +56,7 @@ function consumerOf() {
         },
       } as unknown as BatchReader,
       feed,
+      rooms: new ChannelRooms(),
       assertChannel: (channel) => {
         if (channel !== "known") throw new SpillwayError("UNKNOWN_CHANNEL", channel);
       },

@@ -7,12 +7,14 @@ import type { CancelTimer, Clock } from "../../../kernel/clock.ts";
 import { PassingSet } from "../../../kernel/passing-map.ts";
 import type { Priority } from "../../../message/envelope.ts";
 import type { CommitResult, CommitUnit } from "../../../ports/commit-unit.ts";
+import { ConsumerHold } from "../../../ports/consumer-hold.ts";
 import type { Gap } from "../../../ports/gap.ts";
 import type { Consumer, DeliveryBatch } from "../../../ports/transport.ts";
 import { diagnostics, type GapDiagnostics } from "../../../telemetry/channels.ts";
 import type { Engine, RangeGrant } from "../journal/engine.ts";
 import { stateColumnsOf } from "../journal/state-columns.ts";
 import type { ChannelFeed } from "./channel-feed.ts";
+import type { ChannelRooms } from "./channel-rooms.ts";
 import { DeliveryFetcher } from "./delivery-fetcher.ts";
 import { type GroupCommit, type PreparedBatch, prepareBatches } from "./group-commit.ts";
 import { RangeTracker } from "./range-tracker.ts";
@@ -29,6 +31,7 @@ export interface ConsumerEnvironment {
   readonly groupCommit: GroupCommit;
   readonly reader: BatchReader;
   readonly feed: ChannelFeed;
+  readonly rooms: ChannelRooms;
   /** Throws UNKNOWN_CHANNEL for a channel that was never declared. */
   readonly assertChannel: (channel: string) => void;
   /** Called once the member left, or cannot any more. */
@@ -49,6 +52,7 @@ export class GroupConsumer implements Consumer {
   readonly #identity: ConsumerIdentity;
   readonly #tracker: RangeTracker;
   readonly #fetcher: DeliveryFetcher;
+  readonly #hold: ConsumerHold;
   readonly #unlisten: () => void;
   readonly #sending = new PassingSet<Promise<unknown>>();
   #generation = 1;
@@ -69,6 +73,9 @@ export class GroupConsumer implements Consumer {
     this.#fetcher = new DeliveryFetcher(this.#tracker, reader, feed, identity.channel, (gap) =>
       this.#tellGap(gap),
     );
+    const { clock, rooms } = environment;
+    const room = (channel: string, signal: AbortSignal) => rooms.wait(channel, signal);
+    this.#hold = new ConsumerHold(identity.channel, { clock, room }, () => this.#wake?.());
     this.#unlisten = environment.feed.listen(() => this.#wake?.());
   }
 
@@ -101,16 +108,25 @@ export class GroupConsumer implements Consumer {
   /** The transport is at its end. */
   failed(error: Error): void {
     this.#failure ??= error;
+    this.#hold.close();
     this.#cancelAdvance?.();
     this.#wake?.();
   }
 
-  async next(messagesMax: number, signal: AbortSignal): Promise<DeliveryBatch | undefined> {
+  async next(
+    messagesMax: number,
+    signal: AbortSignal,
+    first?: Priority,
+  ): Promise<DeliveryBatch | undefined> {
     for (;;) {
       if (this.#failure !== undefined) throw this.#failure;
       if (this.#closed || signal.aborted) return undefined;
-      const taken = this.#fetcher.take(messagesMax);
-      if (typeof taken === "object") return taken;
+      const most = this.#hold.most(messagesMax);
+      const taken = this.#hold.isHeld ? "none" : this.#fetcher.take(most, first);
+      if (typeof taken === "object") {
+        this.#hold.taken();
+        return taken;
+      }
       if (taken === "more") {
         await new Promise<void>((resolve) => this.#environment.clock.soon(resolve));
       } else {
@@ -191,6 +207,7 @@ export class GroupConsumer implements Consumer {
       const result = await answer;
       if (result.kind === "committed") this.#tracker.finish(plan);
       else this.#refuse(generation);
+      if (result.kind === "committed" && result.over !== undefined) this.#hold.over(result.over);
       return result;
     } catch (error) {
       this.#refuse(generation);
@@ -252,6 +269,7 @@ export class GroupConsumer implements Consumer {
 
   async #close(): Promise<void> {
     this.#closed = true;
+    this.#hold.close();
     this.#unlisten();
     this.#cancelAdvance?.();
     this.#wake?.();

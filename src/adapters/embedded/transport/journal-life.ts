@@ -12,9 +12,12 @@ import { diskFailure, isDamage, openFailure } from "../journal/sqlite-errors.ts"
 import { engineOptionsOf, type ResolvedOptions } from "../options.ts";
 import { diagnostics, type GroupDiagnostics } from "../../../telemetry/channels.ts";
 import { ChannelFeeds } from "./channel-feed.ts";
+import type { ChannelRooms } from "./channel-rooms.ts";
+import { DelayedReader } from "./delayed-reader.ts";
 import { GroupCommit } from "./group-commit.ts";
 import { Members } from "./members.ts";
 import { type BatchReader, openReader } from "./reader.ts";
+import { StandingReader } from "./standing-reader.ts";
 import { StateReader } from "./state-reader.ts";
 
 /** How often main says that its event loop turns; the port asks for once a second at least. */
@@ -34,6 +37,8 @@ export interface LifeOptions {
   readonly environment: TransportEnvironment;
   readonly engine: Engine;
   readonly events: LifeEvents;
+  /** Who waits for room in full channels. */
+  readonly rooms: ChannelRooms;
   /** What the life before left behind; undefined for the first one. */
   readonly resumption: Resumption | undefined;
 }
@@ -44,9 +49,14 @@ export class JournalLife {
   readonly engine: Engine;
   readonly members = new Members();
   readonly groupCommit: GroupCommit;
+  readonly rooms: ChannelRooms;
   readonly feeds: ChannelFeeds;
   readonly reader: BatchReader;
   readonly state: StateReader;
+  readonly delayed: DelayedReader;
+  readonly standing: StandingReader;
+  /** The number of this process in the journal. */
+  readonly process: number;
   /** Which journal it is: the same over all lives. */
   readonly incarnation: string;
   /** When it began, in monotonic milliseconds. */
@@ -95,7 +105,7 @@ export class JournalLife {
   }
 
   private constructor(parts: LifeOptions, resumption: Resumption, isDamaged: boolean) {
-    const { options, environment, engine, events } = parts;
+    const { options, environment, engine, events, rooms } = parts;
     this.environment = environment;
     this.engine = engine;
     this.ended = this.#end.promise;
@@ -104,7 +114,9 @@ export class JournalLife {
     this.#events = events;
     this.#left = resumption;
     this.incarnation = resumption.incarnation;
-    this.groupCommit = new GroupCommit(engine);
+    this.rooms = rooms;
+    this.groupCommit = new GroupCommit(engine, rooms);
+    this.process = resumption.process;
     this.isDamaged = isDamaged;
     let isBegun = false;
     const onFailure = (cause: unknown): SpillwayError => {
@@ -115,6 +127,8 @@ export class JournalLife {
     this.reader = openReader({ ...options, clock: environment.clock, isDamaged }, onFailure);
     this.feeds = new ChannelFeeds(this.reader);
     this.state = new StateReader(this.reader.connection);
+    this.delayed = new DelayedReader(this.reader.connection, environment.clock);
+    this.standing = new StandingReader(this.reader.connection);
     engine.onNotice = (notice) => this.#told(notice);
     engine.onStopped = ({ error, resumption: left }) => {
       this.#left = left ?? this.#left;
@@ -135,7 +149,9 @@ export class JournalLife {
     else if (notice.kind === "health") this.#events.health(notice);
     else if (notice.kind === "removed") this.#forgetRemoved();
     else if (notice.kind === "group") reportGroup(notice);
-    else this.members.told(notice);
+    else if (notice.kind === "room") {
+      this.rooms.hasRoom(notice.channel, notice.messages, notice.number);
+    } else this.members.told(notice);
   }
 
   #forgetRemoved(): void {

@@ -9,6 +9,7 @@ import type { TransportEnvironment } from "../../../ports/transport.ts";
 import { type Engine, interrupted, type Resumption } from "../journal/engine.ts";
 import type { ResolvedOptions } from "../options.ts";
 import { JournalHealth, type Patience } from "./journal-health.ts";
+import { ChannelRooms } from "./channel-rooms.ts";
 import { JournalLife } from "./journal-life.ts";
 
 /** Between two tries to open the journal again. */
@@ -24,6 +25,7 @@ export type EngineFactory = (options: ResolvedOptions, environment: TransportEnv
 /** See the head of this file. */
 export class JournalLives {
   readonly health = new JournalHealth();
+  readonly rooms = new ChannelRooms();
   /** Which journal it is; undefined before it was open. */
   incarnation: string | undefined;
   readonly #options: ResolvedOptions;
@@ -63,6 +65,7 @@ export class JournalLives {
       environment,
       engine: this.#createEngine(this.#options, environment),
       resumption,
+      rooms: this.rooms,
       events: {
         health: (notice) => this.health.told(notice),
         failed: (life, error) => this.#failed(life, error),
@@ -103,6 +106,7 @@ export class JournalLives {
     this.#life = undefined;
     this.#cause = error;
     this.health.interrupted(error);
+    this.rooms.forget();
     this.#reopening = this.#reopen(life);
   }
 
@@ -139,6 +143,7 @@ export class JournalLives {
       await life?.close();
     } finally {
       this.health.closed(this.#options.directory);
+      this.rooms.forget();
     }
   }
 }

@@ -2,7 +2,8 @@
 // with a record that is none. Pure. Always true: an order that it gives has amounts that can be
 // summed exactly, and names of bounded length.
 import type { Order } from "../../../demo/checkout/orders/order.ts";
-import { nearest } from "../../nearest.ts";
+import { nearest } from "../../../kernel/nearest.ts";
+import { counted } from "../../terminal/number-format.ts";
 import { UsageError } from "../../usage-error.ts";
 
 /** What an order is made of; `amount` is money with two decimals, in the place of `cents`. */
@@ -101,7 +102,7 @@ class NamedFields {
     if (otherwise !== undefined && !this.isGiven(name)) return otherwise;
     const text = this.text(name);
     if (text !== "" && text.length <= nameCharactersMax) return text;
-    const found = text === "" ? "empty" : `${text.length} characters long`;
+    const found = text === "" ? "empty" : `${counted(text.length, "character")} long`;
     throw new BadOrder(
       `'${this.columnOf(name)}' is ${found}: 1 to ${nameCharactersMax} are allowed`,
     );

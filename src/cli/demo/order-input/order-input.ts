@@ -7,6 +7,7 @@ import type { OrderSource } from "../../../demo/checkout/orders/order-source.ts"
 import { SpillwayError } from "../../../errors/spillway-error.ts";
 import type { InputSource } from "../../publish/input-source.ts";
 import { RecordSplitter } from "../../publish/record-splitter.ts";
+import { counted } from "../../terminal/number-format.ts";
 import { CsvSplitter } from "./csv-splitter.ts";
 import { BadOrder, type ColumnNames, type InputFields, orderOf } from "./order-columns.ts";
 
@@ -177,7 +178,7 @@ function csvEntries(): (chunk: Uint8Array | undefined) => Entry[] {
 
 function rowOf(header: readonly string[], line: number, fields: readonly string[]): Entry {
   if (fields.length !== header.length) {
-    const reason = `${fields.length} fields where the header has ${header.length}`;
+    const reason = `${counted(fields.length, "field")} where the header has ${header.length}`;
     return { line, reason };
   }
   return { line, fields: Object.fromEntries(header.map((name, at) => [name, fields[at]])) };

@@ -176,6 +176,7 @@ class Repair {
     const connection = this.#connection;
     const notes = this.#notes;
     await this.#turn({ step: "rows", share: 0 });
+    logs.nameAll();
     const cursors = new CursorRebuild(units.tables, catalog, notes);
     cursors.reach(logs);
     const timers = new TimerRebuild(connection, tables, catalog, notes, store.isLogDamaged);

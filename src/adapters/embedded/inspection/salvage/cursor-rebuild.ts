@@ -27,11 +27,11 @@ export class CursorRebuild {
   readonly #catalog: SalvagedCatalog;
   readonly #notes: RepairNotes;
   readonly #cursors = new Map<string, CursorValue>();
-  readonly #open: OpenValue[] = [];
+  #open: OpenValue[] = [];
   /** Cursors that went back: what lies above them is delivered anew, not as open. */
   readonly #wentBack = new Set<string>();
   /** Open lists that are unreadable, by what their index says of them. */
-  readonly #unreadable: Omit<OpenValue, "entries">[] = [];
+  #unreadable: Omit<OpenValue, "entries">[] = [];
 
   constructor(tables: Tables, catalog: SalvagedCatalog, notes: RepairNotes) {
     this.#tables = tables;
@@ -39,6 +39,8 @@ export class CursorRebuild {
     this.#notes = notes;
     this.#readCursors();
     this.#readOpen();
+    this.#backWithoutCursor();
+    this.#backWithoutRanges();
   }
 
   /** Tells how far each log had come by what was settled of it. */
@@ -81,13 +83,16 @@ export class CursorRebuild {
     if (complete && [...copies.keys()].every((key) => this.#cursors.has(key))) return;
     const lost = this.#tables.problemsOf("cursor").lostPages.length;
     if (lost > 0) this.#notes.add("cursor", `${lost} pages of cursors are unreadable`);
+    for (const { group, log } of copies.values()) {
+      this.#catalog.group(group, this.#catalog.log(log).channel);
+    }
     for (const [group, log, range] of this.#places()) {
       const key = placeKey(group, log, range);
       if (this.#cursors.has(key)) continue;
       const copy = copies.get(key);
       this.#wentBack.add(key);
       if (copy !== undefined) this.#cursors.set(key, copy);
-      if (this.#catalog.log(log).end === 0) continue;
+      if (this.#catalog.log(log).end === 0 && !this.#catalog.madeLogs.has(log)) continue;
       const where = copy === undefined ? "the log's start" : `its last copy, ${copy.position}`;
       this.#notes.add("cursor", `${this.#nameOf(group, log, range)}: unreadable, back to ${where}`);
     }
@@ -115,8 +120,10 @@ export class CursorRebuild {
     const complete = this.#collect("open", (row) => {
       const value = openValue(row);
       if (value === undefined) return false;
+      this.#catalog.group(value.group, this.#catalog.log(value.log).channel);
+      // One page may stand in the places of two.
+      if (!known.has(openKey(value))) this.#open.push(value);
       known.add(openKey(value));
-      this.#open.push(value);
       return true;
     });
     // Also where nothing seems to be wrong: see above.
@@ -124,10 +131,51 @@ export class CursorRebuild {
       const place = { group, log, range, base };
       if (!Object.values(place).every((value) => typeof value === "number")) return false;
       const found = place as Record<keyof typeof place, number>;
-      if (!known.has(openKey(found))) this.#unreadable.push(found);
+      if (known.has(openKey(found))) return true;
+      // No checksum covers this: it may be of nothing that there ever was.
+      if (!this.#isPlace(found)) return false;
+      known.add(openKey(found));
+      this.#unreadable.push(found);
       return true;
     });
     if (!complete && !listed) this.#backToStart();
+  }
+
+  #isPlace({ group, log, range }: Omit<OpenValue, "entries" | "base">): boolean {
+    const { channel } = this.#catalog.groups.get(group) ?? {};
+    if (channel === undefined || this.#catalog.logs.get(log)?.channel !== channel) return false;
+    return range >= 0 && range < (this.#catalog.channels.get(channel)?.partitions ?? 0);
+  }
+
+  /** What is open was passed by a cursor. An empty page in the place of theirs looks sound. */
+  #backWithoutCursor(): void {
+    for (const { group, log, range } of [...this.#open, ...this.#unreadable]) {
+      const key = placeKey(group, log, range);
+      if (this.#cursors.has(key) || this.#wentBack.has(key)) continue;
+      this.#wentBack.add(key);
+      const what = "there are open messages and no cursor, back to the log's start";
+      this.#notes.add("cursor", `${this.#nameOf(group, log, range)}: ${what}`);
+    }
+    const isNone = this.#cursors.size === 0 && this.#wentBack.size === 0;
+    const isUsed = [...this.#catalog.logs.values()].some(({ end }) => end > 0);
+    if (!isNone || !isUsed || this.#catalog.groups.size === 0) return;
+    this.#notes.add("cursor", "there are groups and no cursors: any that there were are gone");
+  }
+
+  /** Of a channel whose number of ranges is lost nobody knows which keys a cursor is of. */
+  #backWithoutRanges(): void {
+    const isLost = ({ group }: Pick<CursorValue, "group">): boolean => {
+      return this.#catalog.isDividedAnew(this.#catalog.groups.get(group)?.channel ?? 0);
+    };
+    for (const [key, cursor] of this.#cursors) if (isLost(cursor)) this.#cursors.delete(key);
+    const kept = [this.#open, this.#unreadable].map((list) => list.filter((row) => !isLost(row)));
+    [this.#open, this.#unreadable] = kept as [OpenValue[], Omit<OpenValue, "entries">[]];
+    for (const { id, name, channel } of this.#catalog.groups.values()) {
+      if (!isLost({ group: id })) continue;
+      const of = `channel '${this.#catalog.channels.get(channel)?.name}'`;
+      const what = `into how many partitions ${of} was divided is lost, back to its start`;
+      this.#notes.add("cursor", `group '${name}': ${what}`);
+    }
   }
 
   /** Nobody knows which messages below the cursors were open. */

@@ -88,10 +88,15 @@ export class LogRebuild {
     this.#reached.set(log, Math.max(offset, this.#reached.get(log) ?? 0));
   }
 
-  /** Writes the rows of logs and gaps; inside a transaction. */
-  finish(): RepairedLog[] {
+  /** Every log of which there is anything is in the catalog from now on; after the batches. */
+  nameAll(): void {
     // Of some nothing is left but that offsets were given out: all of them are a gap.
     for (const log of [...this.#logs, ...this.#reached.keys()]) this.#catalog.log(log);
+  }
+
+  /** Writes the rows of logs and gaps; inside a transaction. */
+  finish(): RepairedLog[] {
+    this.nameAll();
     return [...this.#catalog.logs.keys()]
       .sort((left, right) => left - right)
       .map((id) => {

@@ -1,7 +1,8 @@
 // The tables of a damaged database: where each one's b-tree starts, which pages it has, and the
 // rows on them. Pages are found twice, from the root down and by the pointer map, so that one
-// broken page hides none of the others. Always true: a row is what a page says, unchecked; a table
-// with pages or cells that could not be read says so.
+// broken page hides none of the others. Always true: a row has the shape of its table's, and is
+// else what a page says, unchecked; a table with pages or cells that could not be read, or are
+// another's, says so.
 import type { Connection } from "../../journal/connection.ts";
 import { type BtreePage, readBtreePage } from "./btree-page.ts";
 import { PageOwners } from "./page-owners.ts";
@@ -25,6 +26,8 @@ export interface TableProblems {
 export interface KnownTable {
   readonly name: string;
   readonly columns: readonly string[];
+  /** What its pages are: rows without a number of their own stand on pages of an index. */
+  readonly kind: BtreePage["kind"];
   /** Where a new journal has it; a hint for a database whose own schema is unreadable. */
   readonly newRoot: number;
 }
@@ -36,21 +39,30 @@ const rowBytesMax = 268_435_456;
 const columnsMax = 32;
 /** The tables of a journal and their indexes, in the order of their creation. */
 const knownSql =
-  "SELECT name, type, tbl_name, rootpage FROM sqlite_schema WHERE rootpage > 0 ORDER BY rootpage";
+  "SELECT m.name, m.type, m.rootpage, l.wr FROM sqlite_schema AS m " +
+  "LEFT JOIN pragma_table_list(m.name) AS l ON l.schema = 'main' " +
+  "WHERE m.rootpage > 0 ORDER BY m.rootpage";
 
 /** What a journal of today's format has, as read from a new one. */
 export function knownTables(connection: Connection): KnownTable[] {
   const rows = connection.prepare(knownSql).all();
   return rows.map((row) => {
     const name = String(row["name"]);
-    const pragma = row["type"] === "table" ? "table_info" : "index_xinfo";
+    const isTable = row["type"] === "table";
+    const pragma = isTable ? "table_info" : "index_xinfo";
     const columns = connection.prepare(`PRAGMA ${pragma}("${name}")`).all();
     return {
       name,
       columns: columns.map((column) => String(column["name"] ?? "rowid")),
+      kind: isTable && row["wr"] !== 1 ? "table" : "index",
       newRoot: Number(row["rootpage"]),
     };
   });
+}
+
+/** Whether a row may be this table's; one from before a column was added is shorter. */
+function hasColumns({ kind, columns }: KnownTable, count: number): boolean {
+  return kind === "table" ? count <= columns.length : count === columns.length;
 }
 
 /** See the head of this file. */
@@ -100,8 +112,9 @@ export class Tables {
     for (const number of pages) {
       const page = this.#read(number);
       // A leaf is empty only where it is all of the table: this is another table's, out of place.
-      const isOther = pages.size > 1 && page?.leaf === true && page.cells.length === 0;
-      if (page === undefined || isOther) lostPages.push(number);
+      const isEmpty = pages.size > 1 && page?.leaf === true && page.cells.length === 0;
+      const isOther = page?.kind !== this.#known.get(table)?.kind;
+      if (page === undefined || isEmpty || isOther) lostPages.push(number);
       else if (!page.exact) doubtfulPages.push(number);
       for (const row of this.#rowsOn(table, page)) {
         if (row === undefined) unreadableRows++;
@@ -125,12 +138,12 @@ export class Tables {
 
   *#rowsOn(table: string, page: BtreePage | undefined): Generator<SalvagedRow | undefined> {
     const known = this.#known.get(table);
-    if (page === undefined || known === undefined) return;
+    if (page === undefined || known === undefined || page.kind !== known.kind) return;
     if (page.kind === "table" && !page.leaf) return;
     for (const cell of page.cells) {
       const payload = readPayload(this.#view, cell, rowBytesMax);
       const record = payload === undefined ? undefined : readRecord(payload, columnsMax);
-      if (record === undefined) {
+      if (record === undefined || !hasColumns(known, record.length)) {
         yield undefined;
         continue;
       }

@@ -1,0 +1,150 @@
+// The flow control of one subscription while it runs: what its owner sees and changes, and what its
+// deliveries ask. Always true: a change that cannot be is refused as a whole; it outlives the
+// consumers behind it, so that a rate does not begin anew when the transport was interrupted.
+import type { Dispatcher } from "../delivery/dispatcher.ts";
+import type { FlowSeam } from "../delivery/dispatching.ts";
+import type { Clock } from "../kernel/clock.ts";
+import type { Priority } from "../message/envelope.ts";
+import { invalidFlow } from "./checks.ts";
+import {
+  assertOneOfThem,
+  checkedFlow,
+  flowConcurrencyDefault,
+  type FlowOptions,
+} from "./flow-control.ts";
+import { FlowDispatcher } from "./flow-dispatcher.ts";
+import { FlowRules } from "./flow-rules.ts";
+import { localBucket, type MakeBucket } from "./rate-buckets.ts";
+
+/** How a subscription's flow is set now. */
+export type FlowSettings = Readonly<Required<Pick<FlowOptions, "concurrency" | "rates">>> &
+  Readonly<Omit<FlowOptions, "concurrency" | "rates">>;
+
+/** The flow control of a running subscription. */
+export interface Flow {
+  /** How it is set now. */
+  readonly settings: FlowSettings;
+  /** Whether no handler is started, because pause() was called. */
+  readonly isPaused: boolean;
+  /**
+   * Changes the parts that are given, at once; `undefined` removes one. What runs goes on. A rate
+   * that was there before, the same object, keeps its tokens. Throws INVALID_ARGUMENT and changes
+   * nothing where they cannot be used.
+   */
+  update(options: FlowOptions): void;
+  /** Starts no further handler, and fetches nothing, until resume(). Keys stay where they are. */
+  pause(): void;
+  /** Goes on after pause(). */
+  resume(): void;
+}
+
+/** What it is made of. */
+export interface SubscriptionFlowParts {
+  readonly clock: Clock;
+  readonly order: "key" | "none";
+  readonly makeBucket?: MakeBucket;
+}
+
+/** See the head of this file. */
+export class SubscriptionFlow implements Flow, FlowSeam {
+  isPaused = false;
+  readonly #parts: SubscriptionFlowParts;
+  #settings: FlowSettings;
+  #rules: FlowRules;
+  readonly #dispatchers = new Set<FlowDispatcher>();
+
+  constructor(options: FlowOptions, parts: SubscriptionFlowParts) {
+    this.#parts = parts;
+    this.#settings = this.#checked("flow", options, {
+      concurrency: flowConcurrencyDefault,
+      rates: [],
+    });
+    this.#rules = this.#rulesNow(undefined);
+  }
+
+  get settings(): FlowSettings {
+    return this.#settings;
+  }
+
+  get concurrency(): number {
+    return this.isPaused ? 0 : this.#settings.concurrency;
+  }
+
+  get troubles(): readonly string[] {
+    const paused = this.isPaused ? ["it is paused by flow.pause()"] : [];
+    return this.#rules.trouble === undefined ? paused : [...paused, this.#rules.trouble];
+  }
+
+  /** See FlowSeam. */
+  get fetchFirst(): Priority | undefined {
+    return this.#rules.fetchFirst();
+  }
+
+  update(options: FlowOptions): void {
+    this.#settings = this.#checked("flow.update", options, this.#settings);
+    this.#rules = this.#rulesNow(this.#rules);
+    this.#changed();
+  }
+
+  pause(): void {
+    this.isPaused = true;
+  }
+
+  resume(): void {
+    this.isPaused = false;
+    this.#changed();
+  }
+
+  /** A rate in words. */
+  rateName(index: number): string {
+    const rate = this.#settings.rates[index];
+    if (rate === undefined) return `${index + 1}`;
+    const { perSecond, burst, by } = rate;
+    const of = by === undefined ? "" : ` for each ${typeof by === "function" ? "value" : by}`;
+    return `${index + 1} (${perSecond} a second, burst ${burst}${of})`;
+  }
+
+  #changed(): void {
+    for (const dispatcher of this.#dispatchers) dispatcher.changed();
+  }
+
+  around(inner: Dispatcher): FlowDispatcher {
+    const onClosed = (): unknown => this.#dispatchers.delete(dispatcher);
+    const { clock, order } = this.#parts;
+    const dispatcher = new FlowDispatcher(clock, inner, order, () => this.#rules, onClosed);
+    this.#dispatchers.add(dispatcher);
+    return dispatcher;
+  }
+
+  /** The dispatchers of its deliveries; mostly one. */
+  get dispatchers(): Iterable<FlowDispatcher> {
+    return this.#dispatchers;
+  }
+
+  #rulesNow(before: FlowRules | undefined): FlowRules {
+    const { clock, makeBucket = localBucket } = this.#parts;
+    return new FlowRules(this.#settings, clock, makeBucket, before);
+  }
+
+  #checked(place: string, options: FlowOptions, before: FlowSettings): FlowSettings {
+    const given = checkedFlow(place, withoutKind(options));
+    const { concurrency = before.concurrency, rates = before.rates } = given;
+    const settings = { ...before, ...given, concurrency, rates };
+    assertOneOfThem(place, settings);
+    for (const part of ["coalesce", "debounce"] as const) {
+      const by = settings[part]?.by ?? "key";
+      if (by === "key" || this.#parts.order === "none") continue;
+      throw invalidFlow(
+        `${place}: ${part}.by is a function, which would let messages of one key change places: ` +
+          'leave it out, or subscribe with order: "none"',
+      );
+    }
+    return Object.freeze(settings);
+  }
+}
+
+function withoutKind(options: FlowOptions): FlowOptions {
+  if (typeof options !== "object" || options === null || !("kind" in options)) return options;
+  const { kind: _, ...rest } = options as FlowOptions & { readonly kind: unknown };
+  return rest;
+}

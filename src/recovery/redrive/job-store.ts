@@ -1,0 +1,147 @@
+// Where redrives are kept: rows of state in a channel without messages, `spillway.redrives`, one
+// group there for each channel of letters; and the units that move letters. Knows nothing of
+// letters. Always true: every unit carries the version of the job's row that its writer saw, so
+// that of two writers one is refused and nothing of it exists.
+import { SpillwayError, UnsupportedError } from "../../errors/spillway-error.ts";
+import type { OutgoingBatch } from "../../message/outgoing-batch.ts";
+import type { StateChange } from "../../ports/commit-unit.ts";
+import type { StateStore, StateVersion } from "../../ports/state-store.ts";
+import type { Consumer, Transport } from "../../ports/transport.ts";
+import type { LetterBox } from "../dead-letters/letter-box.ts";
+import { jobsKeptMax, type RedriveJob } from "./redrive-job.ts";
+
+/** The channel whose groups' state holds the redrives; nobody publishes to it. */
+export const jobsChannel = "spillway.redrives";
+/** Days that notes are kept: longer than the letters that they are about. */
+const noteDays = 730;
+
+const jobs = "jobs";
+const current = "current";
+
+/** A job with the version of its row; version 0: there is none. */
+export interface StoredJob {
+  readonly job: RedriveJob | undefined;
+  readonly version: StateVersion;
+}
+
+/** The redrives of one channel of letters, for reading. */
+export class JobReader {
+  readonly #state: StateStore;
+  readonly #scope: { readonly channel: string; readonly group: string };
+
+  constructor(transport: Transport, letters: string) {
+    this.#state = assertAtomic(transport);
+    this.#scope = { channel: jobsChannel, group: letters };
+  }
+
+  /** One job. */
+  async read(id: string): Promise<StoredJob> {
+    const { value, version } = await this.#state.read(this.#scope, jobs, id);
+    return { job: value === undefined ? undefined : (JSON.parse(value) as RedriveJob), version };
+  }
+
+  /** The last one that was begun. */
+  async last(): Promise<StoredJob & { readonly pointer: StateVersion }> {
+    const { value, version: pointer } = await this.#state.read(this.#scope, current, current);
+    if (value === undefined) return { job: undefined, version: 0, pointer };
+    return { ...(await this.read(JSON.parse(value) as string)), pointer };
+  }
+
+  /** All that are remembered, the last one first. */
+  async all(): Promise<readonly RedriveJob[]> {
+    const found: RedriveJob[] = [];
+    for await (const { value } of this.#state.entries(this.#scope, jobs)) {
+      found.push(JSON.parse(value) as RedriveJob);
+    }
+    return found.toReversed();
+  }
+}
+
+/** Writes the redrives of one channel of letters. */
+export class JobStore extends JobReader {
+  readonly #consumer: Consumer;
+  #sequence = 0;
+
+  private constructor(transport: Transport, letters: string, consumer: Consumer) {
+    super(transport, letters);
+    this.#consumer = consumer;
+  }
+
+  /** Makes the channels of notes and jobs where they are missing. */
+  static async open({ transport, letters, notes }: LetterBox): Promise<JobStore> {
+    assertAtomic(transport);
+    const plain = { partitions: 1, compression: "none" } as const;
+    await transport.declare({ ...plain, name: notes, retention: { days: noteDays } });
+    await transport.declare({ ...plain, name: jobsChannel, retention: {} });
+    const group = { channel: jobsChannel, group: letters, types: undefined };
+    const consumer = await transport.consume({ ...group, from: "latest" });
+    return new JobStore(transport, letters, consumer);
+  }
+
+  /** Begins a job; throws REDRIVE_ACTIVE where somebody was faster. */
+  async begin(
+    job: RedriveJob,
+    before: StoredJob & { readonly pointer: StateVersion },
+  ): Promise<StateVersion> {
+    const state: StateChange[] = [
+      { table: current, key: current, expected: before.pointer, value: JSON.stringify(job.id) },
+      this.#change(job, 0),
+    ];
+    if (before.job?.state === "stopped") {
+      state.push(this.#change({ ...before.job, state: "cancelled" }, before.version));
+    }
+    for (const { id } of (await this.all()).slice(jobsKeptMax - 1)) {
+      state.push({ table: jobs, key: id, expected: undefined, value: null });
+    }
+    const version = await this.#commit(state, []);
+    if (version !== undefined) return version;
+    throw new SpillwayError("REDRIVE_ACTIVE", "another redrive of these letters has just begun");
+  }
+
+  /**
+   * Writes the job's row, and with it what is published, if it is as it was at `expected`; else
+   * throws REDRIVE_TAKEN_OVER.
+   */
+  async write(
+    job: RedriveJob,
+    expected: StateVersion,
+    publishes: readonly OutgoingBatch[] = [],
+  ): Promise<StateVersion> {
+    const version = await this.#commit([this.#change(job, expected)], publishes);
+    if (version !== undefined) return version;
+    throw new SpillwayError(
+      "REDRIVE_TAKEN_OVER",
+      `redrive ${job.id} of '${job.letters}' was resumed or cancelled elsewhere`,
+      { details: { redrive: job.id, letters: job.letters } },
+    );
+  }
+
+  /** Leaves the group. */
+  async close(): Promise<void> {
+    await this.#consumer.close();
+  }
+
+  #change(job: RedriveJob, expected: StateVersion): StateChange {
+    return { table: jobs, key: job.id, expected, value: JSON.stringify(job) };
+  }
+
+  async #commit(
+    state: readonly StateChange[],
+    publishes: readonly OutgoingBatch[],
+  ): Promise<StateVersion | undefined> {
+    const unit = { sequence: ++this.#sequence, settlements: [], publishes, state };
+    const result = await this.#consumer.commit(unit);
+    if (result.kind === "committed") return result.version;
+    this.#consumer.resume();
+    return undefined;
+  }
+}
+
+/** The state that shares the transport's units; throws UNSUPPORTED where there is none. */
+function assertAtomic({ name, state, capabilities }: Transport): StateStore {
+  if (state !== undefined && capabilities.atomicUnit !== "no") return state;
+  throw new UnsupportedError(
+    `redrive needs 'atomicUnit', which the transport '${name}' does not have`,
+    { details: { transport: name, capability: "atomicUnit" } },
+  );
+}

@@ -1,0 +1,100 @@
+// Error policies over kill -9: a process with every kind of failing job is killed again and again;
+// what is parked, paused and retried survives, and each key's order is the order of publishing.
+import assert from "node:assert/strict";
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test, type TestContext } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { createBus } from "spillway";
+import { embedded } from "spillway/embedded";
+import { seededRandom } from "spillway/testing";
+import { isLongRun } from "../evidence.ts";
+import { leaseMs } from "./fixtures/bank.ts";
+import { Done, Job, jobs } from "./fixtures/fragile.ts";
+
+const cycles = isLongRun ? 100 : 10;
+const jobsPerCycle = 120;
+const keys = 15;
+
+type Kind = "plain" | "flaky" | "poison" | "person";
+
+/** Mostly plain; the others spread over keys and places. */
+function kindOf(n: number): Kind {
+  if (n % 41 === 7) return "poison";
+  if (n % 53 === 11) return "person";
+  return n % 17 === 3 ? "flaky" : "plain";
+}
+
+async function started(context: TestContext, directory: string): Promise<ChildProcess> {
+  const child = fork(new URL("./fixtures/fragile.ts", import.meta.url), [directory]);
+  context.after(() => child.kill("SIGKILL"));
+  await once(child, "message");
+  return child;
+}
+
+async function killed(child: ChildProcess): Promise<void> {
+  const ended = once(child, "exit");
+  child.kill("SIGKILL");
+  await ended;
+}
+
+const limit = { timeout: isLongRun ? 1_200_000 : 240_000 };
+
+test(
+  "policies survive being killed: nothing lost, twice or out of order",
+  limit,
+  async (context) => {
+    const directory = mkdtempSync(join(tmpdir(), "spillway-recovery-"));
+    context.after(() => rmSync(directory, { recursive: true, force: true }));
+    const random = seededRandom(20_261_121);
+    const transport = embedded({ directory, leaseMs });
+    await using bus = await createBus({ name: "test", transport, channels: [jobs] });
+    const given: { key: string; n: number; kind: Kind }[] = [];
+    for (let cycle = 0; cycle < cycles; cycle++) {
+      const batch = Array.from({ length: jobsPerCycle }, (_, index) => {
+        const n = cycle * jobsPerCycle + index;
+        return { key: `key ${n % keys}`, n, kind: kindOf(n) };
+      });
+      given.push(...batch);
+      if (cycle % 3 === 1) writeFileSync(join(directory, "away"), "");
+      else rmSync(join(directory, "away"), { force: true });
+      const child = await started(context, directory);
+      await bus.publishMany(Job, batch);
+      await pause(random.uint32() % 300);
+      await killed(child);
+    }
+    rmSync(join(directory, "away"), { force: true });
+    writeFileSync(join(directory, "fixed"), "");
+    await started(context, directory);
+    for (;;) {
+      const { channels } = await bus.stats();
+      const group = channels.find(({ channel }) => channel === "jobs")?.groups[0];
+      if (group?.depth === 0) break;
+      await pause(50);
+    }
+
+    const expected = new Map<string, number[]>();
+    const found = new Map<string, number[]>();
+    const add = (to: typeof found, key: string, n: number) =>
+      to.set(key, [...(to.get(key) ?? []), n]);
+    for (const { key, n, kind } of given) if (kind !== "poison") add(expected, key, n);
+    for await (const { data } of bus.read(Done)) add(found, data.key, data.n);
+    const byKey = (map: typeof found) =>
+      [...map].sort(([left], [right]) => (left < right ? -1 : 1));
+    assert.deepEqual(byKey(found), byKey(expected));
+    const letters: number[] = [];
+    for await (const { envelope } of bus.deadLetters(Job)) {
+      const { n } = JSON.parse(String(envelope.payload)) as { readonly n: number };
+      letters.push(n);
+      assert.equal(envelope.attributes.extensions?.["deadlettercode"], "HANDLER_FAILED");
+    }
+    const poison = given.filter(({ kind }) => kind === "poison").map(({ n }) => n);
+    assert.deepEqual(
+      letters.sort((left, right) => left - right),
+      poison,
+    );
+  },
+);

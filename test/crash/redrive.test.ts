@@ -1,0 +1,158 @@
+// A redrive whose process, and the service that handles what it sends, are killed again and again:
+// every letter is handled exactly once, in the order of its key, by the group that failed alone.
+import assert from "node:assert/strict";
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { test } from "node:test";
+import { setTimeout as pause } from "node:timers/promises";
+import { type Bus, createBus, type RedriveReport } from "spillway";
+import { embedded } from "spillway/embedded";
+import { seededRandom } from "spillway/testing";
+import { isLongRun, recordEvidence } from "../evidence.ts";
+import { startCli } from "../integration/cli-io.ts";
+import { leaseMs } from "./fixtures/bank.ts";
+import { handled, TaskSet, tasks } from "./fixtures/redriven.ts";
+
+const cycles = isLongRun ? 100 : 10;
+const tasksPerCycle = 90;
+const keys = 9;
+
+interface Work {
+  readonly number: number;
+  readonly key: string;
+  readonly job: string;
+}
+
+/** What a group did, in order. */
+async function workOf(bus: Bus, group: string): Promise<Work[]> {
+  const found: Work[] = [];
+  for await (const { data } of bus.read(handled)) if (data.group === group) found.push(data);
+  return found;
+}
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  for (let attempt = 0; attempt < 1_500; attempt++) {
+    if (await condition()) return;
+    await pause(20);
+  }
+  assert.fail("stuck");
+}
+
+test("a redrive killed again and again handles each letter once, in order", async (context) => {
+  const seed = Number(process.env["SPILLWAY_SEED"] ?? process.hrtime.bigint() % 1_000_000n);
+  context.diagnostic(`seed ${seed}`);
+  const random = seededRandom(seed);
+  const directory = mkdtempSync(join(tmpdir(), "spillway-redrive-"));
+  const mendedFile = join(directory, "mended");
+  const bus = await createBus({
+    name: "test",
+    transport: embedded({ directory, leaseMs }),
+    channels: [tasks, handled],
+  });
+  let service: ChildProcess | undefined;
+  const killService = async (): Promise<void> => {
+    if (service === undefined) return;
+    service.kill("SIGKILL");
+    await once(service, "exit");
+    service = undefined;
+  };
+  const startService = async (): Promise<void> => {
+    service = fork(new URL("./fixtures/redrive-service.ts", import.meta.url), [
+      directory,
+      mendedFile,
+    ]);
+    await once(service, "message");
+  };
+  context.after(async () => {
+    await killService();
+    await bus.close();
+    rmSync(directory, { recursive: true, force: true });
+  });
+  let kills = 0;
+  const reports: RedriveReport[] = [];
+  for (let cycle = 0; cycle < cycles; cycle++) {
+    rmSync(mendedFile, { force: true });
+    if (service === undefined) await startService();
+    const first = cycle * tasksPerCycle;
+    const work = Array.from({ length: tasksPerCycle }, (_, index) => {
+      const number = first + index;
+      return { number, key: `k${number % keys}`, isPoison: number % 2 === 0 };
+    });
+    await bus.publishMany(TaskSet, work);
+    await until(async () => (await countLetters(bus)) === tasksPerCycle / 2);
+    writeFileSync(mendedFile, "");
+    let words = ["redrive", "--rate", "30"];
+    for (;;) {
+      const cli = startCli([...words, "--channel", "tasks", "--directory", directory, "--json"]);
+      const killAfterMs = 300 + (random.uint32() % 900);
+      const ended = await Promise.race([cli.ended, pause(killAfterMs)]);
+      if (ended === undefined && kills < (cycle + 1) * 3) {
+        kills++;
+        cli.child.kill("SIGKILL");
+        await cli.ended;
+        if (random.uint32() % 3 === 0) {
+          await killService();
+          await startService();
+        }
+      } else {
+        const { code, stdout, stderr } = await cli.ended;
+        assert.equal(code, 0, stderr);
+        reports.push(JSON.parse(stdout) as RedriveReport);
+        break;
+      }
+      // Killed before it began: there is nothing to resume.
+      const [last] = await bus.deadLetters(tasks).redrives();
+      // Killed when all was done, before it could say so.
+      if (last?.state === "finished" && (await countLetters(bus)) === 0) {
+        reports.push(last);
+        break;
+      }
+      words = last?.state === "running" ? ["redrive", "resume"] : words;
+    }
+    assert.equal(await countLetters(bus), 0);
+  }
+  const count = cycles * tasksPerCycle;
+  await until(async () => (await workOf(bus, "audit")).length >= count);
+  const [billed, audited] = [await workOf(bus, "billing"), await workOf(bus, "audit")];
+  const violations = [...violationsOf(billed, count), ...violationsOf(audited, count)];
+  const redriven = billed.filter(({ job }) => job !== "");
+  if (redriven.length !== count / 2) violations.push(`${redriven.length} were redriven`);
+  if (audited.some(({ job }) => job !== "")) violations.push("the other group handled a copy");
+  violations.push(...disorderOf(redriven));
+  const counts = { cycles, kills, letters: count / 2, redriven: redriven.length };
+  await recordEvidence("redrive", { seed, counts, violations });
+  assert.deepEqual(violations, []);
+  assert.deepEqual(
+    reports.map(({ state, resolved, failed }) => [state, resolved, failed]),
+    reports.map(() => ["finished", tasksPerCycle / 2, 0]),
+  );
+  assert.ok(kills >= cycles, `${kills} kills in ${cycles} cycles`);
+});
+
+async function countLetters(bus: Bus): Promise<number> {
+  let count = 0;
+  for await (const _ of bus.deadLetters(tasks)) count++;
+  return count;
+}
+
+/** Tasks that were not done exactly once. */
+function violationsOf(done: readonly Work[], count: number): string[] {
+  const times = new Map<number, number>();
+  for (const { number } of done) times.set(number, (times.get(number) ?? 0) + 1);
+  return Array.from({ length: count }, (_, number) => number)
+    .filter((number) => times.get(number) !== 1)
+    .map((number) => `task ${number} was done ${times.get(number) ?? 0} times`);
+}
+
+/** Redriven tasks that came before an earlier one of their key. */
+function disorderOf(done: readonly Work[]): string[] {
+  const last = new Map<string, number>();
+  return done.flatMap(({ key, number }) => {
+    const before = last.get(key) ?? -1;
+    last.set(key, number);
+    return before < number ? [] : [`key ${key}: task ${number} after ${before}`];
+  });
+}
