@@ -284,9 +284,7 @@ async function anyWrite(disk: SmallDisk, { seed, rounds }: FullDiskPlan): Promis
     const report = await published;
     assert.deepEqual([report.error, report.indefinite], [undefined, 0], JSON.stringify(report));
   }
-  await until("health is well", async () => {
-    return (await rig.order({ kind: "drain" })).status.startsWith("ok");
-  });
+  assert.match(await rig.drained(), /^ok/);
   assert.deepEqual(await rig.violations(), []);
   assert.ok(rig.totals.definite > 0, "no publish ever met the full disk");
   process.send?.({ ...rig.totals, codes: [...rig.codes] });

@@ -41,6 +41,8 @@ const lastingMs = 100;
 
 /** How long an order may take after its fault has ended; then the worker is stuck. */
 const orderMsMax = 30_000;
+/** How often it is asked, with a pause between, whether all is settled and well. */
+const drainsMax = 200;
 
 export class IoRig {
   readonly directory: string;
@@ -129,6 +131,16 @@ export class IoRig {
     const from = this.totals.payments;
     this.totals.payments += count;
     return this.order({ kind: "publish", from, count });
+  }
+
+  /** Waits until everything is settled and health is well; answers what health said last. */
+  async drained(): Promise<string> {
+    let status = "";
+    for (let attempt = 0; attempt < drainsMax && !status.startsWith("ok"); attempt++) {
+      ({ status } = await this.order({ kind: "drain" }));
+      await pause(50);
+    }
+    return status;
   }
 
   /** Does `work` while the fault takes place; ends the fault once it has, or the work is done. */
