@@ -68,6 +68,17 @@ class Copy {
     this.#bytes.writeUInt32BE(this.#roots.get(table) ?? 0, entry + 1);
   }
 
+  /** Nothing is left of the page. */
+  zero(table: string): void {
+    this.#page(table).fill(0);
+  }
+
+  /** Nothing is left of the first page below a table's. */
+  zeroFirstLeaf(table: string): void {
+    const leaf = readBtreePage(this.#page(table))?.children[0] ?? 0;
+    this.#bytes.fill(0, (leaf - 1) * pageBytes, leaf * pageBytes);
+  }
+
   /** Gives a row of a table the number 99. */
   renumber(table: string, row: number): void {
     const page = this.#page(table);
@@ -178,3 +189,31 @@ for (const table of ["channel", "log", "grp"]) {
     assertGoesOn(repaired);
   });
 }
+
+test("the first messages, their index and their log: what may be missing is a gap", async () => {
+  const copy = new Copy();
+  copy.zeroFirstLeaf("batch");
+  // The page above them still holds some of them, where nothing is in use.
+  for (const table of ["batch", "sqlite_autoindex_batch_1", "log"]) copy.zero(table);
+  const { report } = await copy.repair();
+  const first = world.batches.find(({ log }) => log === 1);
+  assert.equal(first?.base, 0);
+  assert.match(JSON.stringify(report.notes), /where it began is lost/);
+  const found = report.logs.find(({ channel, priority }) => {
+    return channel === world.logs[0]?.channel && priority === world.logs[0]?.priority;
+  });
+  assert.equal(found?.startOffset, 0);
+  assert.equal(found?.gaps[0]?.fromOffset, 0);
+  assert.ok((found?.gaps[0]?.toOffset ?? 0) > 0 && (found?.batches ?? 0) > 0);
+});
+
+test("rows that a page above others still holds come back", async () => {
+  const copy = new Copy();
+  copy.zeroFirstLeaf("batch");
+  const { report } = await copy.repair();
+  const blank = new Copy();
+  blank.zeroFirstLeaf("batch");
+  blank.zero("batch");
+  const { report: less } = await blank.repair();
+  assert.ok(report.messages > less.messages, `${report.messages} of ${less.messages}`);
+});

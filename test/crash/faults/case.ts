@@ -3,6 +3,7 @@
 // is, and works again after its loss was accepted or it was repaired.
 import { cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import type { RepairReport } from "../../../src/adapters/embedded/inspection/repair-report.ts";
 import { buildRepaired } from "../../../src/adapters/embedded/inspection/salvage/build-repaired.ts";
 import { acceptLossOf } from "../../../src/adapters/embedded/journal/accept-loss.ts";
 import { inspectJournal } from "../../../src/adapters/embedded/journal/soundness.ts";
@@ -293,13 +294,23 @@ class CaseRun {
     this.violations.push(...problems.map((text) => `accepted: ${text}`));
   }
 
+  /** Those of the repaired journal, and of groups that may be gone: their services come back. */
+  #namesAfter(directory: string, { noteCounts }: RepairReport): Names {
+    const names = namesOf(directory);
+    if (noteCounts.group === undefined) return names;
+    const gone = namesWithin(this.#world, new Set(names.channels)).groups.filter((group) =>
+      names.groups.every(({ id, name }) => id !== group.id && name !== group.name),
+    );
+    return { ...names, groups: [...names.groups, ...gone] };
+  }
+
   async #repair(bytes: FileBytes): Promise<void> {
     const directory = join(this.#folder, "repaired");
     try {
       const report = await this.#build(directory);
       this.ways.push("repaired");
       const tables = tablesOf(directory);
-      const heard = await hear(directory, this.#world, namesOf(directory), true);
+      const heard = await hear(directory, this.#world, this.#namesAfter(directory, report), true);
       const repaired = { tables, report, heard };
       this.violations.push(
         ...compareRepaired(this.#world, this.#world.bytes, bytes, repaired, !this.#isEndUnknown),

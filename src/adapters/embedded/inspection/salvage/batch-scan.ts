@@ -74,9 +74,10 @@ class BatchScan {
 
   *page(bytes: Uint8Array, number: number, isDamaged: boolean): Generator<FoundBatch> {
     const page = readBtreePage(bytes, number === 1);
-    if (page !== undefined && !(page.kind === "table" && page.leaf)) return;
+    if (page !== undefined && page.kind !== "table") return;
     if (page === undefined && !isDamaged && !this.#shouldBeTree(number)) return;
-    const exact = page?.exact === true && !isDamaged;
+    // A page above others may have come over a leaf, or have been one: its unused bytes are rows.
+    const exact = page?.exact === true && page.leaf && !isDamaged;
     // Where the page's header is wrong, a cell may stand anywhere.
     for (const cell of exact ? page.cells : possibleCells(bytes)) {
       const batch = this.#batch(cell);

@@ -69,13 +69,23 @@ export class SalvagedCatalog {
     return made;
   }
 
-  /** Where a log of which the row is gone began, by the index of its batches. */
+  /**
+   * Where a log of which the row is gone began, by the index of its batches. Where that is not
+   * whole either, nobody knows whether retention removed what is before the first batch that was
+   * found, or whether it is lost: then it began at 0, and says what it misses.
+   */
   firstBaseOf(id: number): number | undefined {
+    const index = "sqlite_autoindex_batch_1";
     let first: number | undefined;
-    for (const { log, base } of this.#tables.rows("sqlite_autoindex_batch_1")) {
+    for (const { log, base } of this.#tables.rows(index)) {
       if (log === id && typeof base === "number") first = Math.min(first ?? base, base);
     }
-    return first;
+    if (this.#tables.isComplete(index)) return first;
+    if (first !== 0) {
+      const unknown = "where it began is lost, what it misses may have been removed by retention";
+      this.#notes.add("channel", `log ${id} of channel ${this.nameOf(id)}: ${unknown}`);
+    }
+    return 0;
   }
 
   /** The group of that number; put together where its row is gone. */
