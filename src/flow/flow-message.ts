@@ -1,7 +1,7 @@
 // What a rule of flow control sees of a message: its envelope, read when asked for. The data is not
 // there, because rules are asked before it is decoded.
-import type { MessageAttributes, Priority } from "../message/envelope.ts";
-import type { StoredBatch } from "../ports/delivery-batch.ts";
+import { StoredEnvelope } from "../delivery/stored-envelope.ts";
+import type { Priority } from "../message/envelope.ts";
 
 /** The envelope of a message that waits. */
 export interface FlowMessage {
@@ -19,64 +19,13 @@ export interface FlowMessage {
   readonly extensions: Readonly<Record<string, string | number | boolean>>;
 }
 
-const noExtensions: Readonly<Record<string, never>> = Object.freeze({});
-
 /** A record of a stored batch as rules see it. */
-export class StoredFlowMessage implements FlowMessage {
-  readonly #stored: StoredBatch;
-  readonly #record: number;
-  #attributes: MessageAttributes | undefined;
-
-  constructor(stored: StoredBatch, record: number) {
-    this.#stored = stored;
-    this.#record = record;
-  }
-
+export class StoredFlowMessage extends StoredEnvelope implements FlowMessage {
   get type(): string {
-    return this.#stored.templateAt(this.#record).type;
+    return this.template.type;
   }
 
   get version(): number {
-    return this.#stored.templateAt(this.#record).version;
-  }
-
-  get id(): string {
-    return this.#stored.idAt(this.#record);
-  }
-
-  get source(): string {
-    return this.#stored.templateAt(this.#record).source;
-  }
-
-  get key(): string | undefined {
-    return this.#stored.keyAt(this.#record);
-  }
-
-  get subject(): string | undefined {
-    return this.#all.subject;
-  }
-
-  get tenant(): string | undefined {
-    return this.#all.tenant;
-  }
-
-  get correlationId(): string | undefined {
-    return this.#all.correlationId;
-  }
-
-  get priority(): Priority {
-    return this.#stored.priority;
-  }
-
-  get timeMs(): number {
-    return this.#stored.timeAt(this.#record);
-  }
-
-  get extensions(): Readonly<Record<string, string | number | boolean>> {
-    return this.#all.extensions ?? noExtensions;
-  }
-
-  get #all(): MessageAttributes {
-    return (this.#attributes ??= this.#stored.attributesAt(this.#record));
+    return this.template.version;
   }
 }
