@@ -10,7 +10,7 @@ import {
 import { keySlot } from "../../../kernel/key-slot.ts";
 import type { StartPosition } from "../../../ports/transport.ts";
 import { encodeOpen } from "./format.ts";
-import { scannedBatchesMax } from "./stats.ts";
+import { batchesMax } from "./unread-walk.ts";
 
 /** What the statistics of a group with one member say beside its progress. */
 const fresh = {
@@ -89,8 +89,8 @@ describe("statistics and start positions", () => {
 
   test("far apart, the rest is taken as spread evenly", () => {
     const member = rig.join("orders", "billing");
-    for (let n = 0; n < scannedBatchesMax + 100; n++) rig.publish("orders", ["x", "y"]);
-    move(member, [0, 2 * (scannedBatchesMax + 100)]);
+    for (let n = 0; n < batchesMax + 100; n++) rig.publish("orders", ["x", "y"]);
+    move(member, [0, 2 * (batchesMax + 100)]);
     const depth = group()?.depth as number;
     assert.ok(depth > 250 && depth < 460, `${depth}`);
   });

@@ -1,27 +1,19 @@
 // What the journal counts for people: logs, groups, depth and lag. Reads only. Always true:
 // depth is exact while a group's ranges stand at the same offset, and while they differ by no
-// more than `scannedBatchesMax` batches; beyond that, the messages in between are taken as
-// spread evenly.
+// more than `batchesMax` batches; beyond that, the messages in between are taken as spread evenly.
 import type { Clock } from "../../../kernel/clock.ts";
 import type { ChannelStats, GroupStats } from "../../../ports/transport.ts";
 import { type Catalog, type Channel, type LogHead, priorityOf } from "./catalog.ts";
-import { decodeOpen, viewOf } from "./format.ts";
+import { decodeOpen } from "./format.ts";
 import { expiryOf, type GroupAge } from "./group-expiry.ts";
 import { batchAtOrBeforeSql } from "./positions.ts";
 import { isRemoved } from "./removed-rows.ts";
 import { countDelayed } from "./timers.ts";
+import { type Unread as UnreadBefore, UnreadWalk } from "./unread-walk.ts";
 import { Unsettled } from "./unsettled.ts";
 import type { Writer } from "./writer.ts";
 
-/** How many batches one group's count looks into at most. */
-export const scannedBatchesMax = 256;
-
-/** What is unsettled at or after the cursors of one log. */
-interface Unread {
-  readonly messages: number;
-  /** When the oldest of them was stored. */
-  readonly oldestAtMs: number | undefined;
-}
+type Unread = Pick<UnreadBefore, "messages" | "oldestAtMs">;
 
 interface GroupRow extends GroupAge {
   id: number;
@@ -38,6 +30,7 @@ export class Stats {
   readonly #catalog: Catalog;
   readonly #clock: Clock;
   readonly #unsettled: Unsettled;
+  readonly #walk: UnreadWalk;
 
   constructor(parts: {
     readonly writer: Writer;
@@ -48,6 +41,7 @@ export class Stats {
     this.#catalog = parts.catalog;
     this.#clock = parts.clock;
     this.#unsettled = new Unsettled(parts.writer, parts.catalog);
+    this.#walk = new UnreadWalk(parts.writer);
   }
 
   /** All channels with their logs and groups, as committed now: all of one moment. */
@@ -100,7 +94,7 @@ export class Stats {
     let open = 0;
     let oldestAtMs = wallMs;
     for (const head of heads) {
-      const unread = this.#unread(row.id, channel, head);
+      const unread = this.#unread(row.id, head);
       depth += unread.messages;
       oldestAtMs = Math.min(oldestAtMs, unread.oldestAtMs ?? wallMs);
       const lists = this.#writer.all<{ base: number; entries: Uint8Array }>(
@@ -127,62 +121,17 @@ export class Stats {
     return { group, ...counted, idleSinceMs, expiresAtMs };
   }
 
-  #unread(group: number, channel: Channel, head: LogHead): Unread {
-    const positions = new Float64Array(channel.partitions).fill(head.start);
-    const rows = this.#writer.all<{ range: number; position: number }>(
-      "SELECT range, position FROM cursor WHERE grp = ? AND log = ?",
-      group,
-      head.id,
+  #unread(group: number, head: LogHead): Unread {
+    const standing = this.#walk.standing(group, head);
+    const { positions, highest } = standing;
+    const { messages: counted, oldestAtMs, countedTo } = this.#walk.before(head, standing);
+    const left = positions.reduce(
+      (sum, at) => sum + highest - Math.min(Math.max(at, countedTo), highest),
+      0,
     );
-    for (const { range, position } of rows) {
-      positions[range] = Math.min(Math.max(position, head.start), head.end);
-    }
-    const highest = positions.reduce((left, right) => Math.max(left, right));
-    const behind = this.#between(head, positions, highest);
-    const messages = head.end - highest + behind.messages;
-    if (behind.oldestAtMs !== undefined || head.end === highest) return { ...behind, messages };
+    const messages = head.end - highest + counted + Math.round(left / positions.length);
+    if (oldestAtMs !== undefined || head.end === highest) return { messages, oldestAtMs };
     return { messages, oldestAtMs: this.#storedAtMs(head, highest) };
-  }
-
-  /** Counts records below `highest` that stand at or after the cursor of their own range. */
-  #between(head: LogHead, positions: Float64Array, highest: number): Unread {
-    const { partitions } = head.channel;
-    let messages = 0;
-    let oldestAtMs: number | undefined;
-    let at = positions.reduce((left, right) => Math.min(left, right));
-    for (let scanned = 0; at < highest; scanned++) {
-      if (scanned === scannedBatchesMax) {
-        for (const position of positions) {
-          messages += Math.max(0, highest - Math.max(position, at)) / partitions;
-        }
-        return { messages: Math.round(messages), oldestAtMs };
-      }
-      const row = this.#writer.one<{
-        base: number;
-        count: number;
-        appended_at: number;
-        data: Uint8Array;
-      }>(
-        "SELECT base, count, appended_at, data FROM batch WHERE log = ? AND base + count > ? " +
-          "AND base >= coalesce((SELECT max(base) FROM batch WHERE log = ? AND base <= ?), 0) " +
-          "ORDER BY base LIMIT 1",
-        head.id,
-        at,
-        head.id,
-        at,
-      );
-      if (row === undefined) return { messages, oldestAtMs };
-      const view = viewOf(row.data);
-      for (let record = 0; record < view.count; record++) {
-        const offset = row.base + view.offsetAt(record);
-        const range = (view.slotAt(record) * partitions) >>> 16;
-        if (offset >= highest || offset < (positions[range] as number)) continue;
-        messages++;
-        oldestAtMs ??= row.appended_at;
-      }
-      at = row.base + row.count;
-    }
-    return { messages, oldestAtMs };
   }
 
   #storedAtMs(head: LogHead, offset: number): number | undefined {

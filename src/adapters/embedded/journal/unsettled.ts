@@ -1,16 +1,11 @@
 // How much waits in a channel: what its slowest living group has not settled, and its delayed
 // messages (docs/adr/0019). Computed from cursors, open lists and log ends, so that nothing has to
 // be counted along. Reads only. Always true: never less than what waits; exactly that while the
-// ranges of a group differ by no more than `lookedIntoMax` batches.
+// ranges of a group differ by no more than `batchesMax` batches.
 import type { Waiting } from "../../../ports/channel-limits.ts";
 import type { Catalog, Channel, LogHead } from "./catalog.ts";
-import { viewOf } from "./format.ts";
+import { UnreadWalk } from "./unread-walk.ts";
 import type { Writer } from "./writer.ts";
-
-/** How many batches one group's count looks into at most. */
-export const lookedIntoMax = 256;
-/** Batches whose counts by range are remembered. */
-export const countsKnownMax = 2_048;
 
 /** What waits, and how much was ever settled: for the rate at which it drains. */
 export interface Measured extends Waiting {
@@ -25,12 +20,12 @@ interface LivingGroup {
 export class Unsettled {
   readonly #writer: Writer;
   readonly #catalog: Catalog;
-  /** By log and base: how many records each range has in that batch. */
-  #counts = new Map<string, Uint32Array>();
+  readonly #walk: UnreadWalk;
 
   constructor(writer: Writer, catalog: Catalog) {
     this.#writer = writer;
     this.#catalog = catalog;
+    this.#walk = new UnreadWalk(writer);
   }
 
   /** What waits now; what earlier units of a transaction moved must have been flushed. */
@@ -65,27 +60,14 @@ export class Unsettled {
     let depth = 0;
     let bytes = 0;
     for (const head of heads) {
-      const positions = this.#positions(group, channel, head);
-      const lowest = positions.reduce((left, right) => Math.min(left, right));
-      const highest = positions.reduce((left, right) => Math.max(left, right));
-      depth += head.end - highest + this.#between(head, positions, lowest, highest);
-      depth += this.#open(group, head);
-      if (channel.limits?.bytesMax !== undefined) bytes += this.#bytes(group, head, lowest);
+      const standing = this.#walk.standing(group, head);
+      const { messages, countedTo } = this.#walk.before(head, standing);
+      depth += head.end - countedTo + messages + this.#open(group, head);
+      if (channel.limits?.bytesMax !== undefined) {
+        bytes += this.#bytes(group, head, standing.lowest);
+      }
     }
     return { depth, bytes };
-  }
-
-  #positions(group: number, { partitions }: Channel, head: LogHead): Float64Array {
-    const positions = new Float64Array(partitions).fill(head.start);
-    const rows = this.#writer.all<{ range: number; position: number }>(
-      "SELECT range, position FROM cursor WHERE grp = ? AND log = ?",
-      group,
-      head.id,
-    );
-    for (const { range, position } of rows) {
-      positions[range] = Math.min(Math.max(position, head.start), head.end);
-    }
-    return positions;
   }
 
   /** Messages in open lists; an entry has 16 bytes behind a header of 8. */
@@ -115,80 +97,6 @@ export class Unsettled {
       head.id,
     );
     return (row?.bytes ?? 0) + (open?.bytes ?? 0);
-  }
-
-  /** Records below `highest` that stand at or behind the cursor of their own range. */
-  #between(head: LogHead, positions: Float64Array, lowest: number, highest: number): number {
-    let messages = 0;
-    let at = lowest;
-    for (let looked = 0; at < highest; looked++) {
-      if (looked === lookedIntoMax) return messages + highest - at;
-      const row = this.#writer.one<{ base: number; count: number }>(
-        "SELECT base, count FROM batch WHERE log = ? AND base + count > ? AND base >= " +
-          "coalesce((SELECT max(base) FROM batch WHERE log = ? AND base <= ?), 0) " +
-          "ORDER BY base LIMIT 1",
-        head.id,
-        at,
-        head.id,
-        at,
-      );
-      if (row === undefined || row.base >= highest) return messages;
-      messages += this.#unread(head, row, positions, highest);
-      at = row.base + row.count;
-    }
-    return messages;
-  }
-
-  #unread(
-    head: LogHead,
-    { base, count }: { readonly base: number; readonly count: number },
-    positions: Float64Array,
-    highest: number,
-  ): number {
-    const end = base + count;
-    const isCut = end > highest || positions.some((each) => each > base && each < end);
-    if (isCut) return this.#unreadOf(head, base, positions, highest);
-    const counts = this.#countsOf(head, base);
-    let messages = 0;
-    for (const [range, position] of positions.entries()) {
-      if (position <= base) messages += counts[range] as number;
-    }
-    return messages;
-  }
-
-  /** Record by record: a cursor stands within the batch. */
-  #unreadOf(head: LogHead, base: number, positions: Float64Array, highest: number): number {
-    const view = viewOf(this.#data(head, base));
-    const { partitions } = head.channel;
-    let messages = 0;
-    for (let record = 0; record < view.count; record++) {
-      const offset = base + view.offsetAt(record);
-      const range = (view.slotAt(record) * partitions) >>> 16;
-      if (offset < highest && offset >= (positions[range] as number)) messages++;
-    }
-    return messages;
-  }
-
-  #countsOf(head: LogHead, base: number): Uint32Array {
-    const name = `${head.id}:${base}`;
-    let counts = this.#counts.get(name);
-    if (counts !== undefined) return counts;
-    const { partitions } = head.channel;
-    const view = viewOf(this.#data(head, base));
-    counts = new Uint32Array(partitions);
-    for (let record = 0; record < view.count; record++) {
-      const range = (view.slotAt(record) * partitions) >>> 16;
-      counts[range] = (counts[range] as number) + 1;
-    }
-    if (this.#counts.size >= countsKnownMax) this.#counts = new Map();
-    this.#counts.set(name, counts);
-    return counts;
-  }
-
-  #data(head: LogHead, base: number): Uint8Array {
-    const sql = "SELECT data FROM batch WHERE log = ? AND base = ?";
-    const row = this.#writer.one<{ data: Uint8Array }>(sql, head.id, base);
-    return row?.data ?? new Uint8Array();
   }
 }
 
