@@ -122,10 +122,16 @@ class CaseRun {
       return;
     }
     if (this.#isOutvoted()) return this.#repairOther(true);
-    // Nothing is left but another journal's tail: it alone says how much there was.
-    if (this.#isForeign("tail") && this.#isBlank(bytes)) return this.#repairOther(false);
+    // Nothing is left but another journal's tail, or nothing that says whose the rest is: the tail
+    // alone says how much there was.
+    const isNamed = this.#isNamed(bytes.database) || this.#isNamed(bytes.wal);
+    if (this.#isForeign("tail") && (this.#isBlank(bytes) || !isNamed)) {
+      return this.#repairOther(false);
+    }
     // One row of a database says whose it is. Without it nothing can know that it is another's.
-    if (this.#isForeign("database") && !this.#isNamed(bytes)) return this.#buildOnly();
+    if (this.#isForeign("database") && !this.#isNamed(bytes.database)) {
+      return this.#buildOnly();
+    }
     const isOpen = heard.status === "ok" || heard.status === "degraded";
     if (!isOpen && !sameFiles(bytes, bytesOf(looked))) {
       this.violations.push("a journal that was found damaged was changed");
@@ -173,9 +179,9 @@ class CaseRun {
     return wal.length < framePlace(first).to;
   }
 
-  #isNamed({ database }: FileBytes): boolean {
+  #isNamed(file: Buffer): boolean {
     const { tail } = readTail(this.#world.earlier.at(-1) as string);
-    return database.includes(tail?.incarnation ?? "");
+    return file.includes(tail?.incarnation ?? "");
   }
 
   /** Where neither pages nor a tail are left there is a new journal. */
