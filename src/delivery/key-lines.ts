@@ -57,10 +57,18 @@ export class OpenMessage {
   isCommitted = false;
   /** Its turn has come: it is read again, or in the window. */
   isReleased = false;
+  /**
+   * It was delivered and has not started: its turn comes there, and nobody reads it again. Released
+   * there before its key has a line, it takes its place in the line.
+   */
+  isInWindow = false;
+  /** Another entry takes its place as soon as that is committed. */
+  isReplaced = false;
   /** The line it stands in, or was released from. */
   line: KeyLine | undefined;
 
-  constructor(place: OpenPlace, entry: KnownEntry) {
+  constructor(place: OpenPlace, entry: KnownEntry, before?: OpenMessage) {
+    if (before !== undefined) before.isReplaced = true;
     this.lane = place.lane;
     this.offset = place.offset;
     this.key = place.key;

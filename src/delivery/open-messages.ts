@@ -68,6 +68,7 @@ export class OpenMessages {
   recover(place: OpenPlace, entry: OpenEntry): OpenMessage {
     const message = new OpenMessage(place, entry);
     message.isCommitted = true;
+    message.isInWindow = true;
     const at = positionOf(place.lane, place.offset);
     const known = this.#committed.get(at);
     this.#committed.set(at, message);
@@ -93,7 +94,7 @@ export class OpenMessages {
     const isEarly = (): boolean =>
       entry?.isReleased === false && entry.dueAtMs > this.#options.clock.wallMs();
     if (line === undefined) return isEarly() ? "wait" : "run";
-    if (entry?.isReleased === true) {
+    if (entry?.isReleased === true && entry.line === line) {
       if (line.isDoomed) return "doomed";
       return line.failed === undefined ? "run" : "park";
     }
@@ -109,7 +110,7 @@ export class OpenMessages {
 
   /** A message failed, or is not due yet. `before` is its open entry so far, if it had one. */
   fail(place: OpenPlace, entry: KnownEntry, before: OpenMessage | undefined): OpenMessage {
-    const message = this.#open(place, entry);
+    const message = this.#open(place, entry, before);
     if (place.key === undefined) return message;
     const line = this.#lines.for(place.lane, place.key);
     if (before?.isReleased === true && before.line === line) line.outstanding--;
@@ -122,7 +123,7 @@ export class OpenMessages {
 
   /** A message waits behind its key. */
   park(place: OpenPlace, entry: KnownEntry, before: OpenMessage | undefined): OpenMessage {
-    const message = this.#open(place, entry);
+    const message = this.#open(place, entry, before);
     const line = this.#lines.for(place.lane, place.key ?? "");
     if (before?.isReleased === true && before.line === line) line.outstanding--;
     line.park(message);
@@ -196,10 +197,9 @@ export class OpenMessages {
     message.line = undefined;
     const isDue = message.isReleased || message.dueAtMs <= this.#options.clock.wallMs();
     message.isReleased = isInWindow && isDue;
-    if (message.key === undefined) {
-      if (!isInWindow) this.#await(message);
-      return;
-    }
+    message.isInWindow = isInWindow;
+    message.isReplaced = false;
+    if (message.key === undefined) return isInWindow ? undefined : this.#await(message);
     const line = this.#lines.for(message.lane, message.key);
     message.line = line;
     const isFirst = line.failed === undefined && line.parked.length === 0;
@@ -213,9 +213,9 @@ export class OpenMessages {
     }
   }
 
-  #open(place: OpenPlace, entry: KnownEntry): OpenMessage {
+  #open(place: OpenPlace, entry: KnownEntry, before: OpenMessage | undefined): OpenMessage {
     this.#uncommitted++;
-    return new OpenMessage(place, entry);
+    return new OpenMessage(place, entry, before);
   }
 
   #isCurrent(message: OpenMessage): boolean {
@@ -274,6 +274,7 @@ export class OpenMessages {
 
   #release(message: OpenMessage): void {
     message.isReleased = true;
+    if (message.isInWindow) return;
     this.#released.add(message);
     this.#options.onReleased();
   }
@@ -285,8 +286,8 @@ export class OpenMessages {
 
   /** The message's time has come; false: it is not the one that its key waits for. */
   makeDue(message: OpenMessage): boolean {
-    if (message.isReleased || !this.#isCurrent(message)) return false;
-    const { line } = message;
+    const { line, isReleased, isReplaced } = message;
+    if (isReleased || isReplaced || !this.#isCurrent(message)) return false;
     if (line === undefined) this.#release(message);
     else if (line.isEnded || line.failed !== message || line.isDue) return false;
     else {

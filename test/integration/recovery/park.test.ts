@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { DeliveryOptions } from "../../../src/delivery/delivery-options.ts";
+import type { StartGate } from "../../../src/delivery/start-gate.ts";
 import { RetryLater } from "../../../src/errors/handler-outcomes.ts";
 import { deadLetter, park, retry } from "../../../src/recovery/actions.ts";
 import { errorPolicy } from "../../../src/recovery/error-policy.ts";
@@ -89,6 +90,44 @@ testEach("a successor finds what is parked, and in order", async (world, options
   assert.equal(new Set(numbers).size, 5);
   assert.deepEqual(await world.depth(), { depth: 0, open: 0 });
 });
+
+testEach(
+  "a message that is released before its turn has come is handled once",
+  async (world, options) => {
+    const { clock } = world;
+    const done: string[] = [];
+    const broken = new Set([0]);
+    await world.publishKeys("ab");
+    const recovery = { ...withPolicy(world, parking), ...options };
+    const first = await world.subscribe(handlerOf(broken, done), recovery);
+    await clock.advance(1_000);
+    await first.delivery.drain(clock.monotonicMs() + 1_000);
+    broken.clear();
+    // Everything is fetched, nothing starts.
+    let isClosed = true;
+    let wake = (): void => undefined;
+    const gate: StartGate = {
+      limit: 16,
+      troubles: [],
+      enter: () => !isClosed,
+      mayGoOn: () => true,
+      leave: () => undefined,
+      attach: (woken) => {
+        wake = woken;
+        return () => undefined;
+      },
+    };
+    const { delivery } = await world.subscribe(handlerOf(broken, done), { ...recovery, gate });
+    await clock.advance(1_000);
+    assert.deepEqual([delivery.held.length, delivery.release({}), delivery.release({})], [1, 1, 0]);
+    await clock.advance(1_000);
+    isClosed = false;
+    wake();
+    await clock.advance(1_000);
+    assert.deepEqual(done, ["b1.1", "a0.3"]);
+    assert.deepEqual(await world.depth(), { depth: 0, open: 0 });
+  },
+);
 
 testEach(
   "a released message behind another held one of its key is held in its turn",
