@@ -14,7 +14,7 @@ import { seededRandom } from "spillway/testing";
 import { isLongRun, recordEvidence } from "../evidence.ts";
 import { Beat, Later } from "./fixtures/scheduler.ts";
 
-const cycles = isLongRun ? 100 : 5;
+const cycles = isLongRun ? 100 : 10;
 const seed = Number(process.env["SPILLWAY_SEED"] ?? process.hrtime.bigint() % 1_000_000n);
 const names = ["one", "two", "three"] as const;
 
