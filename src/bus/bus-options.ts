@@ -12,7 +12,9 @@ import type { AnyChannel } from "./channel-registry.ts";
 import type { Middleware } from "./middleware.ts";
 
 /** Signals on which a bus can drain. */
-export type ShutdownSignal = "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGQUIT" | "SIGBREAK";
+export type ShutdownSignal = (typeof signals)[number];
+
+const signals = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGBREAK"] as const;
 
 /** What createBus() takes. */
 export interface BusOptions {
@@ -139,6 +141,7 @@ export function settingsOf(options: BusOptions): BusSettings {
   assertInteger("pendingRequestsMax", settings.pendingRequestsMax, 1);
   assertDuration("batchDelayMs", settings.batchDelayMs);
   assertDuration("drainTimeoutMs", settings.drainTimeoutMs);
+  assertSignals(settings.shutdownSignals);
   if (settings.source === "")
     throw invalid("source is empty: give a URI reference, or leave it out");
   return settings;
@@ -159,6 +162,14 @@ export function assertInteger(
 export function assertDuration(option: string, value: number): void {
   if (typeof value === "number" && value >= 0 && Number.isFinite(value)) return;
   throw invalid(`${option} is ${String(value)}: give a number of milliseconds, 0 or more`);
+}
+
+function assertSignals(given: unknown): void {
+  const known: readonly unknown[] = signals;
+  if (Array.isArray(given) && given.every((signal) => known.includes(signal))) return;
+  throw invalid(
+    `shutdownSignals is ${JSON.stringify(given)}: give a list of ${signals.join(", ")}, or []`,
+  );
 }
 
 function invalid(message: string): SpillwayError {

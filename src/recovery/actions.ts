@@ -2,6 +2,7 @@
 // them. Knows nothing of matching or of running. Always true: an action that may be in vain (retry,
 // fallback) is none before it was given an end; after an end nothing can be added.
 import type { FallbackHandler } from "../delivery/failure-rules.ts";
+import { assertKnownOptions, optionNames } from "../errors/known-options.ts";
 import { assertMilliseconds, assertWhole, invalidPolicy } from "./bounds.ts";
 import { exponential, type RetrySchedule } from "./schedules.ts";
 
@@ -56,6 +57,14 @@ export interface RetryBounds {
   /** No try is made that would come when the message is older, from its time. Default: none. */
   readonly ageMsMax?: number;
 }
+
+const knownPause = optionNames<PauseOptions>({
+  failures: true,
+  windowMs: true,
+  probeAfterMs: true,
+  probeMsMax: true,
+});
+const knownBounds = optionNames<RetryBounds>({ attempts: true, ageMsMax: true });
 
 /** A retry that still needs its end. */
 export interface RetryStep {
@@ -132,6 +141,7 @@ export function park(reason?: string): EndAction & { readonly kind: "park" } {
  * );
  */
 export function pause(options: PauseOptions = {}): PauseAction {
+  assertKnownOptions(options, knownPause, "pause");
   const { failures = 5, windowMs = 10_000, probeAfterMs = 1_000 } = options;
   assertWhole("pause: failures", failures, 1, pauseFailuresMax);
   assertMilliseconds("pause: windowMs", windowMs, 1);
@@ -155,6 +165,7 @@ export function retry(
   schedule: RetrySchedule = exponential(),
   bounds: RetryBounds = {},
 ): RetryStep {
+  assertKnownOptions(bounds, knownBounds, "retry");
   const { attempts = 5, ageMsMax = Number.POSITIVE_INFINITY } = bounds;
   if (typeof (schedule as Partial<RetrySchedule> | null)?.waitMs !== "function") {
     throw invalidPolicy("retry: the schedule has no waitMs: give immediate(), linear({ … }) …");

@@ -2,6 +2,7 @@
 // downstream. Knows nothing of messages: those that wait stay where they are stored. Always true:
 // no more calls run than `concurrency`; who waits longest is asked first, and nobody waits while a
 // place is free.
+import { assertKnownOptions, optionNames } from "../errors/known-options.ts";
 import type { StartGate } from "../delivery/start-gate.ts";
 import { assertWhole, invalidPolicy } from "./bounds.ts";
 
@@ -10,6 +11,8 @@ export interface BulkheadOptions {
   /** Most handlers that run at once, over all subscriptions that share it. */
   readonly concurrency: number;
 }
+
+const known = optionNames<BulkheadOptions>({ concurrency: true });
 
 /** How a bulkhead stands. */
 export interface BulkheadStatus {
@@ -164,6 +167,7 @@ export function bulkhead(name: string, options: BulkheadOptions): Bulkhead {
       `bulkhead: the name is ${JSON.stringify(name)}: give text of 1 to 200 characters`,
     );
   }
+  assertKnownOptions(options, known, "bulkhead", name);
   const { concurrency } = options;
   assertWhole(`bulkhead '${name}': concurrency`, concurrency, 1, bulkheadConcurrencyMax);
   return new Bulkhead(name, concurrency);

@@ -1,6 +1,7 @@
 // Retry schedules: how long to wait after the n-th failure. Know nothing of messages or bounds of
 // attempts. Always true: a wait is at least 0 and never above the schedule's maximum; nothing is
 // remembered between two calls.
+import { assertKnownOptions, optionNames } from "../errors/known-options.ts";
 import type { Random } from "../kernel/random.ts";
 import { assertMilliseconds, invalidPolicy } from "./bounds.ts";
 
@@ -33,6 +34,12 @@ export interface ExponentialOptions {
   readonly jitter?: "none" | "full" | "decorrelated";
 }
 
+const knownLinear = optionNames<LinearOptions>({ stepMs: true, maxMs: true, jitter: true });
+const knownExponential = optionNames<ExponentialOptions>({
+  initialMs: true,
+  maxMs: true,
+  jitter: true,
+});
 const initialMsDefault = 100;
 const maxMsDefault = 30_000;
 
@@ -55,6 +62,7 @@ export function immediate(): RetrySchedule {
  * const schedule = linear({ stepMs: 1_000, maxMs: 10_000 });
  */
 export function linear(options: LinearOptions): RetrySchedule {
+  assertKnownOptions(options, knownLinear, "linear");
   const { stepMs, maxMs = maxMsDefault, jitter = "none" } = options;
   assertMilliseconds("linear: stepMs", stepMs);
   assertMilliseconds("linear: maxMs", maxMs);
@@ -74,6 +82,7 @@ export function linear(options: LinearOptions): RetrySchedule {
  * const schedule = exponential({ initialMs: 100, maxMs: 30_000, jitter: "decorrelated" });
  */
 export function exponential(options: ExponentialOptions = {}): RetrySchedule {
+  assertKnownOptions(options, knownExponential, "exponential");
   const { initialMs = initialMsDefault, maxMs = maxMsDefault, jitter = "full" } = options;
   assertMilliseconds("exponential: initialMs", initialMs);
   assertMilliseconds("exponential: maxMs", maxMs);

@@ -2,7 +2,17 @@
 // name that was meant, and nothing happens.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createBus, defineChannel, defineCommand, defineEvent } from "spillway";
+import {
+  bulkhead,
+  createBus,
+  defineChannel,
+  defineCommand,
+  defineEvent,
+  exponential,
+  linear,
+  pause,
+  retry,
+} from "spillway";
 import { embedded } from "spillway/embedded";
 import { memory } from "spillway/memory";
 import { z } from "zod";
@@ -35,12 +45,27 @@ test("definitions refuse what they do not know", () => {
   assert.throws(channelOf({ limits: { depthMx: 1 } }), refusal("depthMx", "depthMax"));
 });
 
+test("the parts of an error policy refuse what they do not know", () => {
+  assert.throws(() => exponential(mistyped({ initalMs: 5 })), refusal("initalMs", "initialMs"));
+  assert.throws(() => linear(mistyped({ stepMs: 5, max: 9 })), refusal("max", "maxMs"));
+  const bounds = mistyped({ attemps: 3 });
+  assert.throws(() => retry(exponential(), bounds), refusal("attemps", "attempts"));
+  assert.throws(() => pause(mistyped({ failure: 3 })), refusal("failure", "failures"));
+  const places = mistyped({ concurency: 3 });
+  assert.throws(() => bulkhead("bank", places), refusal("concurency", "concurrency"));
+});
+
 test("createBus and transports refuse what they do not know", async () => {
   const bus = { name: "shop", transport: memory() };
   const faulty = { ...bus, pendngMax: 1 };
   await assert.rejects(createBus(mistyped(faulty)), refusal("pendngMax", "pendingMax"));
   const replies = { ...bus, replies: { stratgy: "topic" } };
   await assert.rejects(createBus(mistyped(replies)), refusal("stratgy", "strategy"));
+  for (const shutdownSignals of [true, ["SIGKILL"], "SIGTERM"]) {
+    await assert.rejects(createBus(mistyped({ ...bus, shutdownSignals })), {
+      message: /shutdownSignals is .*: give a list of SIGTERM, SIGINT, .* or \[\]/,
+    });
+  }
   assert.throws(() => memory(mistyped({ byteMax: 1 })), refusal("byteMax", "bytesMax"));
   const directory = { directory: "/nowhere", leaseMS: 5 };
   assert.throws(() => embedded(mistyped(directory)), {
