@@ -5,6 +5,7 @@ import type { Handler, StateSchemas } from "../delivery/handler-context.ts";
 import { ClosedError } from "../errors/spillway-error.ts";
 import { explainMessage, type LocalMember } from "../flow/explain/explain-message.ts";
 import type { Explanation, MessageReference } from "../flow/explain/explanation.ts";
+import { SharedRates } from "../flow/shared/shared-rates.ts";
 import { SubscriptionFlow } from "../flow/subscription-flow.ts";
 import { type GroupStatistics, StatsReader } from "./bus-stats.ts";
 import { recoveryFor } from "../recovery/subscription-recovery.ts";
@@ -29,10 +30,12 @@ export class Subscriptions {
   readonly #subscriptions = new Set<Subscription<StateSchemas>>();
   readonly #locals = new WeakMap<Subscription<StateSchemas>, LocalMember>();
   readonly #streams = new Set<MessageStream>();
+  readonly #sharedRates: SharedRates;
 
   constructor(member: MemberEnvironment, registry: ChannelRegistry) {
     this.#member = member;
     this.#registry = registry;
+    this.#sharedRates = new SharedRates(member.settings);
   }
 
   /** What keeps members from their work, for people; empty when all is well. */
@@ -52,7 +55,8 @@ export class Subscriptions {
     const { channel, group, concurrency, order } = checked;
     const recovery = recoveryFor(options, { channel, group, concurrency, clock, random });
     const { rules, gate } = recovery;
-    const flow = new SubscriptionFlow(options.flow ?? { concurrency }, { clock, order });
+    const shared = this.#sharedRates;
+    const flow = new SubscriptionFlow(options.flow ?? { concurrency }, { clock, order, shared });
     const settings = { ...checked, answers, rules, gate, flow };
     const { signal } = options;
     const member = await joinGroup(this.#member, selection, settings, handler, { signal });
@@ -117,9 +121,11 @@ export class Subscriptions {
   }
 
   /** Closes everybody by a point of monotonic time; see Subscription.drain(). */
-  drain(deadlineMs: number): Promise<PromiseSettledResult<boolean>[]> {
+  async drain(deadlineMs: number): Promise<PromiseSettledResult<boolean>[]> {
     const readers = [...this.#subscriptions, ...this.#streams];
-    return Promise.allSettled(readers.map((reader) => reader.drain(deadlineMs)));
+    const drains = await Promise.allSettled(readers.map((reader) => reader.drain(deadlineMs)));
+    this.#sharedRates.close();
+    return drains;
   }
 
   /** A reader of all numbers, with rates of its own. */
@@ -153,6 +159,6 @@ function localOf(member: GroupMember, flow: SubscriptionFlow): LocalMember {
     get isPaused() {
       return flow.isPaused;
     },
-    rateName: (index) => flow.rateName(index),
+    rateAt: (index) => flow.rateAt(index),
   };
 }

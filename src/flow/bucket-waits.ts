@@ -11,11 +11,17 @@ import type { Waiting } from "./waiting.ts";
 /** So that a bucket whose released messages start nothing is not asked on and on. */
 const releaseMsMin = 1;
 
+/** Who waits for one bucket, and when it is looked at next; other places in the heap are void. */
+interface Queue {
+  readonly waiting: FairQueue;
+  dueMs: number;
+}
+
 /** See the head of this file. */
 export class BucketWaits {
   readonly #clock: Clock;
   readonly #onDue: () => void;
-  readonly #queues = new Map<Bucket, FairQueue>();
+  readonly #queues = new Map<Bucket, Queue>();
   readonly #due = new DueHeap<Bucket>();
   #cancelTimer: CancelTimer | undefined;
   #timerMs = Number.POSITIVE_INFINITY;
@@ -34,11 +40,11 @@ export class BucketWaits {
   add(waiting: Waiting, bucket: Bucket, order: QueueOrder): void {
     let queue = this.#queues.get(bucket);
     if (queue === undefined) {
-      queue = new FairQueue(order);
+      queue = { waiting: new FairQueue(order), dueMs: Number.POSITIVE_INFINITY };
       this.#queues.set(bucket, queue);
-      this.#push(bucket, bucket.availableAtMs(1, this.#clock.monotonicMs()));
+      this.#push(bucket, queue, bucket.availableAtMs(1, this.#clock.monotonicMs()));
     }
-    queue.add(waiting, waiting.wasReleased ? "before" : "behind");
+    queue.waiting.add(waiting, waiting.wasReleased ? "before" : "behind");
     waiting.wasReleased = false;
     bucket.waiting++;
   }
@@ -52,14 +58,16 @@ export class BucketWaits {
       const bucket = this.#due.popDue(nowMs);
       if (bucket === undefined) return released;
       const queue = this.#queues.get(bucket);
-      if (queue !== undefined) this.#releaseOf(bucket, queue, released, nowMs);
+      if (queue !== undefined && queue.dueMs <= nowMs)
+        this.#releaseOf(bucket, queue, released, nowMs);
     }
   }
 
-  #releaseOf(bucket: Bucket, queue: FairQueue, released: Waiting[], nowMs: number): void {
-    const count = Math.max(1, bucket.available(nowMs));
-    for (let found = 0; found < count; ) {
-      const waiting = queue.take();
+  #releaseOf(bucket: Bucket, queue: Queue, released: Waiting[], nowMs: number): void {
+    const available = bucket.available(nowMs);
+    // One in any case: what it finds missing, it asks for.
+    for (let found = 0; found < Math.max(1, available); ) {
+      const waiting = queue.waiting.take();
       if (waiting === undefined) break;
       bucket.waiting--;
       if (waiting.isRetracted) continue;
@@ -67,21 +75,25 @@ export class BucketWaits {
       released.push(waiting);
       found++;
     }
-    if (queue.size === 0) this.#queues.delete(bucket);
+    if (queue.waiting.size === 0) this.#queues.delete(bucket);
     else {
-      const nextMs = bucket.availableAtMs(count + 1, nowMs);
-      this.#push(bucket, Math.max(nextMs, nowMs + releaseMsMin));
+      const nextMs = bucket.availableAtMs(available + 1, nowMs);
+      this.#push(bucket, queue, Math.max(nextMs, nowMs + releaseMsMin));
     }
   }
 
-  #push(bucket: Bucket, dueMs: number): void {
+  #push(bucket: Bucket, queue: Queue, dueMs: number): void {
+    queue.dueMs = dueMs;
     if (dueMs < Number.POSITIVE_INFINITY) this.#due.push(dueMs, bucket);
   }
 
-  /** A token may be there by now. */
+  /** There are tokens that were not there before. */
   available(bucket: Bucket): void {
-    if (!this.#queues.has(bucket)) return;
-    this.#due.push(this.#clock.monotonicMs(), bucket);
+    const queue = this.#queues.get(bucket);
+    if (queue === undefined) return;
+    const nowMs = this.#clock.monotonicMs();
+    const dueMs = Math.max(nowMs, bucket.availableAtMs(1, nowMs));
+    if (dueMs < queue.dueMs) this.#push(bucket, queue, dueMs);
     this.#onDue();
   }
 
@@ -103,7 +115,7 @@ export class BucketWaits {
     const all: Waiting[] = [];
     for (const [bucket, queue] of this.#queues) {
       bucket.waiting = 0;
-      all.push(...queue);
+      all.push(...queue.waiting);
     }
     this.#queues.clear();
     this.#due.clear();
@@ -118,7 +130,7 @@ export class BucketWaits {
     position,
   }: WindowPlace): { readonly bucket: Bucket; readonly waiting: Waiting } | undefined {
     for (const [bucket, queue] of this.#queues) {
-      for (const waiting of queue) {
+      for (const waiting of queue.waiting) {
         if (waiting.batch === batch && waiting.position === position) return { bucket, waiting };
       }
     }
@@ -126,6 +138,6 @@ export class BucketWaits {
   }
 
   *[Symbol.iterator](): Generator<Waiting> {
-    for (const queue of this.#queues.values()) yield* queue;
+    for (const queue of this.#queues.values()) yield* queue.waiting;
   }
 }

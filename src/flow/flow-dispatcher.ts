@@ -90,8 +90,7 @@ export class FlowDispatcher implements Dispatching {
       const buckets = rules.bucketsOf(waiting, nowMs);
       const missing = latest(buckets, nowMs);
       if (missing === undefined) {
-        for (const bucket of buckets) bucket.take(nowMs);
-        waiting.taken = buckets;
+        waiting.taken = buckets.map((bucket) => ({ bucket, token: bucket.take(nowMs) }));
         return this.#giveFrom(waiting);
       }
       if (this.#host?.mayLeave(waiting) === true) return this.#giveFrom(waiting);
@@ -142,7 +141,7 @@ export class FlowDispatcher implements Dispatching {
     out.delete(position);
     if (out.size === 0) this.#out.delete(batch);
     // It needed no handler.
-    for (const bucket of waiting.taken ?? []) bucket.giveBack();
+    for (const { bucket, token } of waiting.taken ?? []) bucket.giveBack(token);
     this.#show(this.#keys.leave(waiting));
   }
 

@@ -3,7 +3,7 @@
 // stricter than they asked for; only full buckets for which nobody waits are forgotten.
 import type { FlowMessage } from "./flow-message.ts";
 import type { RateLimit } from "./rate-limit.ts";
-import { type Bucket, TokenBucket } from "./token-bucket.ts";
+import type { Bucket } from "./token-bucket.ts";
 
 /** Most buckets of one rate. */
 export const bucketsMax = 10_000;
@@ -12,9 +12,6 @@ const forgetEveryMs = 1_000;
 
 /** Makes a bucket of a rate. */
 export type MakeBucket = (rate: RateLimit, value: string | undefined) => Bucket;
-
-/** A bucket of this process. */
-export const localBucket: MakeBucket = (rate, value) => new TokenBucket(rate, value);
 
 /** The buckets of one rate. */
 export class RateBuckets {
@@ -25,7 +22,7 @@ export class RateBuckets {
   #others: Bucket | undefined;
   #forgottenAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(rate: RateLimit, make: MakeBucket = localBucket, max = bucketsMax) {
+  constructor(rate: RateLimit, make: MakeBucket, max = bucketsMax) {
     this.rate = rate;
     this.#make = make;
     this.#max = max;

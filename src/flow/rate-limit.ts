@@ -1,7 +1,9 @@
-// A rate as its user writes it. Plain, immutable data; token-buckets.ts keeps to it.
+// A rate as its user writes it. Plain, immutable data; the buckets keep to it.
 import { assertKnownOptions, optionNames } from "../errors/known-options.ts";
-import { assertBy, assertNumber, assertWhole } from "./checks.ts";
+import { assertName } from "../contracts/names.ts";
+import { assertBy, assertNumber, assertWhole, invalidFlow } from "./checks.ts";
 import type { FlowMessage } from "./flow-message.ts";
+import { heldMsMin, termsOf } from "./shared/lease.ts";
 
 /** Options of rateLimit(). */
 export interface RateLimitOptions {
@@ -14,6 +16,11 @@ export interface RateLimitOptions {
    * undefined: this rate does not count for the message. Default: one bucket for all messages.
    */
   readonly by?: RateBy;
+  /**
+   * A name: all rates of this name in one journal keep one limit together, whatever process,
+   * channel or group they are of. Give them the same numbers. Default: this subscription alone.
+   */
+  readonly shared?: string;
 }
 
 /** How messages are told apart by a rate. */
@@ -25,9 +32,15 @@ export interface RateLimit {
   readonly perSecond: number;
   readonly burst: number;
   readonly by: RateBy | undefined;
+  readonly shared: string | undefined;
 }
 
-const known = optionNames<RateLimitOptions>({ perSecond: true, burst: true, by: true });
+const known = optionNames<RateLimitOptions>({
+  perSecond: true,
+  burst: true,
+  by: true,
+  shared: true,
+});
 
 /** Slowest and fastest rate; below and above a limit means nothing. */
 export const perSecondMin = 0.001;
@@ -52,5 +65,17 @@ export function rateLimit(options: RateLimitOptions): RateLimit {
   const burst = options.burst ?? Math.max(1, Math.ceil(perSecond / 10));
   assertWhole("rateLimit: burst", burst, 1, burstMax);
   if (by !== undefined) assertBy("rateLimit: by", by, ["type", "key", "tenant"]);
-  return Object.freeze({ kind: "rate-limit", perSecond, burst, by });
+  const { shared } = options;
+  if (shared !== undefined) assertShared(shared, perSecond, burst);
+  return Object.freeze({ kind: "rate-limit", perSecond, burst, by, shared });
+}
+
+function assertShared(shared: string, perSecond: number, burst: number): void {
+  assertName("shared rate", shared);
+  if (termsOf({ perSecond, burst }).heldMs >= heldMsMin) return;
+  const least = Math.ceil((heldMsMin * perSecond) / 1_000) * 2;
+  throw invalidFlow(
+    `rateLimit: burst is ${burst} at ${perSecond} a second, which is less than processes need to ` +
+      `share the rate '${shared}': give at least ${least}`,
+  );
 }

@@ -14,7 +14,9 @@ import {
 } from "./flow-control.ts";
 import { FlowDispatcher } from "./flow-dispatcher.ts";
 import { FlowRules } from "./flow-rules.ts";
-import { localBucket, type MakeBucket } from "./rate-buckets.ts";
+import type { MakeBucket } from "./rate-buckets.ts";
+import type { SharedRates } from "./shared/shared-rates.ts";
+import { TokenBucket } from "./token-bucket.ts";
 
 /** How a subscription's flow is set now. */
 export type FlowSettings = Readonly<Required<Pick<FlowOptions, "concurrency" | "rates">>> &
@@ -42,7 +44,7 @@ export interface Flow {
 export interface SubscriptionFlowParts {
   readonly clock: Clock;
   readonly order: "key" | "none";
-  readonly makeBucket?: MakeBucket;
+  readonly shared: SharedRates;
 }
 
 /** See the head of this file. */
@@ -71,8 +73,13 @@ export class SubscriptionFlow implements Flow, FlowSeam {
   }
 
   get troubles(): readonly string[] {
-    const paused = this.isPaused ? ["it is paused by flow.pause()"] : [];
-    return this.#rules.trouble === undefined ? paused : [...paused, this.#rules.trouble];
+    const isSharing = this.#settings.rates.some(({ shared }) => shared !== undefined);
+    const all = [
+      this.isPaused ? "it is paused by flow.pause()" : undefined,
+      this.#rules.trouble,
+      isSharing ? this.#parts.shared.trouble : undefined,
+    ];
+    return all.filter((text) => text !== undefined);
   }
 
   /** See FlowSeam. */
@@ -96,12 +103,12 @@ export class SubscriptionFlow implements Flow, FlowSeam {
   }
 
   /** A rate in words. */
-  rateName(index: number): string {
+  rateAt(index: number): { readonly rate: string; readonly shared: string | undefined } {
     const rate = this.#settings.rates[index];
-    if (rate === undefined) return `${index + 1}`;
-    const { perSecond, burst, by } = rate;
+    if (rate === undefined) return { rate: `${index + 1}`, shared: undefined };
+    const { perSecond, burst, by, shared } = rate;
     const of = by === undefined ? "" : ` for each ${typeof by === "function" ? "value" : by}`;
-    return `${index + 1} (${perSecond} a second, burst ${burst}${of})`;
+    return { rate: `${index + 1} (${perSecond} a second, burst ${burst}${of})`, shared };
   }
 
   #changed(): void {
@@ -122,15 +129,24 @@ export class SubscriptionFlow implements Flow, FlowSeam {
   }
 
   #rulesNow(before: FlowRules | undefined): FlowRules {
-    const { clock, makeBucket = localBucket } = this.#parts;
-    return new FlowRules(this.#settings, clock, makeBucket, before);
+    return new FlowRules(this.#settings, this.#parts.clock, this.#makeBucket, before);
   }
+
+  readonly #makeBucket: MakeBucket = (rate, value) => {
+    if (rate.shared === undefined) return new TokenBucket(rate, value);
+    return this.#parts.shared.bucketOf(rate, rate.shared, value, (bucket) => {
+      for (const dispatcher of this.#dispatchers) dispatcher.available(bucket);
+    });
+  };
 
   #checked(place: string, options: FlowOptions, before: FlowSettings): FlowSettings {
     const given = checkedFlow(place, withoutKind(options));
     const { concurrency = before.concurrency, rates = before.rates } = given;
     const settings = { ...before, ...given, concurrency, rates };
     assertOneOfThem(place, settings);
+    for (const { shared } of rates) {
+      if (shared !== undefined) this.#parts.shared.assertSupported(shared);
+    }
     for (const part of ["coalesce", "debounce"] as const) {
       const by = settings[part]?.by ?? "key";
       if (by === "key" || this.#parts.order === "none") continue;

@@ -10,9 +10,9 @@ export interface Bucket {
   /** Messages that wait for a token. */
   waiting: number;
   mayTake(nowMs: number): boolean;
-  take(nowMs: number): void;
-  /** A token that was taken is not needed. */
-  giveBack(): void;
+  /** Takes a token; what to give back where it is not needed. */
+  take(nowMs: number): number;
+  giveBack(token: number): void;
   /** Tokens that are there. */
   available(nowMs: number): number;
   /** When the `count`-th token is there; infinite: not known, somebody tells. */
@@ -42,8 +42,9 @@ export class TokenBucket implements Bucket {
     return this.availableAtMs(1, nowMs) <= nowMs + toleranceMs;
   }
 
-  take(nowMs: number): void {
+  take(nowMs: number): number {
     this.#fullAtMs = Math.max(this.#fullAtMs, nowMs) + this.#tokenMs;
+    return nowMs;
   }
 
   giveBack(): void {

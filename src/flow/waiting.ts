@@ -12,12 +12,18 @@ export interface Waiting extends WindowPlace {
   readonly storedAtMs: number;
   /** For each rate the value of its bucket; undefined: it counts for nobody. */
   values: readonly BucketValue[] | undefined;
-  /** Buckets whose token it took, until its handler starts. */
-  taken: readonly Bucket[] | undefined;
+  /** The tokens that it took, until its handler starts. */
+  taken: readonly TakenToken[] | undefined;
   /** It stepped back behind another one of its key, and is on the shelf no more. */
   isRetracted: boolean;
   /** It had a token in sight and is first again where it has not started. */
   wasReleased: boolean;
+}
+
+/** A token, with the bucket that it is of. */
+export interface TakenToken {
+  readonly bucket: Bucket;
+  readonly token: number;
 }
 
 /** Which bucket of a rate a message needs; undefined: none. */

@@ -40,7 +40,11 @@ export interface LocalMember {
     | undefined;
   readonly isPaused: boolean;
   /** A rate in words, by its place in the list. */
-  readonly rateName: (index: number) => string;
+  readonly rateAt: (index: number) => {
+    readonly rate: string;
+    /** The name by which all processes share it. */
+    readonly shared: string | undefined;
+  };
 }
 
 /** What is asked, and of whom. */
@@ -127,7 +131,7 @@ function expiryOf({ stored, record }: FoundMessage, nowMs: number): readonly Rea
 /** What a member of this process knows of the message; empty: it is not in its window. */
 function localReasons(
   { clock }: ExplainParts,
-  { local, isPaused, rateName }: LocalMember,
+  { local, isPaused, rateAt }: LocalMember,
   { priority, offset, key }: ExplainedMessage,
 ): readonly Reason[] {
   if (local === undefined) return [];
@@ -149,9 +153,10 @@ function localReasons(
     return [...reasons, { kind: "behind-key", key, ...ahead }];
   }
   if (wait?.kind === "rate") {
-    const { rate, bucket, inMs, waiting } = wait;
+    const { bucket, inMs, waiting } = wait;
     const atMs = Number.isFinite(inMs) ? clock.wallMs() + inMs : undefined;
-    return [...reasons, { kind: "rate-limit", rate: rateName(rate), bucket, atMs, waiting }];
+    const { rate, shared } = rateAt(wait.rate);
+    return [...reasons, { kind: "rate-limit", rate, shared, bucket, atMs, waiting }];
   }
   const { concurrency, troubles } = local.load;
   reasons.push(...troubles.map((text): Reason => ({ kind: "trouble", text })));

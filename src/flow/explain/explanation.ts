@@ -52,6 +52,8 @@ export type Reason =
   | {
       readonly kind: "rate-limit";
       readonly rate: string;
+      /** The name by which all processes of the journal share the rate; undefined: it is local. */
+      readonly shared: string | undefined;
       readonly bucket: string | undefined;
       /** When its bucket has a token; undefined: not known. */
       readonly atMs: number | undefined;
@@ -185,12 +187,13 @@ function behindWords(
 }
 
 function rateWords(
-  { rate, bucket, atMs, waiting }: Extract<Reason, { readonly kind: "rate-limit" }>,
+  { rate, shared, bucket, atMs, waiting }: Extract<Reason, { readonly kind: "rate-limit" }>,
   nowMs: number,
 ): string {
   const of = bucket === undefined ? "" : ` for ${JSON.stringify(bucket)}`;
   const at = atMs === undefined ? "" : `, next token ${when(atMs, nowMs)}`;
-  return `it waits for the rate ${rate}${of}: ${waiting} wait there${at}`;
+  const together = shared === undefined ? "" : `, which all processes share as '${shared}'`;
+  return `it waits for the rate ${rate}${together}${of}: ${waiting} wait there${at}`;
 }
 
 function times(count: number): string {

@@ -2,11 +2,12 @@
 // group there for each channel of letters; and the units that move letters. Knows nothing of
 // letters. Always true: every unit carries the version of the job's row that its writer saw, so
 // that of two writers one is refused and nothing of it exists.
-import { SpillwayError, UnsupportedError } from "../../errors/spillway-error.ts";
+import { keptStateOf, KeptRows } from "../../delivery/kept-rows.ts";
+import { SpillwayError } from "../../errors/spillway-error.ts";
 import type { OutgoingBatch } from "../../message/outgoing-batch.ts";
 import type { StateChange } from "../../ports/commit-unit.ts";
 import type { StateStore, StateVersion } from "../../ports/state-store.ts";
-import type { Consumer, Transport } from "../../ports/transport.ts";
+import type { Transport } from "../../ports/transport.ts";
 import type { LetterBox } from "../dead-letters/letter-box.ts";
 import { jobsKeptMax, type RedriveJob } from "./redrive-job.ts";
 
@@ -30,7 +31,7 @@ export class JobReader {
   readonly #scope: { readonly channel: string; readonly group: string };
 
   constructor(transport: Transport, letters: string) {
-    this.#state = assertAtomic(transport);
+    this.#state = keptStateOf(transport, "redrive");
     this.#scope = { channel: jobsChannel, group: letters };
   }
 
@@ -59,23 +60,20 @@ export class JobReader {
 
 /** Writes the redrives of one channel of letters. */
 export class JobStore extends JobReader {
-  readonly #consumer: Consumer;
-  #sequence = 0;
+  readonly #rows: KeptRows;
 
-  private constructor(transport: Transport, letters: string, consumer: Consumer) {
+  private constructor(transport: Transport, letters: string, rows: KeptRows) {
     super(transport, letters);
-    this.#consumer = consumer;
+    this.#rows = rows;
   }
 
   /** Makes the channels of notes and jobs where they are missing. */
   static async open({ transport, letters, notes }: LetterBox): Promise<JobStore> {
-    assertAtomic(transport);
+    keptStateOf(transport, "redrive");
     const plain = { partitions: 1, compression: "none" } as const;
     await transport.declare({ ...plain, name: notes, retention: { days: noteDays } });
-    await transport.declare({ ...plain, name: jobsChannel, retention: {} });
-    const group = { channel: jobsChannel, group: letters, types: undefined };
-    const consumer = await transport.consume({ ...group, from: "latest" });
-    return new JobStore(transport, letters, consumer);
+    const rows = await KeptRows.open(transport, { channel: jobsChannel, group: letters });
+    return new JobStore(transport, letters, rows);
   }
 
   /** Begins a job; throws REDRIVE_ACTIVE where somebody was faster. */
@@ -93,7 +91,7 @@ export class JobStore extends JobReader {
     for (const { id } of (await this.all()).slice(jobsKeptMax - 1)) {
       state.push({ table: jobs, key: id, expected: undefined, value: null });
     }
-    const version = await this.#commit(state, []);
+    const version = await this.#rows.commit(state);
     if (version !== undefined) return version;
     throw new SpillwayError("REDRIVE_ACTIVE", "another redrive of these letters has just begun");
   }
@@ -107,7 +105,7 @@ export class JobStore extends JobReader {
     expected: StateVersion,
     publishes: readonly OutgoingBatch[] = [],
   ): Promise<StateVersion> {
-    const version = await this.#commit([this.#change(job, expected)], publishes);
+    const version = await this.#rows.commit([this.#change(job, expected)], publishes);
     if (version !== undefined) return version;
     throw new SpillwayError(
       "REDRIVE_TAKEN_OVER",
@@ -118,30 +116,10 @@ export class JobStore extends JobReader {
 
   /** Leaves the group. */
   async close(): Promise<void> {
-    await this.#consumer.close();
+    await this.#rows.close();
   }
 
   #change(job: RedriveJob, expected: StateVersion): StateChange {
     return { table: jobs, key: job.id, expected, value: JSON.stringify(job) };
   }
-
-  async #commit(
-    state: readonly StateChange[],
-    publishes: readonly OutgoingBatch[],
-  ): Promise<StateVersion | undefined> {
-    const unit = { sequence: ++this.#sequence, settlements: [], publishes, state };
-    const result = await this.#consumer.commit(unit);
-    if (result.kind === "committed") return result.version;
-    this.#consumer.resume();
-    return undefined;
-  }
-}
-
-/** The state that shares the transport's units; throws UNSUPPORTED where there is none. */
-function assertAtomic({ name, state, capabilities }: Transport): StateStore {
-  if (state !== undefined && capabilities.atomicUnit !== "no") return state;
-  throw new UnsupportedError(
-    `redrive needs 'atomicUnit', which the transport '${name}' does not have`,
-    { details: { transport: name, capability: "atomicUnit" } },
-  );
 }

@@ -87,6 +87,11 @@ export class ContractRun {
     return second;
   }
 
+  /** Whether time passes only when the case lets it. */
+  get isVirtual(): boolean {
+    return this.clock instanceof VirtualClock;
+  }
+
   /** Lets time pass on the clock of this run. */
   async pass(durationMs: number): Promise<void> {
     if (this.clock instanceof VirtualClock) await this.clock.advance(durationMs);

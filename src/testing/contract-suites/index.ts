@@ -9,6 +9,7 @@ import { lifecycleCases } from "./lifecycle-cases.ts";
 import { limitCases } from "./limit-cases.ts";
 import { memberCases } from "./member-cases.ts";
 import { processCases } from "./process-cases.ts";
+import { rateCases } from "./rate-cases.ts";
 import { readCases } from "./read-cases.ts";
 import { removalCases } from "./removal-cases.ts";
 import { requestCases } from "./request-cases.ts";
@@ -30,6 +31,7 @@ export const transportContract: readonly ContractCase[] = [
   ...settlementCases,
   ...unitCases,
   ...stateCases,
+  ...rateCases,
   ...readCases,
   ...requestCases,
   ...retentionCases,

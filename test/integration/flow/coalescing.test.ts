@@ -2,9 +2,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { z } from "zod";
+import { memory } from "../../../src/adapters/memory/index.ts";
 import { defineEvent } from "../../../src/contracts/event.ts";
 import { flowControl } from "../../../src/flow/flow-control.ts";
+import { SharedRates } from "../../../src/flow/shared/shared-rates.ts";
 import { SubscriptionFlow } from "../../../src/flow/subscription-flow.ts";
+import { seededRandom } from "../../../src/kernel/random.ts";
 import { VirtualClock } from "../../../src/testing/virtual-clock.ts";
 import { Noted, Placed } from "../delivery/world.ts";
 import { publishMany, type Start, subscribeWith, testOnBoth } from "./flow-world.ts";
@@ -198,8 +201,9 @@ testOnBoth(
 
 test("a function beside the order by key is refused: a key's messages would change places", () => {
   const options = flowControl({ coalesce: { withinMs: 1, by: () => "x" } });
-  const make = (order: "key" | "none") =>
-    new SubscriptionFlow(options, { clock: new VirtualClock(), order });
+  const clock = new VirtualClock();
+  const shared = new SharedRates({ transport: memory(), clock, random: seededRandom(1) });
+  const make = (order: "key" | "none") => new SubscriptionFlow(options, { clock, order, shared });
   assert.throws(() => make("key"), { code: "INVALID_ARGUMENT", message: /change places/ });
   assert.ok(make("none"));
 });

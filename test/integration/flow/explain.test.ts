@@ -109,6 +109,7 @@ testOnBoth("a rate: which one, which bucket, when", async (scene) => {
     {
       kind: "rate-limit",
       rate: "2 (0.5 a second, burst 1 for each key)",
+      shared: undefined,
       bucket: "a",
       atMs: clock.wallMs() + 2_000,
       waiting: 1,

@@ -3,7 +3,7 @@
 import { test, type TestContext } from "node:test";
 import { memory } from "../../../src/adapters/memory/index.ts";
 import { flowControl, type FlowOptions } from "../../../src/flow/flow-control.ts";
-import type { MakeBucket } from "../../../src/flow/rate-buckets.ts";
+import { SharedRates } from "../../../src/flow/shared/shared-rates.ts";
 import { SubscriptionFlow } from "../../../src/flow/subscription-flow.ts";
 import type { DeliveryOptions } from "../../../src/delivery/delivery-options.ts";
 import type { Handler } from "../../../src/delivery/handler-context.ts";
@@ -53,12 +53,14 @@ export async function subscribeWith(
   more: Partial<DeliveryOptions> & {
     readonly handlerMs?: number;
     readonly handler?: Handler;
-    readonly makeBucket?: MakeBucket;
+    /** Default: one of its own, as in another process. */
+    readonly shared?: SharedRates;
     readonly clock?: Clock;
   } = {},
 ): Promise<Flowing> {
-  const { handlerMs = 0, handler, makeBucket, clock = world.clock, ...delivery } = more;
-  const parts = { clock, order: delivery.order ?? "key", ...(makeBucket && { makeBucket }) };
+  const { handlerMs = 0, handler, clock = world.clock, ...rest } = more;
+  const { shared = new SharedRates({ ...world, clock }), ...delivery } = rest;
+  const parts = { clock, order: delivery.order ?? "key", shared } as const;
   const flow = new SubscriptionFlow(flowControl(options), parts);
   const starts: Start[] = [];
   const running = { now: 0, most: 0 };

@@ -93,6 +93,19 @@ testOnBoth(
   },
 );
 
+testOnBoth("what has expired before it is looked at gives its token back", async (world) => {
+  await publishMany(world, "a", 10, { expiresInMs: 500 });
+  await publishMany(world, "b", 1);
+  await world.clock.advance(1_000);
+  const rates = [rateLimit({ perSecond: 0.1, burst: 1 })];
+  const { starts } = await subscribeWith(world, { rates });
+  await world.clock.settle();
+  assert.deepEqual(
+    starts.map(({ key }) => key),
+    ["b0"],
+  );
+});
+
 testOnBoth(
   "a failing message takes a token for each try, its key waits, and nothing is lost",
   async (world) => {
@@ -194,7 +207,7 @@ test("a bucket allows no more than burst + perSecond × T in any time T", () => 
 
 test("a rate has so many buckets; further values share one; full ones are forgotten", () => {
   const rate = rateLimit({ perSecond: 1, burst: 1, by: "key" });
-  const buckets = new RateBuckets(rate, undefined, 3);
+  const buckets = new RateBuckets(rate, (each, value) => new TokenBucket(each, value), 3);
   for (const key of ["a", "b", "c"]) buckets.of(key, 0).take(0);
   const others = buckets.of("d", 0);
   assert.equal(others.value, "(others)");
