@@ -18,9 +18,6 @@ import {
 } from "./key-lines.ts";
 import { ReleasedMessages } from "./released-messages.ts";
 
-/** Parked messages of one key that are released together: if one fails, the others park again. */
-const releasedPerKeyMax = 64;
-
 /** The open messages of one subscription. */
 export class OpenMessages {
   readonly #options: OpenMessagesOptions;
@@ -135,7 +132,7 @@ export class OpenMessages {
   leave(message: OpenMessage): void {
     const { line, isReleased } = message;
     if (!isReleased || line === undefined || line.isEnded) return;
-    line.outstanding--;
+    line.settledOne();
     this.#advance(line);
   }
 
@@ -249,7 +246,7 @@ export class OpenMessages {
         line.fail(first);
         return this.#await(first);
       }
-      if (line.outstanding === releasedPerKeyMax) return;
+      if (line.outstanding === line.together) return;
       line.parked.shift();
       line.outstanding++;
       this.#release(first);
