@@ -2,7 +2,7 @@
 // priority may use, how long a held consumer waits, when to try again. Pure functions; the meaning
 // is in docs/adr/0019.
 import { BackPressureError } from "../errors/spillway-error.ts";
-import type { Priority } from "../message/envelope.ts";
+import { priorities, type Priority } from "../message/envelope.ts";
 import type { Limits, Waiting } from "./transport.ts";
 
 export type { Limits, Waiting } from "./transport.ts";
@@ -26,6 +26,20 @@ export function boundsOf(limits: Limits, priority: Priority): Waiting {
   const share = limits.isShedding === true ? sheddingShares[priority] : 1;
   const of = (value = Number.POSITIVE_INFINITY): number => Math.ceil(value * share);
   return { depth: of(limits.depthMax), bytes: of(limits.bytesMax) };
+}
+
+/**
+ * Whether a message must not be stored because one of this append was refused before: nothing
+ * overtakes within its priority, nor anything in a channel that does not shed.
+ */
+export function isBehind(
+  refused: Priority | undefined,
+  priority: Priority,
+  limits: Limits | undefined,
+): boolean {
+  if (refused === undefined) return false;
+  if (limits?.isShedding !== true) return true;
+  return priorities.indexOf(priority) >= priorities.indexOf(refused);
 }
 
 /** How many messages fit that take `bytesEach`; one of any size does where nothing waits. */

@@ -6,7 +6,7 @@ import type { Clock } from "../../kernel/clock.ts";
 import { priorities, type Priority } from "../../message/envelope.ts";
 import type { OutgoingBatch } from "../../message/outgoing-batch.ts";
 import type { ReusedId } from "../../ports/commit-unit.ts";
-import { hasLimits } from "../../ports/channel-limits.ts";
+import { hasLimits, isBehind } from "../../ports/channel-limits.ts";
 import type { DelayedIdentity } from "../../ports/delayed.ts";
 import type { AppendResult, ChannelDeclaration, ChannelStats } from "../../ports/transport.ts";
 import { MemoryDelayed } from "./memory-delayed.ts";
@@ -65,10 +65,10 @@ export class MemoryChannel {
 
   /**
    * Stores a batch message by message; repeats and refusals become exceptions. `full` has the
-   * channels that refused something of the same call, and is added to; undefined: the limits let
-   * everything through.
+   * channels that refused something of the same call, with the highest priority of that, and is
+   * added to; undefined: the limits let everything through.
    */
-  append(batch: OutgoingBatch, full: Set<MemoryChannel> | undefined): AppendResult {
+  append(batch: OutgoingBatch, full: Map<MemoryChannel, Priority> | undefined): AppendResult {
     const exceptions = new Map<number, { readonly offset: number } | SpillwayError>();
     const refused: number[] = [];
     const firstOffset = batch.dueAtMs === undefined ? this.logs[batch.priority].endOffset : -1;
@@ -116,12 +116,12 @@ export class MemoryChannel {
   #refuses(
     message: MemoryMessage,
     priority: Priority,
-    full: Set<MemoryChannel> | undefined,
+    full: Map<MemoryChannel, Priority> | undefined,
   ): boolean {
     if (full === undefined) return false;
-    if (full.has(this)) return true;
+    if (isBehind(full.get(this), priority, this.declaration.limits)) return true;
     const refuses = this.limits.refuses(priority, message.payloadBytes);
-    if (refuses) full.add(this);
+    if (refuses) full.set(this, priority);
     return refuses;
   }
 

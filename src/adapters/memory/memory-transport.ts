@@ -126,7 +126,7 @@ export class MemoryTransport implements Transport {
           "channels a retention in bytes, raise bytesMax, or use embedded()",
       );
     }
-    return this.#store(batches, channels, new Set());
+    return this.#store(batches, channels, new Map());
   }
 
   async room(name: string, signal?: AbortSignal): Promise<number> {
@@ -163,7 +163,7 @@ export class MemoryTransport implements Transport {
   #store(
     batches: readonly OutgoingBatch[],
     channels: readonly (MemoryChannel | undefined)[],
-    full: Set<MemoryChannel> | undefined,
+    full: Map<MemoryChannel, Priority> | undefined,
   ): AppendResult[] {
     const dropped = { firstOffset: -1, isDropped: true };
     const results = batches.map((batch, at) => channels[at]?.append(batch, full) ?? dropped);

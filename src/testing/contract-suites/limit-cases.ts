@@ -226,7 +226,7 @@ export const limitCases: readonly ContractCase[] = [
     },
   },
   {
-    name: "limits: where a channel sheds, lower priorities are refused first",
+    name: "limits: where a channel sheds, lower priorities are refused first, and alone",
     requires: ["channelLimits", "priority"],
     refusal,
     async run(run) {
@@ -240,6 +240,15 @@ export const limitCases: readonly ContractCase[] = [
       const error = low.exceptions?.get(6);
       assert.ok(error instanceof BackPressureError);
       assert.equal(error.details["shed"], true);
+      await run.declare("two", { limits: { depthMax: 8, isShedding: true } });
+      const batches = [
+        run.batch("two", numbered("low", 7), { priority: "low" }),
+        run.batch("two", ["e", "f"]),
+        run.batch("two", ["g"], { priority: "high" }),
+        run.batch("two", ["h"]),
+      ];
+      const results = await run.within("append", run.transport.append(batches));
+      assert.deepEqual(results.map(refusedIn), [[6], [1], [], [0]]);
     },
   },
   {

@@ -7,9 +7,11 @@ import {
   boundsOf,
   DrainRate,
   hasLimits,
+  isBehind,
   roomFor,
   type Waiting,
 } from "../../../ports/channel-limits.ts";
+import type { Priority } from "../../../message/envelope.ts";
 import { type Catalog, type Channel, laneOf, priorityOf } from "./catalog.ts";
 import type { EngineNotice, EngineRefusal } from "./engine.ts";
 import type { PendingRows } from "./pending-rows.ts";
@@ -35,8 +37,8 @@ export class ChannelLimits implements WriterCache {
   /** By channel number; void once anybody but this process's units changed something. */
   #known = new Map<number, Known>();
   readonly #rates = new Map<number, DrainRate>();
-  /** Channels that refused something of the running unit: nothing may overtake that. */
-  readonly #refused = new Set<number>();
+  /** Channels that refused something of the running unit, and the highest priority of that. */
+  readonly #refused = new Map<number, Priority>();
   /** Channels somebody in this process waits for, by name. */
   readonly #awaited = new Set<string>();
   #isTransacting = false;
@@ -93,8 +95,9 @@ export class ChannelLimits implements WriterCache {
   /** How many of `count` messages, `bytes` in all, fit into a channel for this lane. */
   fitting(channel: Channel, lane: number, count: number, bytes: number): number {
     if (!hasLimits(channel.limits)) return count;
-    if (this.#refused.has(channel.id)) return 0;
-    const bounds = boundsOf(channel.limits, priorityOf(lane));
+    const priority = priorityOf(lane);
+    if (isBehind(this.#refused.get(channel.id), priority, channel.limits)) return 0;
+    const bounds = boundsOf(channel.limits, priority);
     const bytesEach = bytes / count;
     let known = this.#known.get(channel.id) ?? this.#measure(channel);
     if (roomFor(bounds, known, bytesEach) < count && !known.isFresh) known = this.#measure(channel);
@@ -111,8 +114,10 @@ export class ChannelLimits implements WriterCache {
 
   /** What is said to whom a channel refused so many messages; it is told when there is room. */
   refusal(channel: Channel, lane: number, count: number): EngineRefusal {
-    this.#refused.add(channel.id);
     const { limits = {} } = channel;
+    if (!isBehind(this.#refused.get(channel.id), priorityOf(lane), limits)) {
+      this.#refused.set(channel.id, priorityOf(lane));
+    }
     // With shedding nobody waits: who is refused tries again, or not.
     if (limits.isShedding !== true) this.#awaited.add(channel.name);
     const { depth, bytes } = this.#known.get(channel.id) ?? this.#measure(channel);
