@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { keySlot } from "../kernel/key-slot.ts";
 import { seededRandom } from "../kernel/random.ts";
+import type { Priority } from "../message/envelope.ts";
 import { OutgoingBatch } from "../message/outgoing-batch.ts";
 import type { StoredBatch } from "../ports/delivery-batch.ts";
 import { Dispatcher } from "./dispatcher.ts";
@@ -11,8 +12,13 @@ import { Window, WindowBatch } from "./window.ts";
 const template = { type: "t", version: 1, source: "s", contentType: "application/json" };
 
 /** A batch with one message per letter, the letter being its key. */
-function batchOf(keys: string, base = 0, isReloaded = false): WindowBatch {
-  const batch = new OutgoingBatch("c", "normal", seededRandom(1));
+function batchOf(
+  keys: string,
+  base = 0,
+  isReloaded = false,
+  priority: Priority = "normal",
+): WindowBatch {
+  const batch = new OutgoingBatch("c", priority, seededRandom(1));
   for (const key of keys) batch.add(template, "1", 0, key);
   const stored: StoredBatch = Object.assign(batch, {
     offsetAt: (index: number) => base + index,
@@ -59,6 +65,19 @@ test("messages that are due again come before those that were never out", () => 
   dispatcher.add(batchOf("abc"));
   dispatcher.addUrgent(batchOf("xy", 10));
   assert.deepEqual(takeAll(dispatcher), ["x10", "y11", "a0", "b1", "c2"]);
+});
+
+test("a higher priority goes before what came earlier, and each priority has a share", () => {
+  const dispatcher = new Dispatcher("none");
+  dispatcher.add(batchOf("l".repeat(40), 0, false, "low"));
+  dispatcher.add(batchOf("n".repeat(40)));
+  assert.equal(dispatcher.next(), true);
+  assert.equal(dispatcher.batch.stored.priority, "normal");
+  dispatcher.add(batchOf("h".repeat(14), 0, false, "high"));
+  const taken = takeAll(dispatcher).map((each) => each.slice(0, 1));
+  assert.equal(taken.slice(0, 16).join(""), "hhhhhhnhhhhhhhlh");
+  assert.equal(taken.slice(16, 31).join(""), "nnnnnnnnnnnnnnl");
+  assert.equal(taken.length, 93);
 });
 
 test("held messages come back before all others of their slot, in order", () => {

@@ -1,9 +1,11 @@
 // Which message is started next. With order by key, a message is held back while an earlier one of
 // its key slot runs; slots are compared because that costs a number instead of a text. Knows
 // nothing of handlers or outcomes. Always true: messages of one slot are given out one at a time,
-// in the order in which they came.
+// in the order in which they came; each priority gets its share of the turns.
 import { slotCount } from "../kernel/key-slot.ts";
 import { PassingMap } from "../kernel/passing-map.ts";
+import { priorities } from "../message/envelope.ts";
+import { laneTurns } from "../ports/consumer-turns.ts";
 import type { WindowBatch, WindowPlace } from "./window.ts";
 
 /** Gives out the messages of one subscription. */
@@ -25,16 +27,19 @@ export class Dispatcher {
   #againAt = 0;
   /** Batches of messages that were open: first, because they have waited. */
   #urgent: WindowBatch[] = [];
-  #fresh: WindowBatch[] = [];
+  /** All others, by priority. */
+  #fresh = freshBatches();
+  /** Messages of those given out. */
+  #turn = 0;
 
   constructor(order: "key" | "none") {
     this.#bySlot = order === "key";
     this.#out = new Uint8Array(this.#bySlot ? slotCount : 0);
   }
 
-  /** Adds a batch behind all others. */
+  /** Adds a batch behind all others of its priority. */
   add(batch: WindowBatch): void {
-    this.#fresh.push(batch);
+    this.#fresh[batch.lane]?.push(batch);
   }
 
   /** Adds messages one by one, behind those that were put back. */
@@ -58,7 +63,20 @@ export class Dispatcher {
       if (this.#claim(batch, position)) return true;
     }
     if (this.#againAt > 0) this.#startAgain([]);
-    return this.#nextOf(this.#urgent) || this.#nextOf(this.#fresh);
+    return this.#nextOf(this.#urgent) || this.#nextFresh();
+  }
+
+  /** High priority first; and yet the others have their turn. */
+  #nextFresh(): boolean {
+    const isOthersTurn = this.#turn % laneTurns === laneTurns - 1;
+    const others = 1 + (Math.floor(this.#turn / laneTurns) % (priorities.length - 1));
+    const first = isOthersTurn ? (this.#fresh[others] as WindowBatch[]) : undefined;
+    let isFound = first !== undefined && this.#nextOf(first);
+    for (let lane = 0; !isFound && lane < priorities.length; lane++) {
+      isFound = this.#nextOf(this.#fresh[lane] as WindowBatch[]);
+    }
+    if (isFound) this.#turn++;
+    return isFound;
   }
 
   #nextOf(batches: WindowBatch[]): boolean {
@@ -139,7 +157,7 @@ export class Dispatcher {
     this.#ready = [];
     this.#held.clear();
     this.#urgent = [];
-    this.#fresh = [];
+    this.#fresh = freshBatches();
     this.#startAgain(places);
   }
 
@@ -147,6 +165,10 @@ export class Dispatcher {
     this.#again = places;
     this.#againAt = 0;
   }
+}
+
+function freshBatches(): WindowBatch[][] {
+  return priorities.map(() => []);
 }
 
 function slotOf(batch: WindowBatch, position: number): number {

@@ -4,6 +4,7 @@
 import type { Clock } from "../../../kernel/clock.ts";
 import type { Priority } from "../../../message/envelope.ts";
 import type { DeliveryBatch } from "../../../ports/transport.ts";
+import { laneTurns } from "../../../ports/consumer-turns.ts";
 import { type Gap, gapEnd, isGap } from "../../../ports/gap.ts";
 import { type BatchView, damaged } from "../journal/format.ts";
 import type { ChannelFeed } from "./channel-feed.ts";
@@ -14,11 +15,6 @@ import { endOf } from "./tracked-batch.ts";
 
 /** Batches looked at before other work of the event loop gets its turn. */
 const batchesPerTurn = 16;
-/**
- * Every so many deliveries one goes to normal and low priority in turn, if they have any: so each
- * priority gets at least one of 16 deliveries, however busy the higher ones are.
- */
-export const laneTurns = 8;
 
 /** Reads batches into a tracker and takes deliveries out of it. */
 export class DeliveryFetcher {
