@@ -9,8 +9,8 @@ interface KeyQueue {
   /** The one that may start, or was given out. */
   head: Waiting;
   isOut: boolean;
-  /** Those behind it, by offset. */
-  readonly rest: Waiting[];
+  /** Those behind it, by offset; mostly none. */
+  rest: Waiting[] | undefined;
 }
 
 /** Keys with messages on the shelf; as many as the window holds at most. */
@@ -29,10 +29,11 @@ export class KeyQueues {
     const queues = this.#lanes[lane] as Map<string, KeyQueue>;
     const queue = queues.get(key);
     if (queue === undefined) {
-      queues.set(key, { head: waiting, isOut: false, rest: [] });
+      queues.set(key, { head: waiting, isOut: false, rest: undefined });
       return waiting;
     }
-    const { head, rest } = queue;
+    const { head } = queue;
+    const rest = (queue.rest ??= []);
     if (queue.isOut || offset > head.offset) {
       let at = rest.length;
       while (at > 0 && (rest[at - 1] as Waiting).offset > offset) at--;
@@ -55,7 +56,7 @@ export class KeyQueues {
   leave(waiting: Waiting): Waiting | undefined {
     const queue = this.#queueOf(waiting);
     if (queue === undefined) return undefined;
-    const next = queue.rest.shift();
+    const next = queue.rest?.shift();
     if (next === undefined) {
       this.#lanes[waiting.lane]?.delete(waiting.key as string);
       return undefined;
@@ -72,14 +73,14 @@ export class KeyQueues {
   /** The message behind whose key this one waits. */
   aheadOf(test: (waiting: Waiting) => boolean): Waiting | undefined {
     for (const queues of this.#lanes) {
-      for (const { head, rest } of queues.values()) if (rest.some(test)) return head;
+      for (const { head, rest } of queues.values()) if (rest?.some(test)) return head;
     }
     return undefined;
   }
 
   /** Messages behind others. */
   *[Symbol.iterator](): Generator<Waiting> {
-    for (const queues of this.#lanes) for (const { rest } of queues.values()) yield* rest;
+    for (const queues of this.#lanes) for (const { rest } of queues.values()) yield* rest ?? [];
   }
 
   clear(): void {

@@ -57,6 +57,9 @@ export class BatchView implements StoredBatch {
   /** The whole section as text; null where it is not ASCII, undefined before it was looked at. */
   #dataText: string | null | undefined;
   #keyText: string | null | undefined;
+  /** Those that were read last: of one record they are asked for several times in a row. */
+  #attributes: MessageAttributes = noAttributes;
+  #attributesOf = -1;
 
   constructor(blob: Uint8Array, place: BatchPlace) {
     this.channel = place.channel;
@@ -147,7 +150,10 @@ export class BatchView implements StoredBatch {
     this.#checked(index);
     if (this.#attributeEnds === undefined) return noAttributes;
     if (startOf(this.#attributeEnds, index) === this.#attributeEnds[index]) return noAttributes;
-    return parseAttributes(this.#decoded("attribute", index), index);
+    if (this.#attributesOf === index) return this.#attributes;
+    this.#attributes = parseAttributes(this.#decoded("attribute", index), index);
+    this.#attributesOf = index;
+    return this.#attributes;
   }
 
   payloadTextAt(index: number): string {
