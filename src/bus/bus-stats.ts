@@ -74,6 +74,8 @@ export interface GroupStatistics {
   readonly acked: number;
   readonly retried: number;
   readonly redelivered: number;
+  /** Times that a message was set down behind a failed one of its key, to be read again. */
+  readonly parked: number;
   readonly deadLettered: number;
   /** Acknowledged without having been handled, because an error policy said so. */
   readonly discarded: number;
@@ -162,6 +164,7 @@ export class StatsReader {
       acked,
       retried: counters?.retried ?? 0,
       redelivered: counters?.redelivered ?? 0,
+      parked: counters?.parked ?? 0,
       deadLettered: counters?.deadLettered ?? 0,
       discarded: counters?.discarded ?? 0,
       invalid: counters?.invalid ?? 0,

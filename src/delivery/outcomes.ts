@@ -161,6 +161,7 @@ export class Outcomes {
     const reason = before?.reason === "retry" ? "retry" : "parked";
     const entry = { attempt, dueAtMs, reason, failures } as const;
     const message = this.#parts.open.park(this.placeOf(batch, position), entry, before);
+    this.#settler.tally.parked++;
     this.#settler.keep(batch, position, message);
   }
 

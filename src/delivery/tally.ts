@@ -18,6 +18,7 @@ const latencySamplesMax = 128;
 /** Counts of one unit. */
 export class Tally {
   retried = 0;
+  parked = 0;
   deadLettered = 0;
   discarded = 0;
   invalid = 0;
@@ -27,6 +28,7 @@ export class Tally {
   /** Takes over the counts of another. */
   add(other: Tally): void {
     this.retried += other.retried;
+    this.parked += other.parked;
     this.deadLettered += other.deadLettered;
     this.discarded += other.discarded;
     this.invalid += other.invalid;
@@ -44,6 +46,7 @@ export function reportCommitted(
 ): void {
   const { counters, clock } = environment;
   counters.retried += tally.retried;
+  counters.parked += tally.parked;
   counters.deadLettered += tally.deadLettered;
   counters.discarded += tally.discarded;
   counters.invalid += tally.invalid;

@@ -16,6 +16,8 @@ export class GroupCounters {
   retried = 0;
   /** Deliveries of a message that had been delivered before. */
   redelivered = 0;
+  /** Times that a message was set down behind a failed one of its key. */
+  parked = 0;
   /** Messages copied to the dead-letter channel. */
   deadLettered = 0;
   /** Messages acknowledged without having been handled, because an error policy said so. */

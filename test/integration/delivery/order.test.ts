@@ -62,6 +62,7 @@ test("what was parked counts as redelivered only where a handler has seen it", a
   });
   await world.clock.advance(10_000);
   assert.deepEqual([counters.acked, counters.retried, counters.redelivered], [3, 2, 2]);
+  assert.equal(counters.parked, 2);
   await world.close();
 });
 
