@@ -1,23 +1,29 @@
 // Runs the two sides of a scenario in turn, each in fresh processes on a fresh directory, and
 // reduces the rounds to medians: machines are noisy, so only the ratio within one run counts.
-import { fork, type ChildProcess } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { fdatasyncSync, mkdtempSync, openSync, closeSync, rmSync, writeSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { FromPart, PartParameters, ToPart } from "./part-protocol.ts";
+import { forkScript, inScratch, scratch } from "./leavings.ts";
+import type { FromPart, Load, PartParameters, ToPart } from "./part-protocol.ts";
 
 /** One side: what is run before the clock starts, and what is measured. */
 export interface Side {
   readonly fill?: string;
   readonly part: string;
+  /** Runs afterwards on what is left, and is not measured; its figures count. */
+  readonly check?: string;
   /** Where the server is that the parts talk to, if they talk to one: "host:port". */
   readonly address?: string;
+  /** What its messages are like, where that matters. */
+  readonly load?: Load;
 }
 
 /** What one measured run gave. */
 export interface Sample {
   readonly messagesPerSecond: number;
   readonly cpuMicrosecondsPerMessage: number;
+  /** What the parts found besides; of several processes the sum. */
+  readonly figures: Readonly<Record<string, number>>;
 }
 
 /** How much is run. */
@@ -31,31 +37,57 @@ export interface RunSize {
   readonly consumes: boolean;
 }
 
-/** Where the scratch directories lie; the disk under test. */
-export const scratch = (): string => process.env["SPILLWAY_BENCH_DIRECTORY"] ?? tmpdir();
-
 /** Runs one side once. */
-export async function runSide(side: Side, size: RunSize): Promise<Sample> {
-  const directory = mkdtempSync(join(scratch(), "spillway-bench-"));
-  try {
+export function runSide(side: Side, size: RunSize): Promise<Sample> {
+  const { address, load } = side;
+  const alone = { ...size, processes: 1, consumes: false };
+  return inScratch("bench", async (directory) => {
     if (side.fill !== undefined) {
-      const filling = { ...size, processes: 1, consumes: false };
-      await runParts({ part: side.fill, address: side.address }, filling, directory);
+      await runParts({ part: side.fill, address, load }, alone, directory);
     }
-    return await runParts(side, size, directory);
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
+    const sample = await runParts(side, size, directory);
+    if (side.check === undefined) return sample;
+    const { figures } = await runParts({ part: side.check, address, load }, alone, directory);
+    return { ...sample, figures: { ...sample.figures, ...figures } };
+  });
+}
+
+/** Runs every side once a round, so that a slow minute of the machine is everybody's. */
+export async function runRounds<Name extends string>(
+  sides: Readonly<Record<Name, () => Promise<Sample>>>,
+  rounds: number,
+  progress: (line: string) => void,
+): Promise<Readonly<Record<Name, readonly Sample[]>>> {
+  const names = Object.keys(sides) as Name[];
+  const samples = {} as Record<Name, Sample[]>;
+  for (const name of names) samples[name] = [];
+  for (let round = 1; round <= rounds; round++) {
+    for (const name of names) {
+      progress(`round ${round}/${rounds}, ${name}`);
+      samples[name].push(await sides[name]());
+    }
   }
+  return samples;
+}
+
+/** The median of the rounds' ratios of throughput. */
+export function ratioOf(side: readonly Sample[], baseline: readonly Sample[]): number {
+  return median(
+    side.map(
+      ({ messagesPerSecond }, round) =>
+        messagesPerSecond / (baseline[round]?.messagesPerSecond ?? Number.NaN),
+    ),
+  );
 }
 
 async function runParts(
-  { part, address }: Pick<PartParameters, "part" | "address">,
+  { part, address, load }: Pick<PartParameters, "part" | "address" | "load">,
   size: RunSize,
   directory: string,
 ): Promise<Sample> {
   const total = size.messages * (size.consumes ? size.groups : size.processes);
   const children = Array.from({ length: size.processes }, (_, index) =>
-    start({ ...size, part, address, directory, index }),
+    start({ ...size, part, address, load, directory, index }),
   );
   let consumed = 0;
   const onProgress = (count: number): void => {
@@ -65,18 +97,28 @@ async function runParts(
   await Promise.all(children.map((child) => child.ready));
   const started = performance.now();
   tell(children, { kind: "go" });
-  const cpu = await Promise.all(children.map((child) => child.done(onProgress)));
+  const done = await Promise.all(children.map((child) => child.done(onProgress)));
   const seconds = (performance.now() - started) / 1e3;
+  const cpu = done.reduce((sum, { cpuSeconds }) => sum + cpuSeconds, 0);
+  const figures: Record<string, number> = {};
+  for (const each of done) {
+    for (const [name, value] of Object.entries(each.figures)) {
+      figures[name] = (figures[name] ?? 0) + value;
+    }
+  }
   return {
     messagesPerSecond: total / seconds,
-    cpuMicrosecondsPerMessage: (cpu.reduce((sum, each) => sum + each, 0) * 1e6) / total,
+    cpuMicrosecondsPerMessage: (cpu * 1e6) / total,
+    figures,
   };
 }
+
+type Done = Extract<FromPart, { kind: "done" }>;
 
 interface Part {
   readonly process: ChildProcess;
   readonly ready: Promise<void>;
-  readonly done: (onProgress: (count: number) => void) => Promise<number>;
+  readonly done: (onProgress: (count: number) => void) => Promise<Done>;
 }
 
 function tell(parts: readonly Part[], message: ToPart): void {
@@ -84,9 +126,8 @@ function tell(parts: readonly Part[], message: ToPart): void {
 }
 
 function start(parameters: PartParameters): Part {
-  const child = fork(new URL("./part.ts", import.meta.url), [JSON.stringify(parameters)], {
-    execArgv: [...process.execArgv, ...(process.env["SPILLWAY_BENCH_NODE"]?.split(" ") ?? [])],
-  });
+  const flags = process.env["SPILLWAY_BENCH_NODE"]?.split(" ");
+  const child = forkScript(new URL("./part.ts", import.meta.url), parameters, flags);
   const failed = new Promise<never>((_, reject) => {
     child.once("exit", (code, signal) => {
       if (code !== 0) reject(new Error(`part '${parameters.part}' ended with ${code ?? signal}`));
@@ -108,7 +149,7 @@ function start(parameters: PartParameters): Part {
       child.on("message", (message: FromPart) => {
         if (message.kind === "progress") onProgress(message.count);
       });
-      return (await Promise.race([done, failed])).cpuSeconds;
+      return Promise.race([done, failed]);
     },
   };
 }

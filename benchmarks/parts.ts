@@ -13,7 +13,8 @@ const progressEvery = 500;
 /** Messages that are consumed before the clock starts, so that both sides run compiled code. */
 const warmUpMax = 100_000;
 
-function openBus(input: PartInput) {
+/** The bus of a part, on its directory. */
+export function openBus(input: PartInput) {
   return createBus({
     name: "bench",
     transport: embedded({ directory: input.directory }),
@@ -21,7 +22,7 @@ function openBus(input: PartInput) {
   });
 }
 
-type Bus = Awaited<ReturnType<typeof openBus>>;
+export type Bus = Awaited<ReturnType<typeof openBus>>;
 
 function publishAll(bus: Bus, input: PartInput, count: number): Promise<void> {
   return publishWindowed(
@@ -69,7 +70,7 @@ const publishBare: PartWork = async (input) => {
 };
 
 /** Counts what this part consumed; several parts share a log, so remainders are told as well. */
-function counter(input: PartInput): () => void {
+export function counter(input: PartInput): () => void {
   let count = 0;
   const tell = (): void => {
     if (count > 0) input.progress(count);
@@ -82,7 +83,7 @@ function counter(input: PartInput): () => void {
 }
 
 /** Consumes the first messages in a group of its own. */
-async function warmUp(bus: Bus, input: PartInput): Promise<void> {
+export async function warmUp(bus: Bus, input: PartInput): Promise<void> {
   const enough = Promise.withResolvers<void>();
   let left = Math.min(warmUpMax, input.messages);
   const subscription = await bus.subscribe(

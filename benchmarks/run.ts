@@ -2,7 +2,17 @@
 // and prints medians, spread, CPU time and the ratio, beside the disk's own fsync. Trials (trials/)
 // are held against a bound of their own instead, studies compare Spillway with others.
 import { parseArgs } from "node:util";
-import { measureFsync, median, runSide, type RunSize, type Sample, spread } from "./measure.ts";
+import { exitOnSignals } from "./leavings.ts";
+import {
+  measureFsync,
+  median,
+  ratioOf,
+  runRounds,
+  runSide,
+  type RunSize,
+  spread,
+} from "./measure.ts";
+import { progressOf } from "./progress.ts";
 import { type SizeName, sizes } from "./payloads.ts";
 import { type Scenario, scenarios } from "./scenarios.ts";
 import { studies } from "./studies.ts";
@@ -11,9 +21,8 @@ import { runTrial } from "./trials/run-trial.ts";
 
 const usage = `usage: npm run bench -- [scenario …] [--size 100B|1KB|100KB] [--groups N]
                        [--processes N] [--rounds N] [--messages N] [--json] [--check] [--list]
-       npm run bench -- trial … [--seconds N] [--messages N] [--gibibytes N] [--limit-seconds N]
-       [--plot FILE.svg]
-                       [--json] [--check]
+       npm run bench -- trial … [--rounds N] [--seconds N] [--messages N] [--gibibytes N]
+                       [--limit-seconds N] [--plot FILE.svg] [--json] [--check]
        npm run bench -- peers [--rounds N] [--messages N] [--size SIZE] [--json] [--check]
        npm run bench -- sync-vs-async [--quick] [--seconds N] [--json] [--from FILE]
 scenarios: ${Object.keys(scenarios).join(", ")} (default: all)
@@ -89,14 +98,17 @@ async function runScenario(
   rounds: number,
 ): Promise<Report> {
   const fsync = measureFsync();
-  const spillway: Sample[] = [];
-  const bare: Sample[] = [];
-  for (let round = 0; round < rounds; round++) {
-    if (process.stderr.isTTY) process.stderr.write(`\r${name}: round ${round + 1}/${rounds} `);
-    bare.push(await runSide(scenario.bare, { ...size, processes: bareProcesses(scenario, size) }));
-    spillway.push(await runSide(scenario.spillway, size));
-  }
-  if (process.stderr.isTTY) process.stderr.write("\r\u001b[K");
+  const bareSize = { ...size, processes: bareProcesses(scenario, size) };
+  const progress = progressOf(name);
+  const { bare, spillway } = await runRounds(
+    {
+      bare: () => runSide(scenario.bare, bareSize),
+      spillway: () => runSide(scenario.spillway, size),
+    },
+    rounds,
+    progress.say,
+  );
+  progress.end();
   const rates = spillway.map((sample) => sample.messagesPerSecond);
   const bareRates = bare.map((sample) => sample.messagesPerSecond);
   const rounded = (value: number, digits: number): number => Number(value.toFixed(digits));
@@ -108,7 +120,7 @@ async function runScenario(
     rounds,
     messagesPerSecond: Math.round(median(rates)),
     bare: Math.round(median(bareRates)),
-    ratio: rounded(median(rates.map((rate, round) => rate / (bareRates[round] as number))), 3),
+    ratio: rounded(ratioOf(spillway, bare), 3),
     ratioMin: scenario.ratioMin,
     spread: rounded(spread(rates), 3),
     bareSpread: rounded(spread(bareRates), 3),
@@ -146,18 +158,17 @@ function print(report: Report): void {
   );
 }
 
+exitOnSignals();
 const { values, positionals } = parse();
 if (values.help) {
   console.log(usage);
   process.exit(0);
 }
 if (values.list) {
-  for (const [name, { description }] of Object.entries({
-    ...scenarios,
-    ...trials,
-    ...studies,
-  }))
-    console.log(`${name}: ${description}`);
+  for (const [name, each] of Object.entries({ ...scenarios, ...trials, ...studies })) {
+    const beside = "baseline" in each ? `; beside ${each.baseline}` : "";
+    console.log(`${name}: ${each.description}${beside}`);
+  }
   process.exit(0);
 }
 const asked = positionals.length === 0 ? Object.keys(scenarios) : positionals;
@@ -198,13 +209,14 @@ if (values.json && reports.length > 0) {
   console.log(JSON.stringify(reports.length === 1 ? reports[0] : reports));
 }
 const missed = reports
-  .filter((report) => report.ratio < (report.ratioMin ?? 0))
-  .map((report) => report.scenario);
+  .filter(({ ratio, ratioMin = 0 }) => ratio < ratioMin)
+  .map(({ scenario, ratio, ratioMin }) => `${scenario}: ratio ${ratio} (at least ${ratioMin})`);
 for (const name of asked) {
   const trial = trials[name];
   if (trial === undefined) continue;
   const options = {
-    seconds: optional("seconds", values.seconds) ?? 30,
+    seconds: optional("seconds", values.seconds),
+    rounds: wholeNumber("rounds", values.rounds),
     gibibytes: wholeNumber("gibibytes", values.gibibytes),
     messages: optional("messages", values.messages),
     limitSeconds: optional("limit-seconds", values["limit-seconds"]),

@@ -2,7 +2,8 @@
 // payload, in turn within one run. Their servers are started here and are private to the run.
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { median, runSide, type RunSize, scratch, type Side, spread } from "../measure.ts";
+import { scratch } from "../leavings.ts";
+import { median, runSide, type RunSize, type Side, spread } from "../measure.ts";
 import type { Study, StudyOptions } from "../study.ts";
 import { type PeerName, peerNames } from "./peer-names.ts";
 import {

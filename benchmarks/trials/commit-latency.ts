@@ -2,14 +2,22 @@
 // the journal does beside them: checkpoints, retention and giving space back, verify, backup. The
 // bound is on the commit. A publish also waits for the commit before its own, and for a processor
 // that verify and backup use as well: that depends on how many there are, and is printed beside.
-import { mkdtempSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { backupJournal, verifyJournal } from "spillway/embedded";
-import { measureFsync, scratch } from "../measure.ts";
+import { inScratch } from "../leavings.ts";
+import { measureFsync } from "../measure.ts";
 import type { FillParameters } from "./fill-process.ts";
 import type { PhaseFigures } from "./publisher-protocol.ts";
 import { Publisher, runProcess } from "./publisher.ts";
-import { percentile, percentilesOf, type Trial, type TrialReport } from "./trial.ts";
+import {
+  diskFigures,
+  percentile,
+  percentilesOf,
+  phaseSeconds,
+  type Trial,
+  type TrialReport,
+} from "./trial.ts";
 
 const messagesPerSecond = 200_000;
 const messageBytes = 100;
@@ -22,10 +30,10 @@ const warmUpMs = 3_000;
 export const commitLatencyTrial: Trial = {
   description:
     "publishing 200,000 messages a second, alone and beside all of the journal's own work",
-  async run({ seconds, progress }): Promise<TrialReport> {
-    const root = mkdtempSync(join(scratch(), "spillway-latency-"));
-    const directory = join(root, "journal");
-    try {
+  baseline: "the same publisher, alone on its journal",
+  async run({ seconds = phaseSeconds, progress }): Promise<TrialReport> {
+    return inScratch("latency", async (root) => {
+      const directory = join(root, "journal");
       const fsync = measureFsync();
       progress("alone");
       const parameters = { bytes: messageBytes, messagesPerSecond, retentionBytes };
@@ -45,9 +53,7 @@ export const commitLatencyTrial: Trial = {
       const counts = await work;
       const beside = await busy.stop();
       return report(alone, beside, counts, fsync);
-    } finally {
-      rmSync(root, { recursive: true, force: true });
-    }
+    });
   },
 };
 
@@ -107,8 +113,7 @@ function report(
     degradedShare: Number((beside.degraded / Math.max(1, beside.looks)).toFixed(4)),
     verified: counts.verified,
     backups: counts.backups,
-    fsyncP50Ms: Number(fsync.p50Ms.toFixed(3)),
-    fsyncP99Ms: Number(fsync.p99Ms.toFixed(3)),
+    ...diskFigures(fsync),
   };
   return {
     figures,

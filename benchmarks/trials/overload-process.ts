@@ -15,7 +15,9 @@ import {
 } from "./overload-protocol.ts";
 import { emptyHistogram, record } from "./trial.ts";
 
-const { directory, seconds } = JSON.parse(process.argv[2] ?? "{}") as OverloadParameters;
+const { directory, seconds: overloadSeconds } = JSON.parse(
+  process.argv[2] ?? "{}",
+) as OverloadParameters;
 const Work = defineEvent("bench.work", {
   data: z.object({ sentAtMs: z.number(), isHigh: z.boolean(), note: z.string() }),
 });
@@ -25,7 +27,9 @@ const work = defineChannel("work", {
   overflow: "shed",
 });
 const bus = await createBus({ name: "load", transport: embedded({ directory }), channels: [work] });
-const turnMs = 10;
+const turnMs = 2;
+/** Turns between two looks at the depth, which costs a transaction. */
+const looksEvery = 100;
 const note = "x".repeat(200);
 
 let handled = 0;
@@ -44,32 +48,37 @@ async function depth(): Promise<number> {
 }
 
 /** Offers so many low-priority messages a second for a while, and some of high priority. */
-async function phase(offeredPerSecond: number): Promise<PhaseReport> {
+async function phase(offeredPerSecond: number, seconds: number): Promise<PhaseReport> {
   const before = handled;
   high = emptyHistogram();
-  let [stored, refused, deepest] = [0, 0, 0];
-  const publish = (isHigh: boolean): void => {
-    const data = { sentAtMs: performance.now(), isHigh, note };
+  let [stored, refused, highRefused, deepest] = [0, 0, 0, 0];
+  const publish = (isHigh: boolean, sentAtMs: number): void => {
+    const data = { sentAtMs, isHigh, note };
     const priority = isHigh ? "high" : "low";
     bus.publish(Work, data, { priority }).then(
       () => stored++,
       (error: unknown) => {
         if (!(error instanceof BackPressureError)) throw error;
         refused++;
+        if (isHigh) highRefused++;
       },
     );
   };
   const startedAt = performance.now();
   let [offered, urgent, looks] = [0, 0, 0];
   for (let passed = 0; passed < seconds; passed = (performance.now() - startedAt) / 1_000) {
-    for (; offered < passed * offeredPerSecond; offered++) publish(false);
-    for (; urgent < passed * highPerSecond; urgent++) publish(true);
-    if (++looks % 20 === 0) deepest = Math.max(deepest, await depth());
+    for (; offered < passed * offeredPerSecond; offered++) publish(false, 0);
+    for (; urgent < passed * highPerSecond; urgent++) {
+      // From when it was due: while this process stands still, that counts.
+      publish(true, startedAt + (urgent * 1_000) / highPerSecond);
+    }
+    if (++looks % looksEvery === 0) deepest = Math.max(deepest, await depth());
     residentBytesMax = Math.max(residentBytesMax, process.memoryUsage.rss());
     await pause(turnMs);
   }
   const handledPerSecond = (handled - before) / ((performance.now() - startedAt) / 1_000);
-  return { handledPerSecond, stored, refused, high, deepest };
+  // Those that still wait are recorded, too, until the next phase begins.
+  return { handledPerSecond, stored, refused, highRefused, high, deepest };
 }
 
 async function drained(): Promise<number> {
@@ -78,12 +87,12 @@ async function drained(): Promise<number> {
   return performance.now() - startedAt;
 }
 
-const unloaded = await phase(0);
+const unloaded = await phase(0, overloadSeconds / 2);
 await drained();
 // A little more than they can do: what they do is their peak.
-const peak = await phase(capacityPerSecond * 1.2);
+const peak = await phase(capacityPerSecond * 1.2, overloadSeconds / 2);
 await drained();
-const overload = await phase(capacityPerSecond * overloadFactor);
+const overload = await phase(capacityPerSecond * overloadFactor, overloadSeconds);
 const recoveryMs = await drained();
 await bus.close();
 const report: OverloadReport = { unloaded, peak, overload, recoveryMs, residentBytesMax };

@@ -8,11 +8,12 @@ export const handlers = { concurrency: 4, durationMs: 5 } as const;
 /** How much is offered, in capacities. */
 export const overloadFactor = 10;
 /** High-priority messages a second, in every phase. */
-export const highPerSecond = 20;
+export const highPerSecond = 50;
 
 /** What the process is told. */
 export interface OverloadParameters {
   readonly directory: string;
+  /** How long the overload is; the phases before it take half of that each. */
   readonly seconds: number;
 }
 
@@ -21,7 +22,9 @@ export interface PhaseReport {
   readonly handledPerSecond: number;
   readonly stored: number;
   readonly refused: number;
-  /** From publishing a message of high priority to the end of its handler. */
+  /** Of these: of high priority. */
+  readonly highRefused: number;
+  /** From when a message of high priority was due to the end of its handler. */
   readonly high: Histogram;
   /** Most messages that waited when it was looked at. */
   readonly deepest: number;

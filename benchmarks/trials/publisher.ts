@@ -1,7 +1,7 @@
 // Starts and asks a publisher process; and fills a directory before a trial, in a process too.
-import { type ChildProcess, fork } from "node:child_process";
+import type { ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { fileURLToPath } from "node:url";
+import { forkScript } from "../leavings.ts";
 import type {
   FromPublisher,
   PhaseFigures,
@@ -66,13 +66,16 @@ export function startProcess(
   parameters: unknown,
   flags: readonly string[] = [],
 ): ChildProcess {
-  const path = fileURLToPath(new URL(`./${name}.ts`, import.meta.url));
-  return fork(path, [JSON.stringify(parameters)], { execArgv: [...process.execArgv, ...flags] });
+  return forkScript(new URL(`./${name}.ts`, import.meta.url), parameters, flags);
 }
 
 /** Runs a process of a trial to its end; what it said last. */
-export async function runProcess<Said>(name: string, parameters: unknown): Promise<Said> {
-  const child = startProcess(name, parameters);
+export async function runProcess<Said>(
+  name: string,
+  parameters: unknown,
+  flags: readonly string[] = [],
+): Promise<Said> {
+  const child = startProcess(name, parameters, flags);
   let said: unknown;
   child.on("message", (message) => (said = message));
   const [code, signal] = (await once(child, "exit")) as [number | null, string | null];

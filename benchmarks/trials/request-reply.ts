@@ -1,17 +1,19 @@
 // Request and reply in one process with one caller, beside the smallest commit of a database made
 // the same way in the same directory: in turn, block by block, so that both meet the same disk.
-import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { createBus, defineCommand } from "spillway";
 import { embedded } from "spillway/embedded";
 import { z } from "zod";
-import { measureFsync, scratch } from "../measure.ts";
+import { inScratch } from "../leavings.ts";
+import { measureFsync } from "../measure.ts";
 import {
+  diskFigures,
   emptyHistogram,
   type Histogram,
   percentile,
   percentilesOf,
+  phaseSeconds,
   record,
   type Trial,
   type TrialReport,
@@ -29,9 +31,9 @@ const Reserve = defineCommand("com.acme.stock.reserve", {
 
 export const requestReplyTrial: Trial = {
   description: "request and reply, one caller, one process, beside one-page commits",
-  async run({ seconds, progress }): Promise<TrialReport> {
-    const root = mkdtempSync(join(scratch(), "spillway-request-"));
-    try {
+  baseline: "commits of one page to a database made the same way",
+  async run({ seconds = phaseSeconds, progress }): Promise<TrialReport> {
+    return inScratch("request", async (root) => {
       const fsync = measureFsync();
       const commit = openBare(join(root, "bare.db"));
       const transport = embedded({ directory: join(root, "journal") });
@@ -53,9 +55,7 @@ export const requestReplyTrial: Trial = {
         progress(`${requests.count} requests`);
       }
       return report(requests, commits, fsync);
-    } finally {
-      rmSync(root, { recursive: true, force: true });
-    }
+    });
   },
 };
 
@@ -100,8 +100,7 @@ function report(
       requests: requests.count,
       ratioP50: Number(ratio(0.5).toFixed(2)),
       ratioP99: Number(ratio(0.99).toFixed(2)),
-      fsyncP50Ms: Number(fsync.p50Ms.toFixed(3)),
-      fsyncP99Ms: Number(fsync.p99Ms.toFixed(3)),
+      ...diskFigures(fsync),
     },
     bounds: [{ name: "p99 of a request over that of a commit", value: ratio(0.99), max: ratioMax }],
     distributions: [

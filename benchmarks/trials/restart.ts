@@ -2,13 +2,14 @@
 // consumed; how long until the next process has read and acknowledged a first message, beside the
 // same on a journal with one message.
 import { once } from "node:events";
-import { mkdtempSync, rmSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { join } from "node:path";
-import { measureFsync, median, scratch } from "../measure.ts";
+import { inScratch } from "../leavings.ts";
+import { measureFsync, median } from "../measure.ts";
 import type { FillParameters } from "./fill-process.ts";
 import { runProcess, startProcess } from "./publisher.ts";
 import type { RestartParameters, RestartTimes } from "./restart-process.ts";
-import type { Trial, TrialReport } from "./trial.ts";
+import { diskFigures, type Trial, type TrialReport } from "./trial.ts";
 
 const messagesDefault = 10_000_000;
 const messageBytes = 100;
@@ -20,9 +21,9 @@ const startMsMin = 100;
 
 export const restartTrial: Trial = {
   description: "first read and first acknowledgement after a kill -9, ten million messages stored",
+  baseline: "the same on a journal with one message",
   async run({ messages = messagesDefault, progress }): Promise<TrialReport> {
-    const root = mkdtempSync(join(scratch(), "spillway-restart-"));
-    try {
+    return inScratch("restart", async (root) => {
       const fsync = measureFsync();
       const [full, empty] = [join(root, "full"), join(root, "empty")];
       progress(`storing ${messages} messages`);
@@ -40,9 +41,7 @@ export const restartTrial: Trial = {
         found.push({ full: await timesOf(full), empty: await timesOf(empty), wal });
       }
       return report(found, messages, fsync);
-    } finally {
-      rmSync(root, { recursive: true, force: true });
-    }
+    });
   },
 };
 
@@ -93,8 +92,7 @@ function report(
       publishMs: middle(({ full }) => full.publishMs),
       publishGivenIdMs: middle(({ full }) => full.publishGivenIdMs),
       walMiB: middle(({ wal }) => wal / 1_048_576),
-      fsyncP50Ms: Number(fsync.p50Ms.toFixed(3)),
-      fsyncP99Ms: Number(fsync.p99Ms.toFixed(3)),
+      ...diskFigures(fsync),
     },
     bounds: [
       { name: "first read, ms", value: readMs, max: bound(emptyReadMs) },

@@ -4,7 +4,6 @@
 import {
   closeSync,
   fdatasyncSync,
-  mkdtempSync,
   openSync,
   readdirSync,
   rmSync,
@@ -12,13 +11,16 @@ import {
   writeSync,
 } from "node:fs";
 import { join } from "node:path";
-import { measureFsync, scratch } from "../measure.ts";
+import { inScratch } from "../leavings.ts";
+import { measureFsync } from "../measure.ts";
 import { Publisher, runProcess } from "./publisher.ts";
 import type { FillParameters } from "./fill-process.ts";
 import {
+  diskFigures,
   emptyHistogram,
   type Histogram,
   percentilesOf,
+  phaseSeconds,
   record,
   type Trial,
   type TrialReport,
@@ -40,9 +42,9 @@ const bystanderMs = 20;
 
 export const spaceTrial: Trial = {
   description: "90 % of a directory becomes obsolete while 1,000 messages a second are published",
-  async run({ gibibytes, seconds, limitSeconds, progress }): Promise<TrialReport> {
-    const directory = mkdtempSync(join(scratch(), "spillway-space-"));
-    try {
+  baseline: "the bounds alone; the same publisher goes on afterwards",
+  async run({ gibibytes, seconds = phaseSeconds, limitSeconds, progress }): Promise<TrialReport> {
+    return inScratch("space", async (directory) => {
       const fsync = measureFsync();
       progress(`filling ${gibibytes} GiB`);
       const messages = Math.ceil((gibibytes * gibibyte) / storedBytes);
@@ -76,9 +78,7 @@ export const spaceTrial: Trial = {
       const after = await publisher.stop();
       const found = { during, after, fsync, gibibytes, bystanderDuring, bystanderAfter };
       return report(before, left, took, found);
-    } finally {
-      rmSync(directory, { recursive: true, force: true });
-    }
+    });
   },
 };
 
@@ -147,8 +147,7 @@ function report(
       ...percentilesOf("publishAfterwards", after.publish),
       ...percentilesOf("bystander", bystanderDuring),
       ...percentilesOf("bystanderAfterwards", bystanderAfter),
-      fsyncP50Ms: Number(fsync.p50Ms.toFixed(3)),
-      fsyncP99Ms: Number(fsync.p99Ms.toFixed(3)),
+      ...diskFigures(fsync),
     },
     bounds: [
       { name: "MiB left of each GiB", value: left / 1_048_576 / gibibytes, max: 200 },

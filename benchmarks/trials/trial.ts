@@ -3,8 +3,10 @@
 
 /** What a trial may be told on the command line. */
 export interface TrialOptions {
-  /** How long each measured phase takes. */
-  readonly seconds: number;
+  /** How long each measured phase takes; undefined: as long as the trial says. */
+  readonly seconds: number | undefined;
+  /** How often each side runs, where sides are compared. */
+  readonly rounds: number;
   /** Messages, where the trial stores some first. */
   readonly messages: number | undefined;
   /** Size of the directory, where that is what matters. */
@@ -16,11 +18,10 @@ export interface TrialOptions {
 }
 
 /** One figure that has a bound. */
-export interface Bound {
-  readonly name: string;
-  readonly value: number;
-  readonly max: number;
-}
+export type Bound = { readonly name: string; readonly value: number } & (
+  | { readonly max: number }
+  | { readonly min: number }
+);
 
 /** What a trial found. */
 export interface TrialReport {
@@ -40,8 +41,13 @@ export interface Distribution {
 /** A scenario with a bound of its own. */
 export interface Trial {
   readonly description: string;
+  /** What its figures are held against. */
+  readonly baseline: string;
   readonly run: (options: TrialOptions) => Promise<TrialReport>;
 }
+
+/** How long a phase takes where nobody says. */
+export const phaseSeconds = 30;
 
 /** Durations in logarithmic classes, ten to a power of two: exact to 7 %, plain data. */
 export interface Histogram {
@@ -84,13 +90,27 @@ export function upperMs(index: number): number {
   return firstMs * 2 ** ((index + 1) / classesPerDoubling);
 }
 
+/** The disk's own write and sync, named. */
+export function diskFigures(fsync: {
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}): Record<string, number> {
+  const [fsyncP50Ms, fsyncP99Ms] = [rounded(fsync.p50Ms, 3), rounded(fsync.p99Ms, 3)];
+  return { fsyncP50Ms, fsyncP99Ms };
+}
+
+/** A figure as it is reported. */
+export function rounded(value: number, digits: number): number {
+  return Number(value.toFixed(digits));
+}
+
 /** p50, p99, p999 and the longest, named. */
 export function percentilesOf(name: string, histogram: Histogram): Record<string, number> {
-  const rounded = (value: number): number => Number(value.toFixed(value < 1 ? 3 : 2));
+  const short = (value: number): number => rounded(value, value < 1 ? 3 : 2);
   return {
-    [`${name}P50Ms`]: rounded(percentile(histogram, 0.5)),
-    [`${name}P99Ms`]: rounded(percentile(histogram, 0.99)),
-    [`${name}P999Ms`]: rounded(percentile(histogram, 0.999)),
-    [`${name}MaxMs`]: rounded(histogram.maxMs),
+    [`${name}P50Ms`]: short(percentile(histogram, 0.5)),
+    [`${name}P99Ms`]: short(percentile(histogram, 0.99)),
+    [`${name}P999Ms`]: short(percentile(histogram, 0.999)),
+    [`${name}MaxMs`]: short(histogram.maxMs),
   };
 }

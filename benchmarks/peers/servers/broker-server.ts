@@ -1,10 +1,11 @@
 // Starts a broker's server for the bench: on private ports, in a directory of its own, ended by its
 // own process id. Always true: what this process has started ends with it.
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { accessSync, constants } from "node:fs";
 import { type AddressInfo, connect, createServer } from "node:net";
 import { delimiter, join } from "node:path";
+import { endsWithUs } from "../../leavings.ts";
 
 /** Only this machine reaches a server of the bench. */
 export const loopback = "127.0.0.1";
@@ -24,20 +25,6 @@ export interface BrokerServer {
 
 /** Starts a server in the directory; undefined: it is not on this machine. */
 export type StartBroker = (directory: string) => Promise<BrokerServer | undefined>;
-
-const running = new Set<ChildProcess>();
-
-function endAll(): void {
-  for (const child of running) child.kill();
-}
-
-process.on("exit", endAll);
-for (const [signal, code] of [
-  ["SIGINT", 130],
-  ["SIGTERM", 143],
-] as const) {
-  process.once(signal, () => process.exit(code));
-}
 
 /** The first of these programs that is on this machine, by path or by name. */
 export function findProgram(...names: readonly string[]): string | undefined {
@@ -72,13 +59,12 @@ export async function startProgram(
   environment: Readonly<Record<string, string>> = {},
 ): Promise<() => Promise<void>> {
   const env = { ...process.env, ...environment };
-  const child = spawn(program, words, { env, stdio: ["ignore", "pipe", "pipe"] });
-  running.add(child);
+  const child = endsWithUs(spawn(program, words, { env, stdio: ["ignore", "pipe", "pipe"] }));
   let output = "";
   const take = (text: string): void => void (output = `${output}${text}`.slice(-20_000));
   child.stdout.setEncoding("utf8").on("data", take);
   child.stderr.setEncoding("utf8").on("data", take);
-  const ended = once(child, "exit").then(() => running.delete(child));
+  const ended = once(child, "exit");
   const stop = async (): Promise<void> => {
     child.kill();
     const timer = setTimeout(() => child.kill("SIGKILL"), stopMsMax);

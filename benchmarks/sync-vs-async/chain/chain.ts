@@ -3,7 +3,7 @@ import { fork } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { ProcessPool } from "../../../src/demo/stage/process-pool.ts";
-import { scratch } from "../../measure.ts";
+import { scratch } from "../../leavings.ts";
 import type { SideName } from "../study-run.ts";
 import type { Completion, FromLink, Mood, ToLink } from "./link-protocol.ts";
 
