@@ -7,6 +7,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { renderApi } from "./reference/render-api.ts";
 import { renderErrors } from "./reference/render-errors.ts";
+import { renderOutcomes } from "./reference/render-outcomes.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const checkOnly = process.argv.includes("--check");
@@ -14,6 +15,7 @@ const checkOnly = process.argv.includes("--check");
 const documents: Readonly<Record<string, string>> = {
   "docs/reference/errors.md": renderErrors(),
   "docs/reference/api.md": renderApi(root),
+  "docs/reference/delivery-outcomes.md": renderOutcomes(),
 };
 
 const stale = Object.entries(documents).filter(([path, text]) => {
