@@ -12,9 +12,9 @@ import type { AnyChannel } from "./channel-registry.ts";
 import type { Middleware } from "./middleware.ts";
 
 /** Signals on which a bus can drain. */
-export type ShutdownSignal = (typeof signals)[number];
+export type ShutdownSignal = "SIGTERM" | "SIGINT" | "SIGHUP" | "SIGQUIT" | "SIGBREAK";
 
-const signals = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGBREAK"] as const;
+const signals: readonly ShutdownSignal[] = ["SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT", "SIGBREAK"];
 
 /** What createBus() takes. */
 export interface BusOptions {
