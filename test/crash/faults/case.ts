@@ -54,7 +54,9 @@ export async function runCase(
     cpSync(world.directory, damaged, { recursive: true });
     const faults = plantSome(world, damaged, random);
     const run = new CaseRun(folder, world, faults, random);
-    await run.run();
+    await run.run().catch((error: unknown) => {
+      run.violations.push(`it threw: ${error instanceof Error ? error.stack : String(error)}`);
+    });
     return {
       number,
       moment: world.moment,
@@ -124,8 +126,9 @@ class CaseRun {
     if (this.#isOutvoted()) return this.#repairOther(true);
     // Nothing is left but another journal's tail, or nothing that says whose the rest is: the tail
     // alone says how much there was.
-    const isNamed = this.#isNamed(bytes.database) || this.#isNamed(bytes.wal);
-    if (this.#isForeign("tail") && (this.#isBlank(bytes) || !isNamed)) {
+    const isNameless = !this.#isNamed(bytes.database) && !this.#isNamed(bytes.wal);
+    const isTheirs = this.#isBlank(bytes) || (isNameless && bytes.database.length > 0);
+    if (this.#isForeign("tail") && isTheirs) {
       return this.#repairOther(false);
     }
     // One row of a database says whose it is. Without it nothing can know that it is another's.
