@@ -5,7 +5,7 @@ import { measureFsync, ratioOf, type Side } from "../measure.ts";
 import { found, runSides, sideFigures } from "./side-trial.ts";
 import { type Bound, diskFigures, rounded, type Trial, type TrialReport } from "./trial.ts";
 
-const messagesDefault = 60_000;
+const messagesDefault = 200_000;
 const handlerMicroseconds = 20;
 const keysOf = { manyKeys: 100_000, fewKeys: 1_000 } as const;
 /** Share of exceptional messages → smallest ratio to healthy, with many keys. */
