@@ -97,9 +97,11 @@ export function channelFull(full: FullChannel): BackPressureError {
     ...(depthMax === undefined ? [] : [`depthMax ${depthMax}`]),
     ...(bytesMax === undefined ? [] : [`bytesMax ${bytesMax}`]),
   ].join(" and ");
+  // Bytes are counted only where they are bounded.
+  const size = bytesMax === undefined ? "" : ` (${waiting.bytes} bytes)`;
   const who = isShedding ? `messages of ${priority} priority are refused` : "nothing more fits";
   return new BackPressureError(
-    `channel '${channel}' is full: ${waiting.depth} messages (${waiting.bytes} bytes) wait, its ` +
+    `channel '${channel}' is full: ${waiting.depth} messages${size} wait, its ` +
       `limits are ${bounds}, ${who}: try again in ${full.retryAfterMs} ms`,
     {
       retryAfterMs: full.retryAfterMs,
@@ -107,9 +109,8 @@ export function channelFull(full: FullChannel): BackPressureError {
         channel,
         priority,
         depth: waiting.depth,
-        bytes: waiting.bytes,
         ...(depthMax === undefined ? {} : { depthMax }),
-        ...(bytesMax === undefined ? {} : { bytesMax }),
+        ...(bytesMax === undefined ? {} : { bytes: waiting.bytes, bytesMax }),
         shed: isShedding && priority !== "high",
       },
     },

@@ -240,6 +240,7 @@ export const limitCases: readonly ContractCase[] = [
       const error = low.exceptions?.get(6);
       assert.ok(error instanceof BackPressureError);
       assert.equal(error.details["shed"], true);
+      assert.doesNotMatch(error.message, /bytes/);
       await run.declare("two", { limits: { depthMax: 8, isShedding: true } });
       const batches = [
         run.batch("two", numbered("low", 7), { priority: "low" }),
