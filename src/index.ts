@@ -101,6 +101,14 @@ export type {
   StateTables,
 } from "./delivery/handler-context.ts";
 export type { HeldMessage, ReleaseFilter } from "./delivery/held-messages.ts";
+export type { SequenceStanding } from "./delivery/sequences/key-position.ts";
+export {
+  type OutOfSequenceAction,
+  type Resequence,
+  resequence,
+  type ResequenceOptions,
+  type SequenceRules,
+} from "./delivery/sequences/sequence-rules.ts";
 export type { FallbackHandler } from "./delivery/failure-rules.ts";
 export {
   type Certainty,
@@ -230,7 +238,12 @@ export {
   type LinearOptions,
   type RetrySchedule,
 } from "./recovery/schedules.ts";
-export type { CircuitDiagnostics, LogDiagnostics, ReplyDiagnostics } from "./telemetry/channels.ts";
+export type {
+  CircuitDiagnostics,
+  LogDiagnostics,
+  ReplyDiagnostics,
+  SequenceDiagnostics,
+} from "./telemetry/channels.ts";
 export type { FailedAttempt } from "./delivery/attempt-log.ts";
 export type { LetterEdit, NoteKind, RedriveNote } from "./delivery/redrive-note.ts";
 export type { DeadLetter, LetterKind, Standing } from "./recovery/dead-letters/letter.ts";

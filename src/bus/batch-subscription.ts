@@ -2,6 +2,7 @@
 // each message has a call of its own that waits for its batch. Wiring only.
 import type { MessageOf } from "../contracts/contract.ts";
 import type { Handler, HandlerContext, StateSchemas } from "../delivery/handler-context.ts";
+import type { SequenceRules } from "../delivery/sequences/sequence-rules.ts";
 import { assertKnownOptions, optionNames } from "../errors/known-options.ts";
 import { SpillwayError } from "../errors/spillway-error.ts";
 import type { Clock } from "../kernel/clock.ts";
@@ -21,13 +22,15 @@ export interface BatchOptions {
 /** Options of bus.subscribeBatch(). `concurrency`: batches at once, default 1. */
 export type SubscribeBatchOptions<State extends StateSchemas = StateSchemas> = Omit<
   SubscribeOptions<State>,
-  "bulkhead" | "delivery" | "state" | "flow"
+  "bulkhead" | "delivery" | "state" | "sequence" | "flow"
 > & {
   readonly batch: BatchOptions;
   /** Default "at-least-once"; "effectively-once" for `state`. */
   readonly delivery?: "at-least-once" | "effectively-once";
   /** Tables of each item's `context.state`; needs `delivery: "effectively-once"`. */
   readonly state?: State;
+  /** As of bus.subscribe(), in each item's `context.sequence`; needs the same delivery. */
+  readonly sequence?: SequenceRules;
 };
 
 /**

@@ -82,6 +82,12 @@ export interface GroupStatistics {
   readonly invalid: number;
   /** Acknowledged without a handler, because a later message of their key took their place. */
   readonly coalesced: number;
+  /** Settled although numbers before theirs, within their key, had not come. */
+  readonly sequenceGaps: number;
+  /** Settled after others with a higher number of their key. */
+  readonly sequenceLate: number;
+  /** Settled although their number had been settled before. */
+  readonly sequenceDuplicates: number;
   readonly failed: number;
   readonly conflicts: number;
   readonly handlerTimeouts: number;
@@ -169,6 +175,9 @@ export class StatsReader {
       discarded: counters?.discarded ?? 0,
       invalid: counters?.invalid ?? 0,
       coalesced: counters?.coalesced ?? 0,
+      sequenceGaps: counters?.sequenceGaps ?? 0,
+      sequenceLate: counters?.sequenceLate ?? 0,
+      sequenceDuplicates: counters?.sequenceDuplicates ?? 0,
       failed: counters?.failed ?? 0,
       conflicts: counters?.conflicts ?? 0,
       handlerTimeouts: counters?.handlerTimeouts ?? 0,

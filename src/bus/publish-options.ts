@@ -18,9 +18,9 @@ export interface PublishOptions extends MessageOptions {
 }
 
 /** Options of one bus.publishMany(): they hold for every message of the call. */
-export type PublishManyOptions = Omit<PublishOptions, "id">;
+export type PublishManyOptions = Omit<PublishOptions, "id" | "sequence">;
 
-/** Their names: an id belongs to one message. */
+/** Their names: an id and a number belong to one message. */
 export const publishManyOptionNames: ReadonlySet<string> = new Set(
-  [...messageOptionNames].filter((name) => name !== "id"),
+  [...messageOptionNames].filter((name) => name !== "id" && name !== "sequence"),
 );

@@ -8,6 +8,7 @@ import {
   timeoutMsDefault,
 } from "../delivery/delivery-options.ts";
 import type { StateSchemas } from "../delivery/handler-context.ts";
+import { assertSequenceRules, type SequenceRules } from "../delivery/sequences/sequence-rules.ts";
 import { assertKnownOptions, optionNames } from "../errors/known-options.ts";
 import { SpillwayError } from "../errors/spillway-error.ts";
 import type { FlowControl } from "../flow/flow-control.ts";
@@ -72,13 +73,14 @@ export interface CommonSubscribeOptions extends BulkheadOption {
   readonly signal?: AbortSignal;
 }
 
-/** Options of bus.subscribe(). `state` needs `delivery: "effectively-once"`. */
+/** Options of bus.subscribe(). `state` and `sequence` need `delivery: "effectively-once"`. */
 export type SubscribeOptions<State extends StateSchemas = StateSchemas> =
   | (CommonSubscribeOptions &
       ErrorOptions & {
         /** Default "at-least-once": a crash repeats handlers. "at-most-once": acked before. */
         readonly delivery?: "at-most-once" | "at-least-once";
         readonly state?: undefined;
+        readonly sequence?: undefined;
       })
   | (CommonSubscribeOptions &
       ErrorOptions & {
@@ -86,6 +88,15 @@ export type SubscribeOptions<State extends StateSchemas = StateSchemas> =
         readonly delivery: "effectively-once";
         /** Tables of `context.state`: name → schema of the values. */
         readonly state?: State;
+        /**
+         * What is done with the numbers of messages within their key. "check": the handler is told
+         * of gaps, late ones and duplicates in `context.sequence`, and they are counted.
+         * resequence(): each key's messages are handled in the order of their numbers. Needs order
+         * by key. How far each key is becomes durable in the unit that settles its message; of
+         * about a million keys (16 of each of 65,536 slots). Beyond that the one that was settled
+         * longest ago is forgotten, and its next message counts as its first.
+         */
+        readonly sequence?: SequenceRules;
       });
 
 /** Options of bus.messages(). */
@@ -119,6 +130,7 @@ const known = {
     errors: true,
     bulkhead: true,
     state: true,
+    sequence: true,
     pure: true,
     replayUntilMs: true,
     flow: true,
@@ -178,6 +190,7 @@ export function subscribeSettingsOf(
     onKeyFull: options.onKeyFull ?? "dead-letter",
     limits: parkedLimit(options.parkedPerKeyMax),
     state: options.state ?? {},
+    sequence: options.sequence,
     pure: options.pure ?? false,
     replayUntilMs: options.replayUntilMs,
   } as const;
@@ -195,6 +208,7 @@ export function subscribeSettingsOf(
   assertTimeout(settings.timeoutMs);
   assertReplay(settings);
   assertState(settings);
+  assertSequence(settings);
   assertCapabilities(transport, settings);
   return settings;
 }
@@ -253,6 +267,19 @@ function assertState(settings: SubscribeSettings): void {
     `subscription of group '${settings.group}' on '${settings.channel}' has state but delivery ` +
       `'${settings.delivery}': state needs delivery: "effectively-once"`,
   );
+}
+
+function assertSequence({ sequence, group, channel, order, delivery }: SubscribeSettings): void {
+  if (sequence === undefined) return;
+  assertSequenceRules(sequence);
+  const where = `sequence of group '${group}' on '${channel}' needs`;
+  if (order !== "key") {
+    const why = 'numbers count within a key, and order "none" handles several of one at a time';
+    throw new SpillwayError("INVALID_ARGUMENT", `${where} order: "key": ${why}`);
+  }
+  if (delivery === "effectively-once") return;
+  const why = "the last number of a key is kept as state is, in the unit that settles its message";
+  throw new SpillwayError("INVALID_ARGUMENT", `${where} delivery: "effectively-once": ${why}`);
 }
 
 function assertCapabilities(transport: Transport, settings: SubscribeSettings): void {

@@ -56,7 +56,8 @@ export class Subscriptions {
     const recovery = recoveryFor(options, { channel, group, concurrency, clock, random });
     const { rules, gate } = recovery;
     const shared = this.#sharedRates;
-    const flow = new SubscriptionFlow(options.flow ?? { concurrency }, { clock, order, shared });
+    const parts = { clock, order, shared, isNumbered: checked.sequence !== undefined };
+    const flow = new SubscriptionFlow(options.flow ?? { concurrency }, parts);
     const settings = { ...checked, answers, rules, gate, flow };
     const { signal } = options;
     const member = await joinGroup(this.#member, selection, settings, handler, { signal });

@@ -88,6 +88,7 @@ const known = optionNames<CommandOptions<number, StandardSchema, ReplySchemas>>(
   version: true,
   data: true,
   key: true,
+  sequence: true,
   owner: true,
   classification: true,
   upcasts: true,

@@ -12,6 +12,8 @@ export interface MessageOptions {
   readonly id?: string;
   /** Overrides the contract's key. */
   readonly key?: string;
+  /** Overrides the contract's sequence: the number within the key, a whole number from 0 on. */
+  readonly sequence?: number;
   /** CloudEvents `subject`. */
   readonly subject?: string;
   /** Default: inherited from the message being handled, else the message's own id. */
@@ -71,6 +73,10 @@ export interface Contract<
   readonly hasKey: boolean;
   /** The key of validated data; undefined where the contract has none. */
   keyOf(data: OutputOf<Schema>): string | undefined;
+  /** Whether the contract numbers its messages. */
+  readonly hasSequence: boolean;
+  /** The number within the key of validated data; undefined where the contract numbers nothing. */
+  sequenceOf(data: OutputOf<Schema>): number | undefined;
   /** A message of this contract, to be returned by a handler or given to `context.publish`. */
   message(
     data: InputOf<Schema>,
@@ -98,6 +104,8 @@ export interface Message<Type extends string, Version extends number, Data> {
   /** When it was published, wall milliseconds. */
   readonly timeMs: number;
   readonly key: string | undefined;
+  /** Its number within the key; undefined where the producer gave none, or no whole number. */
+  readonly sequence: number | undefined;
   readonly priority: Priority;
   readonly correlationId: string;
   readonly causationId: string | undefined;

@@ -96,6 +96,17 @@ describe("events", () => {
       () => defineEvent("a", { data, key: untyped("orderId") }),
       refused(/key is not a function/),
     );
+    const key = (): string => "a";
+    for (const sequence of ["n", 7]) {
+      assert.throws(
+        () => defineEvent("a", { data, key, sequence: untyped(sequence) }),
+        refused(/sequence is not a function/),
+      );
+    }
+    assert.throws(
+      () => defineEvent("a", { data, sequence: () => 1 }),
+      refused(/sequence needs a key/),
+    );
     assert.throws(
       () => defineEvent("a", { data, classification: untyped("secret") }),
       refused(/classification is 'secret': give public or internal/),

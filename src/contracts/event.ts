@@ -33,6 +33,12 @@ export interface EventOptions<Version extends number, Schema extends StandardSch
   readonly data: Schema;
   /** What orders messages: those with the same key are delivered in order. */
   readonly key?: (data: OutputOf<Schema>) => string;
+  /**
+   * The producer's number of a message within its key, one more than the one before: a version, a
+   * line of a file, a counter. Consumers find gaps by it, and put into order what came out of it;
+   * see `sequence` of bus.subscribe(). Needs `key`.
+   */
+  readonly sequence?: (data: OutputOf<Schema>) => number;
   /** The team that answers for this contract. */
   readonly owner?: string;
   /** Default "internal". */
@@ -45,6 +51,7 @@ const known = optionNames<EventOptions<number, StandardSchema>>({
   version: true,
   data: true,
   key: true,
+  sequence: true,
   owner: true,
   classification: true,
   upcasts: true,
@@ -115,13 +122,14 @@ export function uncheckedContractOf<
       `${kind} '${type}': version is ${version}: give a whole number from 1 to 65535`,
     );
   }
-  const { key, classification = "internal" } = options;
+  const { key, sequence, classification = "internal" } = options;
   if (key !== undefined && typeof key !== "function") {
     throw new SpillwayError(
       "INVALID_ARGUMENT",
       `${kind} '${type}': key is not a function: give one that takes the data and returns text`,
     );
   }
+  assertSequence(`${kind} '${type}'`, options);
   if (!classifications.includes(classification)) {
     throw new SpillwayError(
       "INVALID_ARGUMENT",
@@ -139,10 +147,25 @@ export function uncheckedContractOf<
     upcasts: Object.freeze([...(options.upcasts ?? [])]),
     hasKey: key !== undefined,
     keyOf: (data) => key?.(data),
+    hasSequence: sequence !== undefined,
+    sequenceOf: (data) => sequence?.(data),
     message: (data, messageOptions) => outgoing(contract, data, messageOptions),
   };
   assertUpcasts(contract);
   return Object.freeze(contract);
+}
+
+function assertSequence<Version extends number, Schema extends StandardSchema>(
+  subject: string,
+  { key, sequence }: EventOptions<Version, Schema>,
+): void {
+  if (sequence === undefined || (typeof sequence === "function" && key !== undefined)) return;
+  const fault = typeof sequence === "function" ? "needs a key" : "is not a function";
+  throw new SpillwayError(
+    "INVALID_ARGUMENT",
+    `${subject}: sequence ${fault}: give one that takes the data and returns the number of a ` +
+      "message within its key, and a key",
+  );
 }
 
 const classifications: readonly Classification[] = [

@@ -14,6 +14,7 @@ import type { RetryOptions } from "./failure.ts";
 import type { FailureRules } from "./failure-rules.ts";
 import type { ConsumeMiddleware, StateSchemas } from "./handler-context.ts";
 import type { OutgoingEncoder } from "./outgoing-encoder.ts";
+import type { SequenceRules } from "./sequences/sequence-rules.ts";
 import type { StartGate } from "./start-gate.ts";
 
 export type { RetryOptions } from "./failure.ts";
@@ -59,6 +60,8 @@ export interface DeliveryOptions {
   readonly timeoutMs: number;
   /** State tables; empty unless `delivery` is "effectively-once". */
   readonly state: StateSchemas;
+  /** What is done with the numbers of messages within their key; undefined: nothing. */
+  readonly sequence?: SequenceRules | undefined;
   /** Whether the handler has no effect but through its unit. */
   readonly pure?: boolean | undefined;
   /** Messages stored before this wall time are replayed: what they publish is not stored. */

@@ -3,6 +3,7 @@
 import type { DeliveryEnvironment, DeliveryLimits, DeliveryOptions } from "./delivery-options.ts";
 import type { Dispatching } from "./dispatching.ts";
 import type { OpenMessages } from "./open-messages.ts";
+import type { Sequences } from "./sequences/sequences.ts";
 import type { StateRows } from "./state-rows.ts";
 import type { Window } from "./window.ts";
 
@@ -18,4 +19,6 @@ export interface DeliveryParts {
   readonly dispatcher: Dispatching;
   readonly open: OpenMessages;
   readonly rows: StateRows | undefined;
+  /** Undefined where the numbers of messages are not looked at. */
+  readonly sequences: Sequences | undefined;
 }

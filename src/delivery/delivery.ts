@@ -12,7 +12,12 @@ import { flowHostOf } from "./flow-host.ts";
 import { Handling } from "./handling.ts";
 import type { Handler } from "./handler-context.ts";
 import type { HandlerRun } from "./handler-run.ts";
-import { heldMessageOf, type HeldMessage, isMeant, type ReleaseFilter } from "./held-messages.ts";
+import {
+  heldMessagesOf,
+  type HeldMessage,
+  releaseHeld,
+  type ReleaseFilter,
+} from "./held-messages.ts";
 import { Intake, transportBackoff } from "./intake.ts";
 import { LocalView } from "./local-standing.ts";
 import { partsOf } from "./make-parts.ts";
@@ -58,7 +63,10 @@ export class Delivery {
 
   constructor(environment: DeliveryEnvironment, options: DeliveryOptions, handler: Handler) {
     this.failure = new Promise((resolve) => (this.#fail = resolve));
-    this.#parts = partsOf(environment, options, () => this.#intake.progressed());
+    this.#parts = partsOf(environment, options, {
+      onReleased: () => this.#intake.progressed(),
+      isAtEnd: () => this.#intake.isAtEnd,
+    });
     this.#settler = new Settler(this.#parts, {
       progressed: () => {
         this.#unavailable = 0;
@@ -130,13 +138,12 @@ export class Delivery {
 
   /** The messages of this member's keys that are held until they are released. */
   get held(): readonly HeldMessage[] {
-    return this.#parts.open.held.map(heldMessageOf);
+    return heldMessagesOf(this.#parts.open);
   }
 
   /** Makes held messages due; says how many. */
   release(filter: ReleaseFilter): number {
-    const { open } = this.#parts;
-    return open.held.filter((each) => isMeant(each, filter) && open.makeDue(each)).length;
+    return releaseHeld(this.#parts.open, filter);
   }
 
   /**

@@ -7,6 +7,7 @@ import type {
   OutputOf,
   StandardSchema,
 } from "../contracts/standard-schema.ts";
+import type { SequenceStanding } from "./sequences/key-position.ts";
 
 /** The state tables a subscription declares: name → schema of the values. */
 export type StateSchemas = Readonly<Record<string, StandardSchema>>;
@@ -59,6 +60,11 @@ export interface HandlerContext<Schemas extends StateSchemas = StateSchemas> {
   readonly trace: { readonly traceparent: string | undefined };
   /** Log entries bound to this delivery, for whoever subscribes to `spillway:log`. */
   readonly log: HandlerLog;
+  /**
+   * What the message's number says of those before it in the sequence of its key; undefined where
+   * it has none, or the subscription has no `sequence`.
+   */
+  readonly sequence: SequenceStanding | undefined;
   /** The subscription's state tables; only with `delivery: "effectively-once"`. */
   readonly state: StateTables<Schemas>;
   /**

@@ -14,6 +14,7 @@ import type { OpenMessage } from "./key-lines.ts";
 import type { EncodedMessage, OutgoingEncoder } from "./outgoing-encoder.ts";
 import type { ReceivedMessage } from "./received-message.ts";
 import { RunLog } from "./run-log.ts";
+import type { SequenceStanding } from "./sequences/key-position.ts";
 import type { StateRows } from "./state-rows.ts";
 import { type RowTurn, StateView } from "./state-view.ts";
 import type { WindowBatch } from "./window.ts";
@@ -111,6 +112,10 @@ export class HandlerRun implements HandlerContext {
 
   get log(): HandlerLog {
     return (this.#log ??= new RunLog(this, this.#scope.group));
+  }
+
+  get sequence(): SequenceStanding | undefined {
+    return this.batch.numbered?.get(this.position)?.standing;
   }
 
   get state(): Readonly<Record<string, StateTable>> {

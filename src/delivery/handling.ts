@@ -1,7 +1,8 @@
-// One message from the window to its outcome: is it ours, wanted, still valid, its turn? Then
-// decode, call, gather, conclude. Knows nothing of fetching. Always true: a call that began before
-// the last refusal, or was abandoned, changes nothing.
+// One message from the window to its outcome: admitted, decoded, called, gathered, concluded. Knows
+// nothing of fetching. Always true: a call that began before the last refusal, or was abandoned,
+// changes nothing.
 import type { SpillwayError } from "../errors/spillway-error.ts";
+import { Admitting } from "./admitting.ts";
 import { CallAgain } from "./call-again.ts";
 import { type Decoder, InvalidMessage, type Decoded } from "./decode.ts";
 import type { DeliveryParts } from "./delivery-parts.ts";
@@ -13,7 +14,7 @@ import { callThrough } from "./handler-result.ts";
 import { HandlerRun, type RunScope } from "./handler-run.ts";
 import type { OpenMessage } from "./key-lines.ts";
 import { runScopeOf } from "./make-parts.ts";
-import { Outcomes } from "./outcomes.ts";
+import { Outcomes, type Subject } from "./outcomes.ts";
 import type { Ended, Prepared, Runner } from "./runners.ts";
 import type { Settler } from "./settler.ts";
 import type { WindowBatch, WindowPlace } from "./window.ts";
@@ -23,6 +24,7 @@ export class Handling {
   readonly #parts: DeliveryParts;
   readonly #settler: Settler;
   readonly #outcomes: Outcomes;
+  readonly #admitting: Admitting;
   readonly #decoder: Decoder;
   readonly #handler: Handler;
   readonly #middleware: readonly ConsumeMiddleware[];
@@ -37,6 +39,7 @@ export class Handling {
     this.#parts = parts;
     this.#settler = settler;
     this.#outcomes = new Outcomes(parts, settler);
+    this.#admitting = new Admitting(parts, this.#outcomes, decoder);
     this.#decoder = decoder;
     this.#handler = handler;
     this.#middleware = options.middleware;
@@ -55,34 +58,23 @@ export class Handling {
   prepare(runner: Runner, before: HandlerRun | undefined): Prepared | Promise<Prepared> {
     if (before !== undefined) return this.#prepareAgain(runner, before);
     const { batch, position } = this.#dispatcher;
-    if (this.#isPlain(batch)) {
+    if (this.#admitting.isPlain(batch)) {
       this.#parts.window.take(batch, position);
       return this.#begin(runner, batch, position, undefined);
     }
-    const open = batch.open?.get(position);
-    if (!this.#isToBeRun(batch, position, open)) return undefined;
+    const subject = { batch, position, open: batch.open?.get(position) };
+    const { generation } = this.#settler;
+    const isVoid = (): boolean => this.#isClosed || generation !== this.#settler.generation;
+    const isToBeRun = this.#admitting.isToBeRun(subject, isVoid);
+    if (typeof isToBeRun === "boolean")
+      return isToBeRun ? this.#admitted(runner, subject) : undefined;
+    return isToBeRun.then((isIt) => (isIt ? this.#admitted(runner, subject) : undefined));
+  }
+
+  #admitted(runner: Runner, { batch, position, open }: Subject): Prepared | Promise<Prepared> {
     const reused = batch.reused?.get(position);
     if (reused !== undefined) return this.#refuse(runner, batch, position, open, reused);
     return this.#begin(runner, batch, position, open);
-  }
-
-  /**
-   * Whether every message of the batch is to be run: none was open, none can have expired or be of
-   * a type that is not wanted, nothing was lost since it came, and no key is held up.
-   */
-  #isPlain(batch: WindowBatch): boolean {
-    const { environment, open } = this.#parts;
-    if (!open.isQuiet) return false;
-    batch.isPlain ??=
-      batch.open === undefined &&
-      batch.stored.isUniform === true &&
-      !this.#decoder.skips(batch.stored, batch.recordAt(0));
-    if (!batch.isPlain) return false;
-    if (this.#claimsFirst) return true;
-    const { ownershipVersion } = batch;
-    return (
-      ownershipVersion !== undefined && ownershipVersion === environment.consumer.ownershipVersion
-    );
   }
 
   /** Once more, when it is this message's turn at the row where its call collided. */
@@ -130,59 +122,6 @@ export class Handling {
     }
     if (decoded !== undefined) run.message = decoded;
     return run;
-  }
-
-  /** Settles what needs no handler; true: the handler is to be called. */
-  #isToBeRun(batch: WindowBatch, position: number, open: OpenMessage | undefined): boolean {
-    const { environment, window } = this.#parts;
-    const { stored, delivery } = batch;
-    const record = batch.recordAt(position);
-    window.take(batch, position);
-    if (!this.#claimsFirst && !environment.consumer.owns(delivery, record)) {
-      environment.consumer.release(delivery, record);
-      if (open !== undefined) this.#parts.open.lost(open);
-      return this.#leave(batch, position);
-    }
-    const attributes = stored.attributesAt(record);
-    const isOurs = this.#outcomes.isAddressedHere(batch, position, attributes);
-    if (!isOurs || this.#decoder.skips(stored, record)) {
-      this.#outcomes.pass({ batch, position, open });
-      return this.#free(batch, position);
-    }
-    if ((attributes.expiresAtMs ?? Infinity) <= environment.clock.wallMs()) {
-      this.#outcomes.expire({ batch, position, open });
-      return this.#free(batch, position);
-    }
-    if (open === undefined && this.#parts.open.isQuiet) return true;
-    return this.#isItsTurn(batch, position, open);
-  }
-
-  #isItsTurn(batch: WindowBatch, position: number, open: OpenMessage | undefined): boolean {
-    const place = this.#outcomes.placeOf(batch, position);
-    const subject = { batch, position, open };
-    const admission = this.#parts.open.admit(open, place);
-    if (admission === "run") {
-      // What was parked has not been handed to a handler before.
-      if (open !== undefined && open.reason !== "parked") {
-        this.#parts.environment.counters.redelivered++;
-      }
-      return true;
-    }
-    if (admission === "stale") {
-      if (open !== undefined) this.#parts.open.leave(open);
-      return this.#leave(batch, position);
-    }
-    if (admission === "hold") {
-      this.#dispatcher.hold(this.#parts.open.lineOf(place), { batch, position });
-    } else if (admission === "park") this.#outcomes.park(subject);
-    else if (admission === "wait" && open !== undefined) this.#outcomes.wait(subject, open);
-    else if (admission === "doomed") {
-      const { parkedPerKeyMax } = this.#parts.limits;
-      const reason = `more than ${parkedPerKeyMax} messages waited behind a failed one of this key`;
-      const attempts = open?.attempt ?? 0;
-      this.#outcomes.deadLetter(subject, { code: "KEY_BLOCKED", reason, attempts });
-    }
-    return this.#free(batch, position);
   }
 
   /** What the message's last call published was refused for its id: that call has failed. */
@@ -271,7 +210,7 @@ export class Handling {
     if (this.#isClosed || this.#isOutdated(run)) return false;
     this.#parts.environment.counters.handlerTimeouts++;
     if (this.#outcomes.fail(run, failureOf(error))) return true;
-    return this.#free(run.batch, run.position);
+    return this.#admitting.free(run.batch, run.position);
   }
 
   #isVoid(run: HandlerRun): boolean {
@@ -284,17 +223,6 @@ export class Handling {
 
   #end(run: HandlerRun): void {
     run.end();
-    this.#free(run.batch, run.position);
-  }
-
-  /** The message leaves the window without being settled here. */
-  #leave(batch: WindowBatch, position: number): false {
-    this.#parts.window.done(batch, position);
-    return this.#free(batch, position);
-  }
-
-  #free(batch: WindowBatch, position: number): false {
-    this.#dispatcher.free(batch, position);
-    return false;
+    this.#admitting.free(run.batch, run.position);
   }
 }

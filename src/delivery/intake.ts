@@ -5,14 +5,17 @@ import { ClosedError, SpillwayError } from "../errors/spillway-error.ts";
 import { backoffMs } from "../kernel/backoff.ts";
 import { delay } from "../kernel/clock.ts";
 import { priorities } from "../message/envelope.ts";
-import type { DeliveryBatch } from "../ports/delivery-batch.ts";
+import type { DeliveryBatch, OpenEntry } from "../ports/delivery-batch.ts";
 import { type DeliverDiagnostics, diagnostics } from "../telemetry/channels.ts";
-import type { OpenMessage } from "./key-lines.ts";
+import type { OpenMessage, OpenPlace } from "./key-lines.ts";
 import type { DeliveryParts } from "./delivery-parts.ts";
 import { WindowBatch } from "./window.ts";
 
 /** How long to wait after the transport failed in a way that may pass. */
 export const transportBackoff = { delayMsMin: 100, delayMsMax: 10_000 } as const;
+
+/** A fetch that takes longer found nothing. */
+const fetchMsMax = 100;
 
 /** What the intake asks and tells. */
 export interface IntakeHost {
@@ -38,6 +41,8 @@ export class Intake {
   readonly #stop = new AbortController();
   #failures = 0;
   #wake: (() => void) | undefined;
+  /** Since when the transport has had nothing new; monotonic ms. */
+  #emptySinceMs = Number.POSITIVE_INFINITY;
 
   constructor(parts: DeliveryParts, host: IntakeHost) {
     this.#parts = parts;
@@ -62,6 +67,12 @@ export class Intake {
     if (this.#mayReload) void this.#reload();
   }
 
+  /** Whether everything that is stored was fetched, and handed to somebody. */
+  get isAtEnd(): boolean {
+    const nowMs = this.#parts.environment.clock.monotonicMs();
+    return nowMs - this.#emptySinceMs >= fetchMsMax && !this.#parts.window.hasFresh;
+  }
+
   get #mayReload(): boolean {
     const { open, window, limits } = this.#parts;
     if (this.isReloading || this.#stop.signal.aborted || !open.hasReleased) return false;
@@ -80,13 +91,16 @@ export class Intake {
       }
       try {
         const first = this.#parts.options.flow?.fetchFirst;
+        this.#emptySinceMs = environment.clock.monotonicMs();
         const delivery = await environment.consumer.next(room, signal, first);
+        this.#emptySinceMs = Number.POSITIVE_INFINITY;
         this.trouble = undefined;
         this.#failures = 0;
         if (signal.aborted) return;
         if (delivery === undefined) throw new ClosedError("the transport closed the consumer");
         this.#receive(delivery);
       } catch (error) {
+        this.#emptySinceMs = Number.POSITIVE_INFINITY;
         if (!(await this.#pause(error))) return;
       }
       await new Promise<void>((resolve) => environment.clock.soon(resolve));
@@ -119,9 +133,16 @@ export class Intake {
       if (entry === undefined) continue;
       const key = options.order === "key" ? stored.keyAt(record) : undefined;
       const place = { lane, offset: stored.offsetAt(record), key };
-      messages.set(position, this.#parts.open.recover(place, entry));
+      messages.set(position, this.#recover(place, entry));
     }
     return messages;
+  }
+
+  #recover(place: OpenPlace, entry: OpenEntry): OpenMessage {
+    const { open, sequences } = this.#parts;
+    const known = open.at(place.lane, place.offset);
+    if (known !== undefined) sequences?.forget(known);
+    return open.recover(place, entry);
   }
 
   async #reload(): Promise<void> {
@@ -160,7 +181,10 @@ export class Intake {
       window.add(batch);
       dispatcher.addUrgent(batch);
     }
-    for (const message of byOffset.values()) open.lost(message);
+    for (const message of byOffset.values()) {
+      open.lost(message);
+      this.#parts.sequences?.lost(message);
+    }
   }
 
   /** Waits where the failure may pass; false: it does not, or nothing is wanted any more. */

@@ -1,7 +1,7 @@
 // The lines of one subscription, by log and key. Knows nothing of what moves through them. Always
 // true: a key has at most one line in a log.
 import { priorities } from "../message/envelope.ts";
-import { KeyLine } from "./key-lines.ts";
+import { KeyLine, type OpenMessage } from "./key-lines.ts";
 
 /** See the head of this file. */
 export class KeyLineTable {
@@ -23,6 +23,27 @@ export class KeyLineTable {
     this.#lines[lane]?.set(key, line);
     this.size++;
     return line;
+  }
+
+  /** Puts a committed message to its place anew; true: its time has to be waited for. */
+  replace(message: OpenMessage, isInWindow: boolean, isDue: boolean): boolean {
+    message.line = undefined;
+    message.isReleased = isInWindow && isDue;
+    message.isInWindow = isInWindow;
+    message.isReplaced = false;
+    if (message.key === undefined) return !isInWindow;
+    const line = this.for(message.lane, message.key);
+    message.line = line;
+    const isFirst = line.failed === undefined && line.parked.length === 0;
+    if (isInWindow && isDue && isFirst) line.outstanding++;
+    else if (isFirst && line.outstanding === 0 && message.reason === "retry") {
+      line.fail(message);
+      return !isInWindow;
+    } else {
+      message.isReleased = false;
+      if (!isInWindow) line.park(message);
+    }
+    return false;
   }
 
   /** Takes a line out. */

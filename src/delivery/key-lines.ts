@@ -4,6 +4,7 @@ import type { Clock } from "../kernel/clock.ts";
 import type { Outcome } from "../ports/commit-unit.ts";
 import type { OpenEntry, OpenReason } from "../ports/delivery-batch.ts";
 import type { FailedAttempt } from "./attempt-log.ts";
+import type { EarlyPlace } from "./sequences/numbered.ts";
 
 /**
  * What becomes of a message that is about to start: "run" it; "park" it behind its key; "wait": it
@@ -64,8 +65,12 @@ export class OpenMessage {
   isInWindow = false;
   /** Another entry takes its place as soon as that is committed. */
   isReplaced = false;
+  /** It is to be read again as soon as it is committed. */
+  isWanted = false;
   /** The line it stands in, or was released from. */
   line: KeyLine | undefined;
+  /** It came before others of its key's sequence, and waits for them. */
+  early: EarlyPlace | undefined;
 
   constructor(place: OpenPlace, entry: KnownEntry, before?: OpenMessage) {
     if (before !== undefined) before.isReplaced = true;

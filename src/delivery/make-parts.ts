@@ -9,14 +9,23 @@ import type { DeliveryParts } from "./delivery-parts.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import type { RunScope } from "./handler-run.ts";
 import { OpenMessages } from "./open-messages.ts";
+import { Sequences } from "./sequences/sequences.ts";
 import { StateRows } from "./state-rows.ts";
 import { Window } from "./window.ts";
 
-/** The parts; `onReleased`: open messages are to be read again. */
+/** What the parts ask and tell. */
+export interface PartsHost {
+  /** Open messages are to be read again. */
+  onReleased(): void;
+  /** Whether nothing is left to be fetched. */
+  isAtEnd(): boolean;
+}
+
+/** The parts of a delivery. */
 export function partsOf(
   environment: DeliveryEnvironment,
   options: DeliveryOptions,
-  onReleased: () => void,
+  host: PartsHost,
 ): DeliveryParts {
   const limits = { ...deliveryLimits, ...options.limits };
   const plain = new Dispatcher(options.order);
@@ -25,7 +34,7 @@ export function partsOf(
     clock: environment.clock,
     parkedPerKeyMax: limits.parkedPerKeyMax,
     onKeyFull: options.onKeyFull ?? "dead-letter",
-    onReleased,
+    onReleased: () => host.onReleased(),
     onEnded: (line) => dispatcher.putBack(line),
   });
   const { channel, group, delivery } = options;
@@ -33,7 +42,14 @@ export function partsOf(
   const rows = hasState
     ? new StateRows(environment.state, { channel, group }, limits.stateRowsMax)
     : undefined;
-  return { environment, options, limits, window: new Window(), dispatcher, open, rows };
+  const { sequence } = options;
+  const { clock } = environment;
+  const lent = { open, clock, channel, group, isAtEnd: () => host.isAtEnd() };
+  const sequences =
+    rows === undefined || sequence === undefined
+      ? undefined
+      : new Sequences({ ...lent, rows, rules: sequence });
+  return { environment, options, limits, window: new Window(), dispatcher, open, rows, sequences };
 }
 
 /** What all handler calls of one subscription share. */

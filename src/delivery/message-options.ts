@@ -6,6 +6,7 @@ import type { AnyContract, MessageOptions } from "../contracts/contract.ts";
 import { assertKnownOptions, optionNames } from "../errors/known-options.ts";
 import { SpillwayError } from "../errors/spillway-error.ts";
 import { type MessageAttributes, priorities } from "../message/envelope.ts";
+import { isSequence } from "../message/sequence.ts";
 import { withoutMark } from "./redrive-mark.ts";
 
 /** Most characters of an id, subject, correlation id, causation id or trace header. */
@@ -34,6 +35,7 @@ export const messageOptionNames = optionNames<
 >({
   id: true,
   key: true,
+  sequence: true,
   subject: true,
   correlationId: true,
   causationId: true,
@@ -68,6 +70,7 @@ export function assertMessageOptions(contract: AnyContract, options: MessageOpti
   }
   assertDuration(type, "expiresInMs", options.expiresInMs);
   if (options.key !== undefined) assertKey(type, options.key);
+  if (options.sequence !== undefined) assertSequence(type, options.sequence);
   if (options.tenant !== undefined) assertName("tenant", options.tenant);
   if (options.replyTo !== undefined) assertName("replyTo channel", options.replyTo);
   if (options.extensions !== undefined) assertExtensions(type, options.extensions);
@@ -83,6 +86,12 @@ export function assertKey(type: string, key: unknown): asserts key is string {
     if (key.length * 3 <= keyBytesMax || Buffer.byteLength(key) <= keyBytesMax) return;
   }
   throw invalid(type, "key", key, `give well-formed text of 1 to ${keyBytesMax} bytes`);
+}
+
+/** Throws unless `sequence` is a whole number that can be told from its neighbours. */
+export function assertSequence(type: string, sequence: unknown): asserts sequence is number {
+  if (isSequence(sequence)) return;
+  throw invalid(type, "sequence", sequence, "give a whole number from 0 to 2^53 - 1");
 }
 
 /** The attributes that the options name; `wallMs` is the time of publishing. */

@@ -43,9 +43,9 @@ export class OpenMessages {
     return this.#fullLines > 0;
   }
 
-  /** Those that are held until somebody releases them. */
-  get held(): OpenMessage[] {
-    return [...this.#committed.values()].filter((message) => message.isHeld);
+  /** Those that a commit lists. */
+  get committed(): Iterable<OpenMessage> {
+    return this.#committed.values();
   }
 
   /** Whether no message needs a look at its key. */
@@ -88,8 +88,11 @@ export class OpenMessages {
   admit(entry: OpenMessage | undefined, place: OpenPlace): Admission {
     if (entry !== undefined && !this.#isCurrent(entry)) return "stale";
     const line = this.lineOf(place);
+    // What is parked has no time of its own that its key would wait for.
     const isEarly = (): boolean =>
-      entry?.isReleased === false && entry.dueAtMs > this.#options.clock.wallMs();
+      entry?.isReleased === false &&
+      entry.reason !== "parked" &&
+      entry.dueAtMs > this.#options.clock.wallMs();
     if (line === undefined) return isEarly() ? "wait" : "run";
     if (entry?.isReleased === true && entry.line === line) {
       if (line.isDoomed) return "doomed";
@@ -143,7 +146,24 @@ export class OpenMessages {
     this.#committed.set(positionOf(message.lane, message.offset), message);
     const { line } = message;
     if (line !== undefined && line.failed !== message) this.#advance(line);
+    else if (message.isWanted) this.makeDue(message);
     else this.#await(message);
+  }
+
+  /** The message is to be read again, now or as soon as its commit took effect. */
+  want(message: OpenMessage): void {
+    if (message.isCommitted) this.makeDue(message);
+    else message.isWanted = true;
+  }
+
+  /** The committed message of a place. */
+  at(lane: number, offset: number): OpenMessage | undefined {
+    return this.#committed.get(positionOf(lane, offset));
+  }
+
+  /** Whether this is what is known of its place: it was not delivered anew, or is about to be. */
+  knows(message: OpenMessage): boolean {
+    return !message.isCommitted || this.#isCurrent(message);
   }
 
   /** The message at this place is settled for good, or belongs to somebody else now. */
@@ -180,7 +200,8 @@ export class OpenMessages {
     this.#released.clear();
     this.#uncommitted = 0;
     for (const message of [...this.#committed.values()].sort(byPosition)) {
-      this.#replace(message, inWindow.has(message));
+      const isDue = message.isReleased || message.dueAtMs <= this.#options.clock.wallMs();
+      if (this.#lines.replace(message, inWindow.has(message), isDue)) this.#await(message);
     }
     for (const line of this.#lines.all) this.#advance(line);
   }
@@ -188,26 +209,6 @@ export class OpenMessages {
   /** Stops the timer. */
   close(): void {
     this.#due.clear();
-  }
-
-  #replace(message: OpenMessage, isInWindow: boolean): void {
-    message.line = undefined;
-    const isDue = message.isReleased || message.dueAtMs <= this.#options.clock.wallMs();
-    message.isReleased = isInWindow && isDue;
-    message.isInWindow = isInWindow;
-    message.isReplaced = false;
-    if (message.key === undefined) return isInWindow ? undefined : this.#await(message);
-    const line = this.#lines.for(message.lane, message.key);
-    message.line = line;
-    const isFirst = line.failed === undefined && line.parked.length === 0;
-    if (isInWindow && isDue && isFirst) line.outstanding++;
-    else if (isFirst && line.outstanding === 0 && message.reason === "retry") {
-      line.fail(message);
-      if (!isInWindow) this.#await(message);
-    } else {
-      message.isReleased = false;
-      if (!isInWindow) line.park(message);
-    }
   }
 
   #open(place: OpenPlace, entry: KnownEntry, before: OpenMessage | undefined): OpenMessage {

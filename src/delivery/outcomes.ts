@@ -105,7 +105,9 @@ export class Outcomes {
 
   #apply(run: HandlerRun, failure: Failure, verdict: Exclude<Verdict, FallbackVerdict>): void {
     const failures = this.#failuresOf(run, failure);
-    if (verdict.kind === "discard") return this.#discard(run, failure, verdict.reason);
+    if (verdict.kind === "discard") {
+      return this.discard(run, { ...failure, reason: verdict.reason, attempts: run.attempt });
+    }
     if (verdict.kind === "dead-letter" || !this.#canRetry) {
       const reason = "reason" in verdict ? verdict.reason : failure.reason;
       return this.deadLetter(run, { ...failure, reason, attempts: run.attempt, failures });
@@ -143,10 +145,10 @@ export class Outcomes {
   }
 
   /** The message is acknowledged although nobody handled it. */
-  #discard({ batch, position, open, attempt }: HandlerRun, failure: Failure, reason: string): void {
+  discard({ batch, position, open }: Subject, verdict: DeadLetterVerdict): void {
     this.#settler.tally.discarded++;
-    const { code, error } = failure;
-    this.#tell(batch, position, { kind: "failed", code, reason, attempts: attempt });
+    const { reason, error } = verdict;
+    this.#tell(batch, position, { kind: "failed", ...verdict });
     this.#note({ batch, position }, "resolved", `discarded: ${reason}`);
     this.#settler.ack(batch, position, open);
     if (diagnostics.discard.hasSubscribers) {
@@ -154,11 +156,25 @@ export class Outcomes {
     }
   }
 
+  /** The message waits for others of its key's sequence; no other waits for it to be due. */
+  holdBack({ batch, position, open: before }: Subject, dueAtMs: number): OpenMessage {
+    const numbered = batch.numbered?.get(position);
+    if (numbered !== undefined) this.#parts.sequences?.relied(this.#settler.unit, numbered);
+    const { attempt = 0, failures } = before ?? {};
+    const place = { ...this.placeOf(batch, position), key: undefined };
+    const entry = { attempt, dueAtMs, reason: "parked", failures } as const;
+    const message = this.#parts.open.fail(place, entry, before);
+    if (before !== undefined) this.#parts.open.leave(before);
+    this.#settler.keep(batch, position, message);
+    return message;
+  }
+
   /** The message waits behind its key. */
   park(subject: Subject): void {
     const { batch, position, open: before } = subject;
-    const { attempt = 0, dueAtMs = 0, failures } = before ?? {};
+    const { attempt = 0, failures } = before ?? {};
     const reason = before?.reason === "retry" ? "retry" : "parked";
+    const dueAtMs = before !== undefined && reason === "retry" ? before.dueAtMs : 0;
     const entry = { attempt, dueAtMs, reason, failures } as const;
     const message = this.#parts.open.park(this.placeOf(batch, position), entry, before);
     this.#settler.tally.parked++;

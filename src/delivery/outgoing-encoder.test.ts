@@ -204,6 +204,35 @@ test("a key function that throws or gives no text is the publisher's error", () 
   }
 });
 
+test("a number becomes text that sorts as numbers do; it needs a key", () => {
+  const Read = defineEvent("meter.read", {
+    data: z.object({ meter: z.string(), n: z.number() }),
+    key: ({ meter }) => meter,
+    sequence: ({ n }) => n,
+  });
+  const sequenceOf = (encoded: EncodedMessage): string | undefined => encoded.attributes?.sequence;
+  assert.equal(sequenceOf(encode(Read, { meter: "a", n: 0 })), "0000000000000000");
+  assert.equal(sequenceOf(encode(Read, { meter: "a", n: 10 })), "0000000000000010");
+  const most = encode(Read, { meter: "a", n: 1 }, { sequence: Number.MAX_SAFE_INTEGER });
+  assert.equal(sequenceOf(most), "9007199254740991");
+  assert.equal(
+    sequenceOf(encode(Noted, { text: "x" }, { key: "a", sequence: 3 })),
+    "0".repeat(15) + 3,
+  );
+  for (const n of [-1, 0.5, 2 ** 53]) {
+    assert.throws(
+      () => encode(Read, { meter: "a", n }),
+      /sequence is .*: give a whole number from 0/,
+    );
+  }
+  const text = { sequence: "7" } as unknown as MessageOptions;
+  assert.throws(() => encode(Read, { meter: "a", n: 1 }, text), /sequence is "7": give a whole/);
+  assert.throws(
+    () => encode(Noted, { text: "x" }, { sequence: 3 }),
+    /sequence is 3 and it has no key/,
+  );
+});
+
 test("a keyed message takes its priority from the channel, never its own", () => {
   const data = { id: "7", cents: "1" };
   assert.equal(

@@ -14,8 +14,14 @@ import {
   priorities,
   type Priority,
 } from "../message/envelope.ts";
+import { sequenceText } from "../message/sequence.ts";
 import { continueTraceparent } from "../telemetry/trace-context.ts";
-import { assertKey, assertMessageOptions, attributesOf } from "./message-options.ts";
+import {
+  assertKey,
+  assertMessageOptions,
+  assertSequence,
+  attributesOf,
+} from "./message-options.ts";
 
 /** Where the messages of a contract go. */
 export interface Route {
@@ -113,8 +119,11 @@ export class OutgoingEncoder {
     const route = given ?? this.#options.routeOf(contract);
     const payload = this.#payloadOf(contract, data);
     const key = options?.key ?? keyOf(contract, result.value);
+    const sequence = options?.sequence ?? sequenceOf(contract, result.value);
+    if (sequence !== undefined && key === undefined)
+      throw sequenceWithoutKey(contract.type, sequence);
     const wallMs = this.#options.clock.wallMs();
-    const hasAttributes = options !== undefined || cause !== undefined;
+    const hasAttributes = options !== undefined || cause !== undefined || sequence !== undefined;
     const dueAtMs = options?.deliverAtMs ?? wallMs + (options?.delayMs ?? 0);
     return {
       channel: route.channel,
@@ -123,7 +132,7 @@ export class OutgoingEncoder {
       payload,
       wallMs,
       key,
-      attributes: hasAttributes ? this.#attributesOf(options, cause, wallMs) : undefined,
+      attributes: hasAttributes ? this.#attributesOf(options, cause, sequence, wallMs) : undefined,
       id: options?.id,
       dueAtMs: dueAtMs > wallMs ? dueAtMs : undefined,
       isOptional: route.isOptional === true,
@@ -164,10 +173,12 @@ export class OutgoingEncoder {
   #attributesOf(
     options: MessageOptions | undefined,
     cause: MessageCause | undefined,
+    sequence: number | undefined,
     wallMs: number,
   ): MessageAttributes | undefined {
     const given = options === undefined ? {} : attributesOf(options, wallMs);
-    const all = cause === undefined ? given : { ...this.#inherited(cause), ...given };
+    const own = sequence === undefined ? given : { ...given, sequence: sequenceText(sequence) };
+    const all = cause === undefined ? own : { ...this.#inherited(cause), ...own };
     for (const _ in all) return all;
     return undefined;
   }
@@ -187,19 +198,39 @@ export class OutgoingEncoder {
 
 function keyOf(contract: AnyContract, value: unknown): string | undefined {
   if (!contract.hasKey) return undefined;
-  let key: unknown;
+  const key: unknown = asked(contract, "key", () => contract.keyOf(value));
+  assertKey(contract.type, key);
+  return key;
+}
+
+function sequenceOf(contract: AnyContract, value: unknown): number | undefined {
+  if (!contract.hasSequence) return undefined;
+  const sequence: unknown = asked(contract, "sequence", () => contract.sequenceOf(value));
+  assertSequence(contract.type, sequence);
+  return sequence;
+}
+
+/** What a function of the contract says. */
+function asked(contract: AnyContract, option: string, ask: () => unknown): unknown {
   try {
-    key = contract.keyOf(value);
+    return ask();
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new SpillwayError(
       "INVALID_ARGUMENT",
-      `message '${contract.type}': the contract's key function threw: ${reason}`,
-      { cause: error, details: { type: contract.type, option: "key" } },
+      `message '${contract.type}': the contract's ${option} function threw: ${reason}`,
+      { cause: error, details: { type: contract.type, option } },
     );
   }
-  assertKey(contract.type, key);
-  return key;
+}
+
+function sequenceWithoutKey(type: string, sequence: number): SpillwayError {
+  return new SpillwayError(
+    "INVALID_ARGUMENT",
+    `message '${type}': sequence is ${sequence} and it has no key: numbers count within a key, ` +
+      "so give one, or leave the number out",
+    { details: { type, option: "sequence" } },
+  );
 }
 
 function priorityOf(

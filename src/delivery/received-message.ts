@@ -26,11 +26,11 @@ export class ReceivedMessage extends StoredEnvelope implements Message<string, n
 
   /** Every member as plain data, in a fixed order; absent ones are left out by JSON. */
   toJSON(): Message<string, number, unknown> {
-    const { type, version, data, id, source, subject, timeMs, key, priority } = this;
+    const { type, version, data, id, source, subject, timeMs, key, sequence, priority } = this;
     const { correlationId, causationId, traceparent, tracestate, expiresAtMs } = this;
     const { replyTo, tenant, extensions, channel, offset } = this;
     const place = { channel, priority, offset };
-    const envelope = { type, version, id, source, subject, timeMs, key };
+    const envelope = { type, version, id, source, subject, timeMs, key, sequence };
     const context = { correlationId, causationId, traceparent, tracestate, expiresAtMs };
     return { ...place, ...envelope, ...context, replyTo, tenant, extensions, data };
   }

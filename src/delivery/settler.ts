@@ -76,12 +76,15 @@ export class Settler {
     if (this.#claimsFirst) this.#parts.window.done(batch, position);
     else this.unit.settle(batch, position, acknowledged);
     if (open !== undefined) this.#parts.open.leave(open);
+    const standing = this.#parts.sequences?.settled(this.unit, batch, position);
+    if (standing !== undefined) this.tally.count(standing);
     this.planFlush();
   }
 
   /** Lists a message as open. */
   keep(batch: WindowBatch, position: number, message: OpenMessage): void {
     this.unit.settle(batch, position, message);
+    this.#parts.sequences?.kept(batch, position);
     this.planFlush();
   }
 
@@ -214,7 +217,7 @@ export class Settler {
   }
 
   #putBack(): void {
-    const { window, dispatcher, open, environment } = this.#parts;
+    const { window, dispatcher, open, sequences, environment } = this.#parts;
     const { places, taken } = window.rewind();
     const inWindow = new Set<OpenMessage>();
     for (const { batch, position } of places) {
@@ -224,6 +227,7 @@ export class Settler {
     environment.counters.redelivered += taken;
     dispatcher.restart(places);
     open.rebuild(inWindow);
+    sequences?.rebuild(inWindow);
   }
 
   /** Handlers that ran are not called again: what they published goes with the next unit. */

@@ -1,6 +1,7 @@
 // The envelope of a stored record, each part read when asked for. Knows neither the data nor
 // settlement. Always true: what a getter gives never changes.
 import type { MessageAttributes, MessageTemplate, Priority } from "../message/envelope.ts";
+import { sequenceNumber } from "../message/sequence.ts";
 import type { StoredBatch } from "../ports/delivery-batch.ts";
 
 const noExtensions: Readonly<Record<string, never>> = Object.freeze({});
@@ -39,6 +40,11 @@ export class StoredEnvelope {
 
   get key(): string | undefined {
     return this.#stored.keyAt(this.#record);
+  }
+
+  get sequence(): number | undefined {
+    const { sequence } = this.#all;
+    return sequence === undefined ? undefined : sequenceNumber(sequence);
   }
 
   get priority(): Priority {

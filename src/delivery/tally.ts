@@ -11,6 +11,7 @@ import {
 } from "../telemetry/channels.ts";
 import type { ChannelCounters } from "../telemetry/counters.ts";
 import type { DeliveryParts, Refusal } from "./delivery-parts.ts";
+import type { SequenceStanding } from "./sequences/key-position.ts";
 
 /** Most latencies recorded of one batch in a unit, nearly. */
 const latencySamplesMax = 128;
@@ -24,6 +25,16 @@ export class Tally {
   invalid = 0;
   expired = 0;
   coalesced = 0;
+  gaps = 0;
+  late = 0;
+  duplicates = 0;
+
+  /** Counts what a message's number said, if it said something. */
+  count({ kind }: SequenceStanding): void {
+    if (kind === "gap") this.gaps++;
+    else if (kind === "late") this.late++;
+    else if (kind === "duplicate") this.duplicates++;
+  }
 
   /** Takes over the counts of another. */
   add(other: Tally): void {
@@ -34,6 +45,9 @@ export class Tally {
     this.invalid += other.invalid;
     this.expired += other.expired;
     this.coalesced += other.coalesced;
+    this.gaps += other.gaps;
+    this.late += other.late;
+    this.duplicates += other.duplicates;
   }
 }
 
@@ -51,6 +65,9 @@ export function reportCommitted(
   counters.discarded += tally.discarded;
   counters.invalid += tally.invalid;
   counters.coalesced += tally.coalesced;
+  counters.sequenceGaps += tally.gaps;
+  counters.sequenceLate += tally.late;
+  counters.sequenceDuplicates += tally.duplicates;
   const nowMs = clock.wallMs();
   let acked = 0;
   for (const { batch, records, outcomes } of unit.settlements) {

@@ -3,7 +3,7 @@ import type { DeliveryParts } from "./delivery-parts.ts";
 
 /** One line per reason; `hanging`: handlers that did not settle, where they hold everything up. */
 export function troublesOf(
-  { options, limits, open }: DeliveryParts,
+  { options, limits, open, sequences }: DeliveryParts,
   hanging: number,
   intake: string | undefined,
 ): readonly string[] {
@@ -23,6 +23,7 @@ export function troublesOf(
         "fetched",
     );
   }
+  if (sequences?.trouble !== undefined) troubles.push(sequences.trouble);
   if (options.flow !== undefined) troubles.push(...options.flow.troubles);
   if (options.gate !== undefined) troubles.push(...options.gate.troubles);
   if (intake !== undefined) troubles.push(intake);

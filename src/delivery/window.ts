@@ -7,6 +7,7 @@ import type { DeliveryBatch, StoredBatch } from "../ports/delivery-batch.ts";
 import { priorities } from "../message/envelope.ts";
 import type { OpenMessage } from "./key-lines.ts";
 import type { RedriveMark } from "./redrive-mark.ts";
+import type { Numbered } from "./sequences/numbered.ts";
 
 /** Where a message of a window batch stands. */
 const state = { waiting: 0, taken: 1, done: 2 } as const;
@@ -36,6 +37,8 @@ export class WindowBatch {
   isPlain: boolean | undefined;
   /** Messages whose handling must fail, by position: what they published was refused for its id. */
   reused: Map<number, SpillwayError> | undefined;
+  /** Where messages stand in the sequences of their keys, by position. */
+  numbered: Map<number, Numbered> | undefined;
   /** Redriven copies for this group, by position: how they end is noted. */
   redriven: Map<number, RedriveMark> | undefined;
 
@@ -135,6 +138,14 @@ export class Window {
     if (count > 0 && batch.remaining === 0 && this.batches.delete(batch)) {
       this.bytes -= batch.stored.bytes;
     }
+  }
+
+  /** Whether a fetched message was not handed to anybody yet. */
+  get hasFresh(): boolean {
+    for (const batch of this.batches) {
+      if (!batch.isReloaded && batch.states.includes(state.waiting)) return true;
+    }
+    return false;
   }
 
   /** Puts back everything that is not done, by logs and offsets; says how much had been taken. */

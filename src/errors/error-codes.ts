@@ -170,6 +170,12 @@ export const errorCodes = {
     "Too many messages waited behind a failed one of the same key.",
     "Read the dead letters of the key; correct what failed first, then publish them in order.",
   ),
+  OUT_OF_SEQUENCE: row(
+    false,
+    "definite",
+    "A message came after the wait for its number was given up, or its number was handled before.",
+    "Redrive it where it is still wanted; raise `waitMsMax`, or look for two producers of the key.",
+  ),
   REJECTED: row(
     false,
     "definite",

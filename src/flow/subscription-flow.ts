@@ -45,6 +45,8 @@ export interface SubscriptionFlowParts {
   readonly clock: Clock;
   readonly order: "key" | "none";
   readonly shared: SharedRates;
+  /** Whether the numbers of messages count, so that none may be passed over. */
+  readonly isNumbered?: boolean;
 }
 
 /** See the head of this file. */
@@ -148,6 +150,10 @@ export class SubscriptionFlow implements Flow, FlowSeam {
       if (shared !== undefined) this.#parts.shared.assertSupported(shared);
     }
     for (const part of ["coalesce", "debounce"] as const) {
+      if (settings[part] !== undefined && this.#parts.isNumbered === true) {
+        const why = "a message that is passed over would be missing in the sequence of its key";
+        throw invalidFlow(`${place}: ${part} beside \`sequence\`: ${why}: leave one of them out`);
+      }
       const by = settings[part]?.by ?? "key";
       if (by === "key" || this.#parts.order === "none") continue;
       throw invalidFlow(

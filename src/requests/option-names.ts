@@ -10,6 +10,7 @@ import type { GatherOptions, ScatterOptions } from "./scatter-outcome.ts";
 const request = {
   id: true,
   key: true,
+  sequence: true,
   subject: true,
   correlationId: true,
   causationId: true,

@@ -65,6 +65,25 @@ export interface SetAsideDiagnostics {
   readonly error: unknown;
 }
 
+/**
+ * A message was settled whose number, within the sequence of its key, was not the next one. On
+ * `spillway:sequence`.
+ */
+export interface SequenceDiagnostics {
+  readonly channel: string;
+  readonly group: string;
+  readonly type: string;
+  readonly id: string;
+  readonly key: string;
+  /** "gap": numbers before it are missing. "late": it comes after. "duplicate": once more. */
+  readonly kind: "gap" | "late" | "duplicate";
+  readonly number: number;
+  /** The number that would have been next. */
+  readonly expected: number;
+  /** Numbers before it that have not come; 0 unless it is a gap. */
+  readonly missing: number;
+}
+
 /** A circuit of a subscription changed its state. On `spillway:circuit`. */
 export interface CircuitDiagnostics {
   readonly channel: string;
@@ -143,6 +162,7 @@ export const diagnostics = {
   invalid: channel("spillway:invalid"),
   discard: channel("spillway:discard"),
   circuit: channel("spillway:circuit"),
+  sequence: channel("spillway:sequence"),
   lease: channel("spillway:lease"),
   gap: channel("spillway:gap"),
   group: channel("spillway:group"),

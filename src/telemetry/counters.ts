@@ -26,6 +26,12 @@ export class GroupCounters {
   invalid = 0;
   /** Messages acknowledged without a handler, because a later one of their key took their place. */
   coalesced = 0;
+  /** Messages settled although numbers before theirs, within their key, had not come. */
+  sequenceGaps = 0;
+  /** Messages settled after others with a higher number of their key. */
+  sequenceLate = 0;
+  /** Messages whose number had been settled before. */
+  sequenceDuplicates = 0;
   /** Handler calls that threw, timed out or returned something wrong. */
   failed = 0;
   /** Commit units refused because state had changed since it was read. */

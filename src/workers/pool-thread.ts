@@ -184,6 +184,7 @@ function plainOf(message: AnyMessage): AnyMessage {
     subject: message.subject,
     timeMs: message.timeMs,
     key: message.key,
+    sequence: message.sequence,
     priority: message.priority,
     correlationId: message.correlationId,
     causationId: message.causationId,

@@ -1,5 +1,13 @@
 // A whole service: publishing, subscribing, state, reading; no type is written by hand.
-import { type ContextOf, createBus, onConsume, onPublish, Reject, RetryLater } from "spillway";
+import {
+  type ContextOf,
+  createBus,
+  onConsume,
+  onPublish,
+  Reject,
+  resequence,
+  RetryLater,
+} from "spillway";
 import { embedded } from "spillway/embedded";
 import { memory } from "spillway/memory";
 import { z } from "zod";
@@ -81,6 +89,12 @@ await bus.subscribe(MovedV3, { from: { timeMs: 0 }, retry: { attempts: 2 } }, (m
 await bus.subscribe([OrderPlaced, OrderCancelled], { delivery: "at-most-once" }, (message) => {
   if (message.type === OrderCancelled.type) console.log(message.data.at.toISOString());
 });
+const numbered = { delivery: "effectively-once", sequence: resequence({ first: 1 }) } as const;
+await bus.subscribe(OrderPlaced, numbered, async (message, { sequence }) => {
+  if (sequence?.kind === "gap") console.log(sequence.number - (sequence.expected ?? 0));
+  console.log(message.sequence?.toFixed());
+});
+await bus.subscribe(OrderPlaced, { delivery: "effectively-once", sequence: "check" }, () => {});
 await durable.subscribe(InvoiceIssued, { from: "latest" }, async (message, context) => {
   await context.publish(InvoiceIssued, { ...message.data, note: context.idempotencyKey });
 });

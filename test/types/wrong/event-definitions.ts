@@ -21,6 +21,10 @@ defineEvent("com.acme.a", { data: order, key: (data) => data.customerId }); // e
 // The key is a number.
 defineEvent("com.acme.a", { data: order, key: (data) => data.cents }); // error 2322
 
+// The number within the key is text.
+const key = (): string => "a";
+defineEvent("com.acme.a", { data: order, key, sequence: (data) => data.orderId }); // error 2322
+
 // The key is a name and not a function.
 defineEvent("com.acme.a", { data: order, key: "orderId" }); // error 2322
 

@@ -35,6 +35,7 @@ await bus.publishMany(OrderPlaced, [order, { orderId: 7, cents: 1, lines: [] }])
 
 // One id cannot belong to many messages.
 await bus.publishMany(OrderPlaced, [order], { id: "7" }); // error 2353
+await bus.publishMany(OrderPlaced, [order], { sequence: 7 }); // error 2353
 
 // Options.
 await bus.publish(OrderPlaced, order, { delay: 5 }); // error 2561

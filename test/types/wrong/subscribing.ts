@@ -1,5 +1,5 @@
 // Calls of subscribe, messages and read that must not compile.
-import type { MessageOf } from "spillway";
+import { type MessageOf, resequence } from "spillway";
 import { bus } from "../right/bus.ts";
 import { InvoiceIssued, OrderCancelled, OrderPlaced, orders } from "../right/contracts.ts";
 
@@ -72,6 +72,12 @@ await bus.subscribe(OrderPlaced, { from: { at: 5 } }, () => undefined); // error
 await bus.subscribe(OrderPlaced, { concurency: 8 }, () => undefined); // error 2561
 await bus.subscribe(OrderPlaced, { concurrency: "8" }, () => undefined); // error 2322
 await bus.subscribe(OrderPlaced, { retry: { tries: 3 } }, () => undefined); // error 2353
+
+// A sequence without the level that keeps how far it is, an unknown one, rules without a first.
+await bus.subscribe(OrderPlaced, { sequence: "check" }, () => undefined); // error 2345
+const once = { delivery: "effectively-once" } as const;
+await bus.subscribe(orders, { ...once, sequence: "resequence" }, () => undefined); // error 2322
+resequence({ waitMsMax: 1_000 }); // error 2345
 
 // Messages by hand: no state, no automatic level, the message's own data.
 bus.messages(OrderPlaced, { delivery: "effectively-once" }); // error 2322
