@@ -111,7 +111,8 @@ export class Sequences {
     const dueAtMs = this.#parts.clock.wallMs() + rules.waitMsMax;
     if (failing !== undefined) {
       const isFull = (line?.messages.length ?? 0) >= rules.depthMax && open?.early === undefined;
-      return isFull && !failing.isDoomed ? run : { kind: "hold", dueAtMs };
+      // It parks there; out of a line that drains it would overtake others.
+      return isFull && failing.failed !== undefined ? run : { kind: "hold", dueAtMs };
     }
     const isOver = this.#isOver(batch, open);
     if (line !== undefined && isOver) line.upTo = Math.max(line.upTo, number);

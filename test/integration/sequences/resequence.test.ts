@@ -199,3 +199,23 @@ testOnBoth("a refused unit changes no order", async (world) => {
     ["b1", "b2", "b3"],
   );
 });
+
+testOnBoth(
+  "at no bound is a number given up that fails: it is known to be there",
+  async (world) => {
+    for (const [round, bound] of ([{ depthMax: 2 }, { heldMax: 2 }] as const).entries()) {
+      const sequence = resequence({ first: 1, ...bound });
+      const group = `g${round}`;
+      const options = { sequence, group } as const;
+      const { seen } = await countWith(world, options, ({ data }, { attempt }) => {
+        const { key, n } = data as { readonly key: string; readonly n: number };
+        if (key === "a" && n === 1 && attempt < 3) throw new RetryLater({ afterMs: 1_000 });
+      });
+      if (round === 0) await publishWords(world, "a1 a5 a3 a4 a2 b2");
+      await world.clock.advance(1_999);
+      assert.deepEqual(seen, round === 0 ? [] : ["b2 gap 1"], "only what is missing is given up");
+      await world.clock.advance(1);
+      assert.deepEqual(seen.slice(round), ["a1", "a2", "a3", "a4", "a5"]);
+    }
+  },
+);
