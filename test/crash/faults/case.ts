@@ -126,13 +126,15 @@ class CaseRun {
     if (this.#isOutvoted()) return this.#repairOther(true);
     // Nothing is left but another journal's tail, or nothing that says whose the rest is: the tail
     // alone says how much there was.
-    const isNameless = !this.#isNamed(bytes.database) && !this.#isNamed(bytes.wal);
+    const own = incarnationOf(this.#world.directory);
+    const isNameless = !bytes.database.includes(own) && !bytes.wal.includes(own);
     const isTheirs = this.#isBlank(bytes) || (isNameless && bytes.database.length > 0);
     if (this.#isForeign("tail") && isTheirs) {
       return this.#repairOther(false);
     }
+    const other = incarnationOf(this.#world.earlier.at(-1) as string);
     // One row of a database says whose it is. Without it nothing can know that it is another's.
-    if (this.#isForeign("database") && !this.#isNamed(bytes.database)) {
+    if (this.#isForeign("database") && !bytes.database.includes(other)) {
       return this.#buildOnly();
     }
     const isOpen = heard.status === "ok" || heard.status === "degraded";
@@ -180,11 +182,6 @@ class CaseRun {
     // The frame that ends a transaction says how large the database is then.
     while (sizeOf(first) === 0) first++;
     return wal.length < framePlace(first).to;
-  }
-
-  #isNamed(file: Buffer): boolean {
-    const { tail } = readTail(this.#world.earlier.at(-1) as string);
-    return file.includes(tail?.incarnation ?? "");
   }
 
   /** Where neither pages nor a tail are left there is a new journal. */
@@ -334,6 +331,11 @@ class CaseRun {
       this.violations.push(`repair failed: ${text}`);
     }
   }
+}
+
+/** The name of a journal, which one row of its database says. */
+function incarnationOf(directory: string): string {
+  return readTail(directory).tail?.incarnation ?? "";
 }
 
 function sameFiles(left: FileBytes, right: FileBytes): boolean {
