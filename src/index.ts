@@ -220,6 +220,7 @@ export {
   type BulkheadStatus,
 } from "./recovery/bulkhead.ts";
 export type { CircuitStatus } from "./recovery/circuit.ts";
+export type { CircuitOfRule } from "./recovery/policy-rules.ts";
 export { type ErrorPolicy, errorPolicy } from "./recovery/error-policy.ts";
 export {
   type CodeMatcher,

@@ -5,6 +5,7 @@ import type { Handler, HandlerContext, StateSchemas } from "../delivery/handler-
 import type { SequenceRules } from "../delivery/sequences/sequence-rules.ts";
 import { assertKnownOptions, optionNames } from "../errors/known-options.ts";
 import { SpillwayError } from "../errors/spillway-error.ts";
+import type { Flow } from "../flow/subscription-flow.ts";
 import type { Clock } from "../kernel/clock.ts";
 import { BatchCalls, type BatchHandler, type BatchItem } from "../recovery/batch-handler.ts";
 import { assertDuration, assertInteger } from "./bus-options.ts";
@@ -19,10 +20,13 @@ export interface BatchOptions {
   readonly waitMs?: number;
 }
 
-/** Options of bus.subscribeBatch(). `concurrency`: batches at once, default 1. */
+/**
+ * Options of bus.subscribeBatch(). `concurrency`, here and in `flow`: batches at once, default 1.
+ * Rates, fairness and ageing are of messages.
+ */
 export type SubscribeBatchOptions<State extends StateSchemas = StateSchemas> = Omit<
   SubscribeOptions<State>,
-  "bulkhead" | "delivery" | "state" | "sequence" | "flow"
+  "bulkhead" | "delivery" | "state" | "sequence"
 > & {
   readonly batch: BatchOptions;
   /** Default "at-least-once"; "effectively-once" for `state`. */
@@ -43,13 +47,22 @@ export type BatchHandlerOf<Selected extends Selectable, State extends StateSchem
 
 const knownBatch = optionNames<BatchOptions>({ messagesMax: true, waitMs: true });
 
-/** The options and the handler of the subscription behind it. */
+/** The subscription behind it. */
+export interface BatchSubscription {
+  readonly options: SubscribeOptions;
+  readonly handler: Handler;
+  readonly messagesMax: number;
+  /** From now on as many batches are called at once as this flow says. */
+  follow(flow: Flow): void;
+}
+
+/** Checks the options and the handler. */
 export function batchSubscriptionOf(
   options: SubscribeBatchOptions,
   handler: BatchHandler,
   clock: Clock,
-): [SubscribeOptions, Handler] {
-  const { batch, concurrency = 1, ...others } = options;
+): BatchSubscription {
+  const { batch, concurrency = options.flow?.concurrency ?? 1, ...others } = options;
   if (typeof handler !== "function" || batch === undefined) {
     throw invalid("needs `batch: { messagesMax }` and a handler function as its last argument");
   }
@@ -65,9 +78,22 @@ export function batchSubscriptionOf(
   if (delivery === "at-most-once") {
     throw invalid('cannot split what "at-most-once" acknowledged: use another delivery');
   }
-  const calls = new BatchCalls({ clock, handler, messagesMax, waitMs, concurrency });
-  const settings = { ...others, concurrency: messagesMax * concurrency } as SubscribeOptions;
-  return [settings, calls.handle];
+  let flow: Flow | undefined;
+  const atOnce = (): number => flow?.settings.concurrency ?? concurrency;
+  const calls = new BatchCalls({ clock, handler, messagesMax, waitMs, concurrency: atOnce });
+  // Both at once are refused where the subscription is made.
+  const own =
+    options.flow === undefined
+      ? { concurrency }
+      : { concurrency: options.concurrency, flow: { ...options.flow, concurrency } };
+  return {
+    options: { ...others, ...own } as SubscribeOptions,
+    handler: calls.handle,
+    messagesMax,
+    follow: (given) => {
+      flow = given;
+    },
+  };
 }
 
 function invalid(what: string): SpillwayError {

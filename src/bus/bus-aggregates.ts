@@ -92,7 +92,7 @@ export class BusAggregates {
     const receive: Handler = (message, context) => aggregates.receive(message, context);
     const selection = this.#selection(aggregates, name);
     const answers = this.#answers(aggregates, name);
-    const ends = await subscriptions.subscribe(selection, own, receive, answers);
+    const ends = await subscriptions.subscribe(selection, own, receive, { answers });
     try {
       const begin: Handler = (message) => aggregates.begin(message);
       const first = { ...common, ...present({ from }) };

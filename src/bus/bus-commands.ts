@@ -106,7 +106,7 @@ export class BusCommands implements CommandCalls {
     const group = handlerGroupOf(options.group ?? settings.name, command.type);
     const selection = selectionOf(registry, command);
     const answers = new CommandAnswers({ command, group, encoder, notices: this.#notices });
-    return untyped(subscriptions.subscribe(selection, { ...options, group }, handler, answers));
+    return untyped(subscriptions.subscribe(selection, { ...options, group }, handler, { answers }));
   };
 
   readonly request: CommandCalls["request"] = async (

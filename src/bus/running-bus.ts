@@ -157,9 +157,18 @@ export class RunningBus implements Bus {
   ): Promise<never> {
     // What its items are is what its types say: the decoder validated them.
     const given = handler as BatchHandler;
-    const [settings, each] = batchSubscriptionOf(options, given, this.#settings.clock);
+    const batch = batchSubscriptionOf(options, given, this.#settings.clock);
+    this.#gate.assertOpen("subscribeBatch");
+    const selection = selectionOf(this.#registry, selectable);
+    const subscription = await this.#subscriptions.subscribe(
+      selection,
+      batch.options,
+      batch.handler,
+      { messagesPerCall: batch.messagesMax },
+    );
+    batch.follow(subscription.flow);
     // What is handed out is typed by the call's own words.
-    return this.subscribe(selectable, settings, each) as Promise<never>;
+    return subscription as never;
   }
 
   messages<const Selected extends Selectable>(

@@ -6,7 +6,7 @@ import { SpillwayError } from "../errors/spillway-error.ts";
 import type { Explanation, MessageReference } from "../flow/explain/explanation.ts";
 import type { Flow } from "../flow/subscription-flow.ts";
 import type { Clock } from "../kernel/clock.ts";
-import type { CircuitStatus } from "../recovery/circuit.ts";
+import type { CircuitOfRule } from "../recovery/policy-rules.ts";
 import type { GroupStatistics } from "./bus-stats.ts";
 import type { StateView } from "./committed-state.ts";
 
@@ -23,7 +23,7 @@ export interface SubscriptionParts<State extends StateSchemas> {
   readonly flow: Flow;
   explain(reference: MessageReference): Promise<Explanation>;
   stats(): Promise<GroupStatistics>;
-  circuits(): readonly CircuitStatus[];
+  circuits(): readonly CircuitOfRule[];
   held(): readonly HeldMessage[];
   release(filter: ReleaseFilter): number;
   /** Called once. */
@@ -70,7 +70,7 @@ export class Subscription<State extends StateSchemas = Record<never, never>>
   }
 
   /** How the circuits of its `pause` rules stand, in the order of the rules; see pause(). */
-  get circuits(): readonly CircuitStatus[] {
+  get circuits(): readonly CircuitOfRule[] {
     return this.#parts.circuits();
   }
 

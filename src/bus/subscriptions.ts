@@ -8,7 +8,7 @@ import type { Explanation, MessageReference } from "../flow/explain/explanation.
 import { SharedRates } from "../flow/shared/shared-rates.ts";
 import { SubscriptionFlow } from "../flow/subscription-flow.ts";
 import { type GroupStatistics, StatsReader } from "./bus-stats.ts";
-import { recoveryFor } from "../recovery/subscription-recovery.ts";
+import { recoveryFor, type SubscriptionRecovery } from "../recovery/subscription-recovery.ts";
 import type { ChannelRegistry } from "./channel-registry.ts";
 import { stateViewOf } from "./committed-state.ts";
 import { joinGroup, type MemberEnvironment } from "./group-member.ts";
@@ -43,24 +43,33 @@ export class Subscriptions {
     return [...this.#member.members].flatMap((member) => member.troubles);
   }
 
-  /** Joins a group with a handler; `answers`: those who sent the messages are answered. */
+  /**
+   * Joins a group with a handler. `answers`: those who sent the messages are answered;
+   * `messagesPerCall`: so many messages count as one in the concurrency.
+   */
   async subscribe(
     selection: Selection,
     options: SubscribeOptions,
     handler: Handler,
-    answers?: Answers,
+    more: { readonly answers?: Answers; readonly messagesPerCall?: number } = {},
   ): Promise<Subscription<StateSchemas>> {
+    const { answers, messagesPerCall = 1 } = more;
     const { transport, clock, random, drainTimeoutMs, name } = this.#member.settings;
     const checked = subscribeSettingsOf(transport, selection, options, name);
-    const { channel, group, concurrency, order } = checked;
+    const { channel, group, order } = checked;
+    const concurrency = checked.concurrency * messagesPerCall;
     const recovery = recoveryFor(options, { channel, group, concurrency, clock, random });
     const { rules, gate } = recovery;
     const shared = this.#sharedRates;
-    const parts = { clock, order, shared, isNumbered: checked.sequence !== undefined };
-    const flow = new SubscriptionFlow(options.flow ?? { concurrency }, parts);
-    const settings = { ...checked, answers, rules, gate, flow };
+    const isNumbered = checked.sequence !== undefined;
+    const flow = new SubscriptionFlow(
+      { ...options.flow, concurrency: checked.concurrency },
+      { clock, order, shared, isNumbered, messagesPerCall },
+    );
+    const settings = { ...checked, concurrency, answers, rules, gate, flow };
     const { signal } = options;
     const member = await joinGroup(this.#member, selection, settings, handler, { signal });
+    const local = localOf(member, flow, () => recovery.circuits());
     const subscription = new Subscription<StateSchemas>({
       channel,
       group,
@@ -73,13 +82,13 @@ export class Subscriptions {
       held: () => member.held,
       release: (filter) => member.release(filter),
       flow,
-      explain: (reference) => this.#explain(channel, group, reference, [localOf(member, flow)]),
+      explain: (reference) => this.#explain(channel, group, reference, [local]),
       stats: this.#groupStats(channel, group),
       drain: (deadlineMs) =>
         member.drain(deadlineMs).finally(() => this.#subscriptions.delete(subscription)),
     });
     this.#subscriptions.add(subscription);
-    this.#locals.set(subscription, localOf(member, flow));
+    this.#locals.set(subscription, local);
     return subscription;
   }
 
@@ -152,13 +161,20 @@ export class Subscriptions {
 }
 
 /** What a member knows of the messages that it holds. */
-function localOf(member: GroupMember, flow: SubscriptionFlow): LocalMember {
+function localOf(
+  member: GroupMember,
+  flow: SubscriptionFlow,
+  circuits: SubscriptionRecovery["circuits"],
+): LocalMember {
   return {
     get local() {
       return member.local;
     },
     get isPaused() {
       return flow.isPaused;
+    },
+    get circuits() {
+      return circuits();
     },
     rateAt: (index) => flow.rateAt(index),
   };

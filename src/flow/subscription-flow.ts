@@ -5,11 +5,12 @@ import type { Dispatcher } from "../delivery/dispatcher.ts";
 import type { FlowSeam } from "../delivery/dispatching.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Priority } from "../message/envelope.ts";
-import { invalidFlow } from "./checks.ts";
+import { assertWhole, invalidFlow } from "./checks.ts";
 import {
   assertOneOfThem,
   checkedFlow,
   flowConcurrencyDefault,
+  flowConcurrencyMax,
   type FlowOptions,
 } from "./flow-control.ts";
 import { FlowDispatcher } from "./flow-dispatcher.ts";
@@ -47,6 +48,8 @@ export interface SubscriptionFlowParts {
   readonly shared: SharedRates;
   /** Whether the numbers of messages count, so that none may be passed over. */
   readonly isNumbered?: boolean;
+  /** So many messages count as one in the concurrency: those of a batch. Default 1. */
+  readonly messagesPerCall?: number;
 }
 
 /** See the head of this file. */
@@ -71,7 +74,8 @@ export class SubscriptionFlow implements Flow, FlowSeam {
   }
 
   get concurrency(): number {
-    return this.isPaused ? 0 : this.#settings.concurrency;
+    const { messagesPerCall = 1 } = this.#parts;
+    return this.isPaused ? 0 : this.#settings.concurrency * messagesPerCall;
   }
 
   get troubles(): readonly string[] {
@@ -146,6 +150,8 @@ export class SubscriptionFlow implements Flow, FlowSeam {
     const { concurrency = before.concurrency, rates = before.rates } = given;
     const settings = { ...before, ...given, concurrency, rates };
     assertOneOfThem(place, settings);
+    const most = Math.floor(flowConcurrencyMax / (this.#parts.messagesPerCall ?? 1));
+    assertWhole(`${place}: concurrency`, concurrency, 1, most);
     for (const { shared } of rates) {
       if (shared !== undefined) this.#parts.shared.assertSupported(shared);
     }

@@ -24,8 +24,8 @@ export interface BatchParts {
   readonly messagesMax: number;
   /** How long the first message of a batch waits for others. */
   readonly waitMs: number;
-  /** Most batches that are called at once. */
-  readonly concurrency: number;
+  /** Most batches that are called at once, now. */
+  readonly concurrency: () => number;
 }
 
 /** One message that waits for its batch. */
@@ -109,7 +109,7 @@ export class BatchCalls {
   }
 
   #next(): void {
-    while (this.#running < this.#parts.concurrency) {
+    while (this.#running < this.#parts.concurrency()) {
       const items = this.#ready.shift();
       if (items === undefined) return;
       this.#running++;

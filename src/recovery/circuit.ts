@@ -13,6 +13,8 @@ export interface CircuitStatus {
   readonly limit: number;
   /** Until the next probe, in ms; only while it is open. */
   readonly probeInMs: number | undefined;
+  /** Since when it has not been closed, wall ms; undefined while it is, or never opened. */
+  readonly sinceAtMs: number | undefined;
 }
 
 /** What a circuit is made of. */
@@ -41,6 +43,7 @@ export class Circuit {
   /** When failures happened, while it is closed; at most `failures`. */
   #failedAtMs: number[] = [];
   #probeAtMs = 0;
+  #sinceAtMs: number | undefined;
   #cancelTimer: CancelTimer | undefined;
 
   constructor(parts: CircuitParts) {
@@ -56,7 +59,7 @@ export class Circuit {
     const isOpen = this.#state === "open";
     const waitMs = this.#probeAtMs - this.#parts.clock.monotonicMs();
     const probeInMs = isOpen ? Math.max(0, Math.round(waitMs)) : undefined;
-    return { state: this.#state, limit: this.#limit, probeInMs };
+    return { state: this.#state, limit: this.#limit, probeInMs, sinceAtMs: this.#sinceAtMs };
   }
 
   /** A call failed by its rule; gives the wait before the message may be tried again, in ms. */
@@ -99,6 +102,7 @@ export class Circuit {
   #open(): void {
     const { clock, random, options } = this.#parts;
     this.#state = "open";
+    this.#sinceAtMs ??= clock.wallMs();
     this.#limit = 0;
     this.#wentWell = 0;
     this.#failedAtMs = [];
@@ -124,6 +128,7 @@ export class Circuit {
 
   #close(): void {
     this.#state = "closed";
+    this.#sinceAtMs = undefined;
     this.#limit = Number.POSITIVE_INFINITY;
     this.#opened = 0;
   }

@@ -24,6 +24,12 @@ export class ErrorPolicy {
     return this.#otherwise;
   }
 
+  /** What the rule of an action is for, for people. */
+  ruleOf(action: ErrorAction): string {
+    const rule = this.#rules.find((each) => withNext(each.action).includes(action));
+    return rule === undefined ? "otherwise" : nameOf(rule.matcher);
+  }
+
   /** Every action, those behind a retry included. */
   get actions(): readonly ErrorAction[] {
     return [...this.#rules.map(({ action }) => action), this.#otherwise].flatMap(withNext);

@@ -17,6 +17,15 @@ import type {
 import { Circuit, type CircuitStatus } from "./circuit.ts";
 import type { ErrorPolicy } from "./error-policy.ts";
 
+/** How the circuit of a rule stands. */
+export interface CircuitOfRule extends CircuitStatus {
+  /** What the rule is for: the class or code of its errors, "otherwise" … */
+  readonly rule: string;
+}
+
+/** How troubles of an open circuit begin. */
+export const circuitOpenText = "a circuit is open";
+
 /** The subscription for which a policy works. */
 export interface PolicyScope {
   readonly channel: string;
@@ -53,8 +62,10 @@ export class PolicyRules implements FailureRules, StartGate {
   }
 
   /** How its circuits stand, in the order of the rules. */
-  get circuits(): readonly CircuitStatus[] {
-    return Array.from(this.#circuits.values(), (circuit) => circuit.status);
+  get circuits(): readonly CircuitOfRule[] {
+    return Array.from(this.#circuits, ([action, circuit]) => {
+      return { rule: this.#policy.ruleOf(action), ...circuit.status };
+    });
   }
 
   decide(call: FailedCall): Verdict {
@@ -69,9 +80,9 @@ export class PolicyRules implements FailureRules, StartGate {
 
   get troubles(): readonly string[] {
     const open = this.circuits.filter(({ state }) => state === "open");
-    return open.map(
-      ({ probeInMs }) => `a circuit is open: nothing is handled but a probe in ${probeInMs} ms`,
-    );
+    return open.map(({ probeInMs }) => {
+      return `${circuitOpenText}: nothing is handled but a probe in ${probeInMs} ms`;
+    });
   }
 
   enter(running: number): boolean {

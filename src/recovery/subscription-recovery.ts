@@ -5,16 +5,15 @@ import type { FailureRules } from "../delivery/failure-rules.ts";
 import type { StartGate } from "../delivery/start-gate.ts";
 import { allGates } from "./all-gates.ts";
 import { type Bulkhead, BulkheadGate } from "./bulkhead.ts";
-import type { CircuitStatus } from "./circuit.ts";
 import type { ErrorPolicy } from "./error-policy.ts";
-import { PolicyRules, type PolicyScope } from "./policy-rules.ts";
+import { type CircuitOfRule, PolicyRules, type PolicyScope } from "./policy-rules.ts";
 
 /** See the head of this file. */
 export interface SubscriptionRecovery {
   readonly rules: FailureRules | undefined;
   readonly gate: StartGate | undefined;
   /** How the circuits of the subscription stand now. */
-  circuits(): readonly CircuitStatus[];
+  circuits(): readonly CircuitOfRule[];
 }
 
 /** Recovery for a subscription with these options. */

@@ -94,6 +94,8 @@ export interface CircuitDiagnostics {
   readonly limit: number;
   /** Until the next probe, in ms; only while it is open. */
   readonly probeInMs: number | undefined;
+  /** Since when it has not been closed, wall ms; undefined while it is, or never opened. */
+  readonly sinceAtMs: number | undefined;
 }
 
 /** Ownership of keys was lost: a unit was refused. On `spillway:lease`. */

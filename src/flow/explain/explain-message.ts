@@ -9,6 +9,7 @@ import type {
   OpenStanding,
 } from "../../delivery/local-standing.ts";
 import { priorities } from "../../message/envelope.ts";
+import { type CircuitOfRule, circuitOpenText } from "../../recovery/policy-rules.ts";
 import type { ListedMessage, RangeStanding } from "../../ports/message-standing.ts";
 import {
   type Explanation,
@@ -39,12 +40,23 @@ export interface LocalMember {
       }
     | undefined;
   readonly isPaused: boolean;
+  /** How the circuits of its error policy stand. */
+  readonly circuits: readonly CircuitOfRule[];
   /** A rate in words, by its place in the list. */
   readonly rateAt: (index: number) => {
     readonly rate: string;
     /** The name by which all processes share it. */
     readonly shared: string | undefined;
   };
+}
+
+/** Circuits that hold messages up. */
+function circuitReasons({ circuits }: LocalMember, nowMs: number): readonly Reason[] {
+  return circuits.flatMap(({ rule, state, sinceAtMs, probeInMs, limit }): Reason[] => {
+    if (state === "closed") return [];
+    const probeAtMs = probeInMs === undefined ? undefined : nowMs + probeInMs;
+    return [{ kind: "circuit", rule, state, sinceAtMs, probeAtMs, limit }];
+  });
 }
 
 /** What is asked, and of whom. */
@@ -115,7 +127,13 @@ async function findingOf(
   const reasons: Reason[] = [...expired];
   reasons.push(...(await storedReasons(parts, standing, listed, message)));
   const here = members.find(({ local }) => local !== undefined);
-  if (here !== undefined && standing.owner === "here") reasons.push(...loadReasons(here));
+  if (here !== undefined && standing.owner === "here") {
+    const circuits = circuitReasons(here, parts.clock.wallMs());
+    const isOpen = circuits.some((each) => each.kind === "circuit" && each.state === "open");
+    if (isOpen) reasons.unshift(...circuits);
+    else reasons.push(...circuits);
+    reasons.push(...loadReasons(here));
+  }
   const isElsewhere = standing.owner === "elsewhere";
   const unknown = isElsewhere ? [notHere] : [];
   return { state: "waiting", reasons, unknown };
@@ -131,9 +149,10 @@ function expiryOf({ stored, record }: FoundMessage, nowMs: number): readonly Rea
 /** What a member of this process knows of the message; empty: it is not in its window. */
 function localReasons(
   { clock }: ExplainParts,
-  { local, isPaused, rateAt }: LocalMember,
+  member: LocalMember,
   { priority, offset, key }: ExplainedMessage,
 ): readonly Reason[] {
+  const { local, isPaused, rateAt } = member;
   if (local === undefined) return [];
   const query = { lane: priorities.indexOf(priority), offset, key };
   const { standing, behind } = local.standing(query);
@@ -159,7 +178,7 @@ function localReasons(
     return [...reasons, { kind: "rate-limit", rate, shared, bucket, atMs, waiting }];
   }
   const { concurrency, troubles } = local.load;
-  reasons.push(...troubles.map((text): Reason => ({ kind: "trouble", text })));
+  reasons.push(...circuitReasons(member, clock.wallMs()), ...troubleReasons(troubles));
   return [...reasons, { kind: "concurrency", concurrency, ahead: wait?.ahead }];
 }
 
@@ -170,7 +189,13 @@ function loadReasons({ local, isPaused }: LocalMember): readonly Reason[] {
   const reasons: Reason[] = isPaused ? [{ kind: "paused" }] : [];
   if (window >= windowMax) reasons.push({ kind: "window-full", window, windowMax });
   if (open >= openMax) reasons.push({ kind: "too-many-open", open, openMax });
-  return [...reasons, ...troubles.map((text): Reason => ({ kind: "trouble", text }))];
+  return [...reasons, ...troubleReasons(troubles)];
+}
+
+/** Other troubles than open circuits, which are reasons of their own. */
+function troubleReasons(troubles: readonly string[]): readonly Reason[] {
+  const others = troubles.filter((text) => !text.includes(circuitOpenText));
+  return others.map((text) => ({ kind: "trouble", text }));
 }
 
 /** What is stored about a message that is not settled. */

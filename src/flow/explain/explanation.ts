@@ -66,6 +66,18 @@ export type Reason =
       readonly ahead: number | undefined;
     }
   | { readonly kind: "paused" }
+  /** The circuit of a `pause` rule is not closed. */
+  | {
+      readonly kind: "circuit";
+      /** What the rule is for: the class or code of its errors, "otherwise" … */
+      readonly rule: string;
+      readonly state: "open" | "half-open";
+      readonly sinceAtMs: number | undefined;
+      /** When a message is tried next; undefined while that may be done now. */
+      readonly probeAtMs: number | undefined;
+      /** Handlers that may run at once; 0 while it is open. */
+      readonly limit: number;
+    }
   | { readonly kind: "trouble"; readonly text: string }
   | { readonly kind: "window-full"; readonly window: number; readonly windowMax: number }
   | { readonly kind: "too-many-open"; readonly open: number; readonly openMax: number }
@@ -157,6 +169,7 @@ const words: WordsByKind = {
     return `all ${concurrency} handlers are busy, or it is not its turn${before}`;
   },
   paused: () => "the subscription is paused",
+  circuit: circuitWords,
   trouble: ({ text }) => text,
   "window-full": ({ window, windowMax }) =>
     `nothing is fetched: ${window} of ${windowMax} messages are in the window`,
@@ -184,6 +197,16 @@ function behindWords(
   const failed = attempt === 0 ? "" : `, which failed ${times(attempt)}`;
   const due = dueAtMs === undefined ? "" : ` and is tried again ${when(dueAtMs, nowMs)}`;
   return `it waits behind message ${offset} of its key${failed}${due}`;
+}
+
+function circuitWords(
+  { rule, state, sinceAtMs, probeAtMs, limit }: Extract<Reason, { readonly kind: "circuit" }>,
+  nowMs: number,
+): string {
+  const since = sinceAtMs === undefined ? "" : `, failing since ${when(sinceAtMs, nowMs)}`;
+  const next =
+    probeAtMs === undefined ? `${limit} at a time` : `the next probe is ${when(probeAtMs, nowMs)}`;
+  return `the circuit of the rule for ${rule} is ${state}${since}: ${next}`;
 }
 
 function rateWords(

@@ -4,14 +4,19 @@ import { test, type TestContext } from "node:test";
 import {
   type Bus,
   createBus,
+  deadLetter,
   defineEvent,
+  errorPolicy,
   type Explanation,
   flowControl,
   type FlowOptions,
+  otherwise,
+  pause,
   rateLimit,
   Reject,
   type SubscribeOptions,
   type Transport,
+  when,
 } from "spillway";
 import { memory } from "spillway/memory";
 import { VirtualClock } from "spillway/testing";
@@ -212,6 +217,34 @@ testOnBoth(
     assert.deepEqual(kinds, ["not-fetched", "window-full"]);
   },
 );
+
+testOnBoth("an open circuit: which rule, since when, the next probe", async (scene) => {
+  const { bus, clock } = scene;
+  class DownError extends Error {}
+  const errors = errorPolicy(
+    when(DownError, pause({ failures: 1, windowMs: 1_000, probeAfterMs: 10_000 })),
+    otherwise(deadLetter()),
+  );
+  const down = (): void => {
+    throw new DownError("away");
+  };
+  const subscription = await subscribe(scene, {}, down, { errors });
+  await placed(scene, "ab");
+  await clock.advance(100);
+  for (const offset of [0, 1]) {
+    const { reasons, text } = await subscription.explain(offset);
+    const [reason] = reasons;
+    assert.ok(reason?.kind === "circuit", JSON.stringify(reasons));
+    assert.deepEqual([reason.rule, reason.state, reason.limit], ["DownError", "open", 0]);
+    const nowMs = clock.wallMs();
+    assert.equal(reason.sinceAtMs, nowMs - 100);
+    assert.ok((reason.probeAtMs ?? 0) > nowMs && (reason.probeAtMs ?? 0) <= nowMs + 10_000);
+    assert.match(text, /the circuit of the rule for DownError is open, failing since 100 ms ago/);
+    assert.match(text, /the next probe is in \d+ ms/);
+    assert.ok(reasons.every((each) => each.kind !== "trouble"));
+  }
+  assert.equal((await bus.explain(Placed, 0)).reasons[0]?.kind, "circuit");
+});
 
 test("another process says what the journal knows, and what it cannot know", async (context) => {
   const directory = directoryFor(context);

@@ -1,12 +1,32 @@
 // Batch handlers: how batches are made, and how a poison message is found in one.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createBus, deadLetter, errorPolicy, otherwise, retry, immediate } from "spillway";
+import {
+  createBus,
+  deadLetter,
+  errorPolicy,
+  flowControl,
+  immediate,
+  otherwise,
+  rateLimit,
+  retry,
+} from "spillway";
 import { memory } from "spillway/memory";
 import { z } from "zod";
 import { delay } from "../../../src/kernel/clock.ts";
-import { BatchCalls, type BatchHandler } from "../../../src/recovery/batch-handler.ts";
-import { collect, eventually, InvoiceIssued, OrderPlaced, testOnEach } from "../bus-subjects.ts";
+import {
+  BatchCalls,
+  type BatchHandler,
+  type BatchItem,
+} from "../../../src/recovery/batch-handler.ts";
+import {
+  collect,
+  eventually,
+  InvoiceIssued,
+  OrderPlaced,
+  someOrders,
+  testOnEach,
+} from "../bus-subjects.ts";
 import { Noted, numberOf, type World } from "../delivery/world.ts";
 import { numberIn, testEach, withPolicy } from "./subjects.ts";
 
@@ -26,7 +46,7 @@ function batchesOf(
   atOnce = 1,
 ) {
   const { clock } = world;
-  const calls = new BatchCalls({ clock, handler, messagesMax, waitMs, concurrency: atOnce });
+  const calls = new BatchCalls({ clock, handler, messagesMax, waitMs, concurrency: () => atOnce });
   return calls.handle;
 }
 
@@ -175,6 +195,66 @@ testEach(
     assert.deepEqual(await world.depth(), { depth: 0, open: 0 });
   },
 );
+
+testEach(
+  "messages of a batch do not wait for each other at a row for which others wait",
+  async (world, options) => {
+    if (options.delivery !== "effectively-once") return;
+    await world.publish(many(40));
+    const sizes: number[] = [];
+    const add = async (items: readonly BatchItem[]): Promise<void> => {
+      sizes.push(items.length);
+      for (const { context } of items) {
+        const sums = context.state["sums"] ?? assert.fail("no table");
+        await sums.set("all", (((await sums.get("all")) as number | undefined) ?? 0) + 1);
+      }
+      await delay(world.clock, 1);
+    };
+    // Those that collided come one after the other, while others gather behind them.
+    const handler = batchesOf(world, add, 10, 3, 4);
+    await world.subscribe(handler, { ...options, concurrency: 10, state: { sums: z.int() } });
+    await world.clock.advance(10_000);
+    const row = await world.transport.state?.read({ channel: "orders", group: "g" }, "sums", "all");
+    assert.equal(row?.value, "40");
+    assert.ok(
+      sizes.slice(1).some((size) => size > 1 && size < 10),
+      sizes.join(),
+    );
+  },
+);
+
+testOnEach("flow control of batches: batches at once, rates of messages", async (transport) => {
+  await using bus = await createBus({ name: "plant", transport });
+  const slow = rateLimit({ perSecond: 0.001, burst: 30 });
+  const sizes: number[] = [];
+  let running = 0;
+  const most: number[] = [];
+  const flow = flowControl({ rates: [slow] });
+  const options = { batch: { messagesMax: 10, waitMs: 5 }, flow };
+  const subscription = await bus.subscribeBatch(OrderPlaced, options, async (items) => {
+    most.push(++running);
+    sizes.push(items.length);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    running--;
+  });
+  const sum = (): number => sizes.reduce((all, size) => all + size, 0);
+  await bus.publishMany(OrderPlaced, someOrders(200));
+  await eventually(() => sum() === 30);
+  assert.equal(subscription.flow.settings.concurrency, 1);
+  await eventually(async () => {
+    const { reasons } = await subscription.explain({ oldest: true });
+    return reasons[0]?.kind === "rate-limit";
+  });
+  assert.equal(Math.max(...most), 1);
+  subscription.flow.update({ rates: [], concurrency: 3 });
+  await eventually(() => sum() === 200);
+  assert.equal(Math.max(...most), 3);
+  assert.throws(() => subscription.flow.update({ concurrency: 101 }), /from 1 to 100/);
+  await assert.rejects(
+    bus.subscribeBatch(OrderPlaced, { ...options, group: "b", concurrency: 2 }, async () => {}),
+    /concurrency is 2 beside flow/,
+  );
+});
 
 testOnEach(
   "through the bus: typed items, policies, the default of one batch at a time",
