@@ -64,6 +64,7 @@ test("the diagnostics channels have their fixed names", () => {
       "spillway:invalid",
       "spillway:discard",
       "spillway:circuit",
+      "spillway:sequence",
       "spillway:lease",
       "spillway:gap",
       "spillway:group",

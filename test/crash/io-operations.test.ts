@@ -101,6 +101,8 @@ function faultsOf({ kinds, isShort }: Operation, random: Random): Fault[] {
 /** Lets the fault happen; whoever was told of it does the same again, on a disk that is well. */
 async function strike(rig: IoRig, name: string, fault: Fault): Promise<void> {
   const { before, run, after, mayFail } = operations[name] as Operation;
+  // A fault before may have hit what goes on in the background: the journal opens itself again.
+  assert.doesNotMatch(await rig.reopened(), /opens (itself )?again/);
   const shown = (report: Report): string => JSON.stringify({ name, fault, report });
   const prepared = await before?.(rig);
   assert.equal(prepared?.error, undefined, `before ${JSON.stringify({ name, fault, prepared })}`);

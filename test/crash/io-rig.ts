@@ -41,8 +41,9 @@ const lastingMs = 100;
 
 /** How long an order may take after its fault has ended; then the worker is stuck. */
 const orderMsMax = 30_000;
-/** How often it is asked, with a pause between, whether all is settled and well. */
-const drainsMax = 200;
+/** How often it is asked, with a pause between, whether all is well. */
+const looksMax = 200;
+const opening = /opens (itself )?again/;
 
 export class IoRig {
   readonly directory: string;
@@ -134,13 +135,21 @@ export class IoRig {
   }
 
   /** Waits until everything is settled and health is well; answers what health said last. */
-  async drained(): Promise<string> {
-    let status = "";
-    for (let attempt = 0; attempt < drainsMax && !status.startsWith("ok"); attempt++) {
-      ({ status } = await this.order({ kind: "drain" }));
+  drained(): Promise<string> {
+    return this.#until("drain", (status) => status.startsWith("ok"));
+  }
+
+  /** Waits until the journal is not about to open itself again; answers what health said last. */
+  reopened(): Promise<string> {
+    return this.#until("look", (status) => !opening.test(status));
+  }
+
+  async #until(kind: "drain" | "look", isSo: (status: string) => boolean): Promise<string> {
+    for (let attempt = 1; ; attempt++) {
+      const { status } = await this.order({ kind });
+      if (isSo(status) || attempt === looksMax) return status;
       await pause(50);
     }
-    return status;
   }
 
   /** Does `work` while the fault takes place; ends the fault once it has, or the work is done. */
