@@ -17,7 +17,7 @@ async function processes(
   count: number,
   options: { readonly leaseMs: number; readonly maxBlockedMs?: number },
 ): Promise<{ readonly directory: string; readonly members: readonly MemberProcess[] }> {
-  const directory = temporaryDirectory(t);
+  const directory = temporaryDirectory();
   const members = await Promise.all(Array.from({ length: count }, () => MemberProcess.start(t)));
   for (const member of members) await member.ask("open", { directory, ...options });
   await members[0]?.ask("declare", "one", 1);

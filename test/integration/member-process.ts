@@ -4,18 +4,22 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { TestContext } from "node:test";
+import { after, type TestContext } from "node:test";
 import { fileURLToPath } from "node:url";
 import type { MemberActions } from "./fixtures/embedded-member.ts";
 
 type Answer = { readonly id: number; readonly value?: unknown; readonly error?: string };
 
-/** A temporary directory that goes away after the test. */
-export function temporaryDirectory(t: TestContext): string {
+const directories: string[] = [];
+// Behind the last test of the file: what a test started is killed then, and writes nothing more.
+after(() => {
+  for (const directory of directories) rmSync(directory, { recursive: true, force: true });
+});
+
+/** A temporary directory that goes away when the tests of the file have ended. */
+export function temporaryDirectory(): string {
   const directory = mkdtempSync(join(tmpdir(), "spillway-integration-"));
-  // Processes that still run may make a file in it meanwhile: they are killed after this.
-  const again = { maxRetries: 20, retryDelay: 50 };
-  t.after(() => rmSync(directory, { recursive: true, force: true, ...again }));
+  directories.push(directory);
   return directory;
 }
 

@@ -27,7 +27,7 @@ const template = {
 };
 
 async function openJournal(t: TestContext): Promise<{ directory: string; transport: Transport }> {
-  const directory = temporaryDirectory(t);
+  const directory = temporaryDirectory();
   const transport = embedded({ directory, walBytesMax });
   await transport.open({ clock: systemClock, random: systemRandom, name: "test" });
   t.after(() => transport.close());
