@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { type TestContext, test } from "node:test";
 import { delay, systemClock } from "../../src/kernel/clock.ts";
 import { MemberProcess, temporaryDirectory } from "./member-process.ts";
@@ -38,6 +39,31 @@ async function heldByFirst(first: MemberProcess, second: MemberProcess): Promise
   await first.ask("publish", "one", messages);
   assert.deepEqual(await first.ask("take", "one", 10), messages.slice(0, 10));
   await second.ask("consume", "one", "group");
+}
+
+/**
+ * Stops a process between two of its transactions: stopped within one it holds the write lock, and
+ * everybody waits for it, as their errors say.
+ */
+async function freeze(member: MemberProcess, directory: string): Promise<void> {
+  for (;;) {
+    await member.signal("SIGSTOP");
+    if (canWrite(directory)) return;
+    await member.signal("SIGCONT");
+    await delay(systemClock, 10);
+  }
+}
+
+function canWrite(directory: string): boolean {
+  const database = new DatabaseSync(join(directory, "journal.db"), { timeout: 2_000 });
+  try {
+    database.exec("BEGIN IMMEDIATE; ROLLBACK");
+    return true;
+  } catch {
+    return false;
+  } finally {
+    database.close();
+  }
 }
 
 test("a killed process is noticed by its closed doorbell, not by its lease", async (t) => {
@@ -81,10 +107,11 @@ test("a closed process frees its leases at once", async (t) => {
 });
 
 test("a frozen process loses its lease, and its late commit is refused", async (t) => {
-  const [first, second] = await pair(t, { leaseMs: 400 });
+  const { directory, members } = await processes(t, 2, { leaseMs: 400 });
+  const [first, second] = members as [MemberProcess, MemberProcess];
   await heldByFirst(first, second);
   const taken = second.ask("take", "one", 20);
-  await first.signal("SIGSTOP");
+  await freeze(first, directory);
   assert.deepEqual(await taken, messages);
   assert.equal(await second.ask("ack", "one"), "committed");
   const late = first.ask("ack", "one");
