@@ -1,5 +1,5 @@
 // The work of every part, Spillway's and the bare one beside it, by name.
-import { createBus } from "spillway";
+import { createBus, type SubscribeOptions } from "spillway";
 import { embedded } from "spillway/embedded";
 import { z } from "zod";
 import { bareConsume } from "./bare/consume.ts";
@@ -82,17 +82,18 @@ export function counter(input: PartInput): () => void {
   };
 }
 
-/** Consumes the first messages in a group of its own. */
-export async function warmUp(bus: Bus, input: PartInput): Promise<void> {
+/** Consumes the first messages in a group of its own, with what the part's own group has on. */
+export async function warmUp(
+  bus: Bus,
+  input: PartInput,
+  options: SubscribeOptions = {},
+): Promise<void> {
   const enough = Promise.withResolvers<void>();
   let left = Math.min(warmUpMax, input.messages);
-  const subscription = await bus.subscribe(
-    orders,
-    { group: `warm-up-${input.index}` },
-    async () => {
-      if (--left === 0) enough.resolve();
-    },
-  );
+  const group = `warm-up-${input.index}`;
+  const subscription = await bus.subscribe(orders, { ...options, group }, async () => {
+    if (--left === 0) enough.resolve();
+  });
   await enough.promise;
   await subscription.close();
 }

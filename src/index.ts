@@ -149,6 +149,14 @@ export {
   type RateLimit,
   type RateLimitOptions,
 } from "./flow/rate-limit.ts";
+export type { PoolScaling } from "./flow/scaling/pool-scaler.ts";
+export type { ScalingDecision, ScalingReason } from "./flow/scaling/scaling-decision.ts";
+export type { ScalingPool, ScalingSnapshot } from "./flow/scaling/scaling-snapshot.ts";
+export type {
+  ScaledConcurrency,
+  ScalingMode,
+  ScalingSettings,
+} from "./flow/scaling/scaling-options.ts";
 export type { Flow, FlowSettings } from "./flow/subscription-flow.ts";
 export type { Clock } from "./kernel/clock.ts";
 export type { Random } from "./kernel/random.ts";

@@ -7,6 +7,7 @@ import { overloadTrial } from "./overload.ts";
 import { poisonTrial } from "./poison.ts";
 import { requestReplyTrial } from "./request-reply.ts";
 import { restartTrial } from "./restart.ts";
+import { sharedRateTrial } from "./shared-rate.ts";
 import { spaceTrial } from "./space.ts";
 import type { Trial } from "./trial.ts";
 
@@ -19,5 +20,6 @@ export const trials: Readonly<Record<string, Trial>> = {
   poison: poisonTrial,
   "request-reply": requestReplyTrial,
   restart: restartTrial,
+  "shared-rate": sharedRateTrial,
   space: spaceTrial,
 };

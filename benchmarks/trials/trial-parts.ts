@@ -78,15 +78,24 @@ function tracedOptions(_: Order, index: number): MessageOptions {
   };
 }
 
-/** Consumes what was filled; `begin` subscribes, and says when a message is done with. */
+/**
+ * Consumes what was filled; `begin` subscribes, and says when a message is done with. `warmed` is
+ * what is on while the part warms up: what runs while the clock does should be compiled by then.
+ */
 function consume(
-  begin: (bus: Bus, work: () => void, done: () => void) => Promise<Subscription>,
+  begin: (
+    bus: Bus,
+    work: () => void,
+    done: () => void,
+    stopped: Promise<void>,
+  ) => Promise<Subscription>,
+  warmed: SubscribeOptions = {},
 ): PartWork {
   return async (input) => {
     const bus = await openBus(input);
-    await warmUp(bus, input);
+    await warmUp(bus, input, warmed);
     await input.go();
-    const subscription = await begin(bus, workOf(loadOf(input)), counter(input));
+    const subscription = await begin(bus, workOf(loadOf(input)), counter(input), input.stopped);
     await input.stopped;
     const { retried, parked } = await subscription.stats();
     await bus.close();
@@ -96,11 +105,13 @@ function consume(
 
 /** Every message goes well. */
 function consumeWith(options: SubscribeOptions): PartWork {
-  return consume((bus, work, done) =>
-    bus.subscribe(orders, { group, ...options }, async () => {
-      work();
-      done();
-    }),
+  return consume(
+    (bus, work, done) =>
+      bus.subscribe(orders, { group, ...options }, async () => {
+        work();
+        done();
+      }),
+    options,
   );
 }
 
@@ -181,18 +192,23 @@ const everything = {
 
 /** Listens to everything that is told, continues the trace, asks for the numbers. */
 function consumeWatched(options: SubscribeOptions): PartWork {
-  return consume(async (bus, work, done) => {
-    let heard = 0;
-    for (const name of ["publish", "deliver", "settle", "retry", "dead-letter", "log"]) {
-      listen(`spillway:${name}`, () => heard++);
-    }
-    setInterval(() => void bus.stats(), statsMs).unref();
+  const consuming = consume((bus, work, done, stopped) => {
+    const asking = setInterval(() => void bus.stats(), statsMs);
+    // A bus that closes refuses.
+    void stopped.then(() => clearInterval(asking));
     return bus.subscribe(orders, { group, ...options }, async (_, { trace }) => {
       if (trace.traceparent === undefined) throw new Reject("the message has no trace");
       work();
       done();
     });
-  });
+  }, options);
+  return (input) => {
+    let heard = 0;
+    for (const name of ["publish", "deliver", "settle", "retry", "dead-letter", "log"]) {
+      listen(`spillway:${name}`, () => heard++);
+    }
+    return consuming(input);
+  };
 }
 
 /** The parts by name. */

@@ -29,8 +29,10 @@ export const suites: readonly Suite[] = [
   suite("unit", { root: "src" }),
   suite("contract"),
   suite("types"),
-  suite("simulation"),
+  // Seconds on a machine of its own; each planted bug is a copy of the sources and a process.
+  suite("simulation", { timeoutMs: 15 * minuteMs }),
   suite("integration"),
+  suite("brokers", { timeoutMs: 8 * minuteMs }),
   suite("docs"),
   suite("package", { exclusive: true }),
   // Its files start hundreds of processes and wait for real leases to run out.

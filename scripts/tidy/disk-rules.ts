@@ -47,6 +47,8 @@ const openingAllowed: Readonly<Record<string, readonly string[]>> = {
     "openSync",
     "readSync",
   ],
+  // A trace and a picture, while no journal is open; files of a journal are refused.
+  "src/cli/simulate/trace-files.ts": ["readFileSync", "writeFileSync"],
   // The file `reserve`, which is not SQLite's.
   "src/adapters/embedded/journal/reserve-file.ts": [
     "closeSync",
@@ -66,6 +68,14 @@ const openingAllowed: Readonly<Record<string, readonly string[]>> = {
     "readSync",
     "writeSync",
   ],
+  // Simulated power cuts, after which no connection to what they read goes on.
+  "src/testing/simulation/crash-image.ts": [
+    "closeSync",
+    "ftruncateSync",
+    "openSync",
+    "readFileSync",
+    "writeFileSync",
+  ],
   // The package's own description; the user's input, which it refuses to take from a journal.
   "src/cli/program.ts": ["readFileSync"],
   "src/cli/publish/input-source.ts": ["createReadStream"],
@@ -73,6 +83,15 @@ const openingAllowed: Readonly<Record<string, readonly string[]>> = {
   "src/demo/checkout/orders/customer-log.ts": ["appendFileSync", "readFileSync"],
   "src/demo/webhooks/delivery-log.ts": ["appendFileSync", "readFileSync"],
   "src/demo/webhooks/recorded-deliveries.ts": ["readFileSync"],
+  // Of brokers for tests: their own new directory, the kernel's lists, the system's users.
+  "src/testing/brokers/free-ports.ts": ["readFileSync"],
+  "src/testing/brokers/guardian/guardian-process.ts": ["closeSync", "openSync"],
+  "src/testing/brokers/guardian/guardian.ts": ["closeSync", "openSync"],
+  "src/testing/brokers/guardian/process-tree.ts": ["readFileSync"],
+  "src/testing/brokers/local-broker.ts": ["chownSync", "readFileSync", "writeFileSync"],
+  "src/testing/brokers/programs.ts": ["readFileSync"],
+  // The package's own list for Maven, and its copy in the cache.
+  "src/testing/brokers/servers/kafka/kafka-libraries.ts": ["readFileSync", "writeFileSync"],
 };
 
 /** A finding for each way to the file system that the rules above do not allow. */

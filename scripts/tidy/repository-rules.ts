@@ -17,6 +17,7 @@ const rootFiles = new Set([
   "README.md",
   "SECURITY.md",
   "biome.json",
+  "compose.yaml",
   "package-lock.json",
   "package.json",
   "tsconfig.build.json",

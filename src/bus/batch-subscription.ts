@@ -26,8 +26,10 @@ export interface BatchOptions {
  */
 export type SubscribeBatchOptions<State extends StateSchemas = StateSchemas> = Omit<
   SubscribeOptions<State>,
-  "bulkhead" | "delivery" | "state" | "sequence"
+  "bulkhead" | "delivery" | "state" | "sequence" | "concurrency"
 > & {
+  /** Batches that are handled at once. Default 1. */
+  readonly concurrency?: number;
   readonly batch: BatchOptions;
   /** Default "at-least-once"; "effectively-once" for `state`. */
   readonly delivery?: "at-least-once" | "effectively-once";
@@ -70,6 +72,9 @@ export function batchSubscriptionOf(
   const { messagesMax, waitMs = 0 } = batch;
   assertInteger("batch.messagesMax", messagesMax, 1, concurrencyMax);
   assertDuration("batch.waitMs", waitMs);
+  if (typeof concurrency === "object") {
+    throw invalid("cannot scale itself: give concurrency as a whole number, or use subscribe()");
+  }
   assertInteger("concurrency", concurrency, 1, Math.floor(concurrencyMax / messagesMax));
   if (waitMs >= (options.timeoutMs ?? Number.POSITIVE_INFINITY)) {
     throw invalid(`waits ${waitMs} ms, which is all of timeoutMs: make batch.waitMs shorter`);

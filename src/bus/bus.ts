@@ -7,6 +7,7 @@ import type { StateSchemas } from "../delivery/handler-context.ts";
 import type { BatchHandlerOf, SubscribeBatchOptions } from "./batch-subscription.ts";
 import type { DeadLetterOptions, DeadLetters } from "../recovery/redrive/letter-desk.ts";
 import type { Explanation, MessageReference } from "../flow/explain/explanation.ts";
+import type { ScalingSnapshot } from "../flow/scaling/scaling-snapshot.ts";
 import type { BusStats } from "./bus-stats.ts";
 import type { CommandCalls } from "./command-calls.ts";
 import type { HandlerOf } from "./subscription-handler.ts";
@@ -245,6 +246,24 @@ export interface Bus extends CommandCalls, SchedulingCalls, AsyncDisposable {
 
   /** Depth, lag, counters, latency and rates per channel and group. Rates: since the last call. */
   stats(): Promise<BusStats>;
+
+  /**
+   * The subscriptions of this bus whose pools scale themselves, by channel and group: how large
+   * they are and should be, what comes and what waits. Plain JSON of a fixed shape, for an
+   * autoscaler outside: serve it over HTTP, and have Kubernetes or KEDA read `processesWanted` or
+   * `backlog`.
+   *
+   * @example
+   * import { createBus, defineEvent } from "spillway";
+   * import { memory } from "spillway/memory";
+   * import { z } from "zod";
+   * const Placed = defineEvent("order.placed", { data: z.object({ id: z.string() }) });
+   * await using bus = await createBus({ name: "billing", transport: memory() });
+   * await bus.subscribe(Placed, { concurrency: { min: 1, max: 20 } }, async () => {});
+   * const [pool] = (await bus.scaling()).pools;
+   * console.log(pool?.current, pool?.processesWanted); // 1 1
+   */
+  scaling(): Promise<ScalingSnapshot>;
 
   /**
    * Stops fetching, lets running handlers finish, settles, stores what was published, then closes

@@ -41,6 +41,11 @@ export class GroupRegistry {
     return membership.counters;
   }
 
+  /** Whether this bus takes part in a group now, also while it joins it anew. */
+  isMember(channel: string, group: string): boolean {
+    return (this.#groups.get(nameOf(channel, group))?.members ?? 0) > 0;
+  }
+
   /** Leaves a group that was joined. */
   leave(channel: string, group: string): void {
     const membership = this.#groups.get(nameOf(channel, group));

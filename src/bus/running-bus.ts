@@ -13,8 +13,10 @@ import { batchSubscriptionOf, type SubscribeBatchOptions } from "./batch-subscri
 import { BusCommands } from "./bus-commands.ts";
 import { BusEncoder } from "./bus-encoder.ts";
 import { BusGate } from "./bus-gate.ts";
+import { BusInside, keepInside } from "./bus-inside.ts";
 import { BusLetters } from "./bus-letters.ts";
 import type { BusSettings } from "./bus-options.ts";
+import type { ScalingSnapshot } from "../flow/scaling/scaling-snapshot.ts";
 import type { BusStats, StatsReader } from "./bus-stats.ts";
 import type { ChannelRegistry } from "./channel-registry.ts";
 import type { MemberEnvironment } from "./group-member.ts";
@@ -74,15 +76,18 @@ export class RunningBus implements Bus {
     const encoder = new BusEncoder(settings, registry);
     const countersOf = (channel: string) => registry.countersOf(channel);
     const waitsFor = (channel: string) => registry.waitsFor(channel);
+    const middleware = settings.use.flatMap((each) => (each.kind === "consume" ? each.run : []));
+    const groups = new GroupRegistry();
+    keepInside(this, new BusInside(settings, groups, middleware));
     this.#publisher = new Publisher({ ...settings, encoder, countersOf, waitsFor });
     const member: MemberEnvironment = {
       settings,
-      groups: new GroupRegistry(),
+      groups,
       encoder,
       countersOf,
       insideHandler,
       members: new Set(),
-      middleware: settings.use.flatMap((each) => (each.kind === "consume" ? each.run : [])),
+      middleware,
       isClosing: () => gate.phase !== "open",
     };
     this.#subscriptions = new Subscriptions(member, registry);
@@ -236,6 +241,11 @@ export class RunningBus implements Bus {
     const { count, bytes } = this.#publisher.budget;
     const { requestStats: requests } = this.#commands;
     return { pending: { count, bytes }, requests, channels: await this.#stats.read() };
+  }
+
+  async scaling(): Promise<ScalingSnapshot> {
+    this.#gate.assertOpen("scaling");
+    return this.#subscriptions.scaling();
   }
 
   close(options: { readonly timeoutMs?: number } = {}): Promise<void> {

@@ -12,6 +12,7 @@ import { assertSequenceRules, type SequenceRules } from "../delivery/sequences/s
 import { assertKnownOptions, optionNames } from "../errors/known-options.ts";
 import { SpillwayError } from "../errors/spillway-error.ts";
 import type { FlowControl } from "../flow/flow-control.ts";
+import type { ScaledConcurrency } from "../flow/scaling/scaling-options.ts";
 import type { StartPosition, Transport } from "../ports/transport.ts";
 import { assertDuration, assertInteger } from "./bus-options.ts";
 import { assertStartSupported, assertSupported } from "./capability-checks.ts";
@@ -22,6 +23,7 @@ import {
   type ErrorOptions,
   parkedLimit,
 } from "./error-options.ts";
+import { assertFlow, mostOf, poolOf } from "./pool-option.ts";
 import type { Selection } from "./selection.ts";
 
 /** When a failed message is tried again: exponential, full jitter, then the dead letters. */
@@ -42,8 +44,11 @@ export interface CommonSubscribeOptions extends BulkheadOption {
   readonly from?: StartPosition;
   /** "key": one message of a key at a time, in order. Default where every contract has a key. */
   readonly order?: "key" | "none";
-  /** Most handlers that run at once. Default 16. The short form of `flow`. */
-  readonly concurrency?: number;
+  /**
+   * Most handlers that run at once, or bounds between which the pool scales itself. Default 16. The
+   * short form of `flow`.
+   */
+  readonly concurrency?: number | ScaledConcurrency;
   /** How much happens at once, how fast and in which order; see flowControl(). */
   readonly flow?: FlowControl;
   /** When a failed message is tried again. */
@@ -103,8 +108,10 @@ export type SubscribeOptions<State extends StateSchemas = StateSchemas> =
 export interface MessagesOptions
   extends Omit<
     CommonSubscribeOptions,
-    "timeoutMs" | "bulkhead" | "flow" | "pure" | "replayUntilMs"
+    "timeoutMs" | "bulkhead" | "flow" | "pure" | "replayUntilMs" | "concurrency"
   > {
+  /** Most messages that are handed out at once. Default 16. */
+  readonly concurrency?: number;
   /**
    * Default "at-least-once". With "at-most-once" messages are acknowledged when they are fetched:
    * what was fetched and not taken when the loop ends is gone.
@@ -145,8 +152,6 @@ export function assertMessagesOptions(channel: string, options: MessagesOptions)
   assertKnownOptions(options, known.stream, "messages of", channel);
 }
 
-/** Handlers that run at once where a subscription says nothing. */
-export const concurrencyDefault = 16;
 /** Most handlers that one subscription may run at once. */
 export const concurrencyMax = 1_000;
 /** Most attempts that a retry may make. */
@@ -179,7 +184,7 @@ export function subscribeSettingsOf(
     types,
     from: options.from ?? "earliest",
     order: options.order ?? (keyed ? "key" : "none"),
-    concurrency: options.concurrency ?? options.flow?.concurrency ?? concurrencyDefault,
+    concurrency: mostOf(poolOf(options)),
     delivery: options.delivery ?? "at-least-once",
     retry: {
       attempts: options.retry?.attempts ?? retryDefaults.attempts,
@@ -211,19 +216,6 @@ export function subscribeSettingsOf(
   assertSequence(settings);
   assertCapabilities(transport, settings);
   return settings;
-}
-
-function assertFlow({ flow, concurrency }: SubscribeOptions): void {
-  if (flow === undefined) return;
-  if (flow?.kind !== "flow-control") {
-    const text = `flow is ${typeof flow}: make it with flowControl({ … })`;
-    throw new SpillwayError("INVALID_ARGUMENT", text);
-  }
-  if (concurrency === undefined) return;
-  throw new SpillwayError(
-    "INVALID_ARGUMENT",
-    `concurrency is ${concurrency} beside flow: give it as flowControl({ concurrency })`,
-  );
 }
 
 const levels: readonly DeliveryLevel[] = ["at-most-once", "at-least-once", "effectively-once"];

@@ -4,6 +4,7 @@ import type { StateSchemas } from "../delivery/handler-context.ts";
 import type { HeldMessage, ReleaseFilter } from "../delivery/held-messages.ts";
 import { SpillwayError } from "../errors/spillway-error.ts";
 import type { Explanation, MessageReference } from "../flow/explain/explanation.ts";
+import type { PoolScaling } from "../flow/scaling/pool-scaler.ts";
 import type { Flow } from "../flow/subscription-flow.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { CircuitOfRule } from "../recovery/policy-rules.ts";
@@ -21,6 +22,7 @@ export interface SubscriptionParts<State extends StateSchemas> {
   readonly drainTimeoutMs: number;
   readonly signal: AbortSignal | undefined;
   readonly flow: Flow;
+  scaling(): PoolScaling | undefined;
   explain(reference: MessageReference): Promise<Explanation>;
   stats(): Promise<GroupStatistics>;
   circuits(): readonly CircuitOfRule[];
@@ -72,6 +74,14 @@ export class Subscription<State extends StateSchemas = Record<never, never>>
   /** How the circuits of its `pause` rules stand, in the order of the rules; see pause(). */
   get circuits(): readonly CircuitOfRule[] {
     return this.#parts.circuits();
+  }
+
+  /**
+   * How its pool scales itself: how large it is and should be, what it measures, and its last
+   * decisions with their reasons. Undefined where `concurrency` is a number.
+   */
+  get scaling(): PoolScaling | undefined {
+    return this.#parts.scaling();
   }
 
   /** Messages that a `park` rule holds, of the keys that this subscription has at the moment. */

@@ -5,6 +5,8 @@ import type { Handler, StateSchemas } from "../delivery/handler-context.ts";
 import { ClosedError } from "../errors/spillway-error.ts";
 import { explainMessage, type LocalMember } from "../flow/explain/explain-message.ts";
 import type { Explanation, MessageReference } from "../flow/explain/explanation.ts";
+import type { PoolScaling } from "../flow/scaling/pool-scaler.ts";
+import { poolOf as scalingPoolOf, type ScalingSnapshot } from "../flow/scaling/scaling-snapshot.ts";
 import { SharedRates } from "../flow/shared/shared-rates.ts";
 import { SubscriptionFlow } from "../flow/subscription-flow.ts";
 import { type GroupStatistics, StatsReader } from "./bus-stats.ts";
@@ -14,6 +16,7 @@ import { stateViewOf } from "./committed-state.ts";
 import { joinGroup, type MemberEnvironment } from "./group-member.ts";
 import type { GroupMember } from "./lasting-member.ts";
 import { MessageStream } from "./message-stream.ts";
+import { poolOf } from "./pool-option.ts";
 import type { Selection } from "./selection.ts";
 import {
   assertMessagesOptions,
@@ -21,7 +24,13 @@ import {
   type SubscribeOptions,
   subscribeSettingsOf,
 } from "./subscribe-options.ts";
+import { scaleThreads } from "../workers/worker-handler.ts";
 import { Subscription } from "./subscription.ts";
+
+interface GroupPlace {
+  readonly channel: string;
+  readonly group: string;
+}
 
 /** The groups that one bus takes part in. */
 export class Subscriptions {
@@ -62,13 +71,17 @@ export class Subscriptions {
     const { rules, gate } = recovery;
     const shared = this.#sharedRates;
     const isNumbered = checked.sequence !== undefined;
+    const owner = {};
+    const onSize = (size: number): unknown => scaleThreads(handler, owner, size);
     const flow = new SubscriptionFlow(
-      { ...options.flow, concurrency: checked.concurrency },
-      { clock, order, shared, isNumbered, messagesPerCall },
+      { ...options.flow, concurrency: poolOf(options) },
+      { clock, order, shared, isNumbered, messagesPerCall, onSize },
     );
     const settings = { ...checked, concurrency, answers, rules, gate, flow };
     const { signal } = options;
-    const member = await joinGroup(this.#member, selection, settings, handler, { signal });
+    if (flow.scaling === undefined) onSize(concurrency);
+    const metered = flow.metered(handler);
+    const member = await joinGroup(this.#member, selection, settings, metered, { signal });
     const local = localOf(member, flow, () => recovery.circuits());
     const subscription = new Subscription<StateSchemas>({
       channel,
@@ -82,10 +95,14 @@ export class Subscriptions {
       held: () => member.held,
       release: (filter) => member.release(filter),
       flow,
+      scaling: () => flow.scaling,
       explain: (reference) => this.#explain(channel, group, reference, [local]),
       stats: this.#groupStats(channel, group),
       drain: (deadlineMs) =>
-        member.drain(deadlineMs).finally(() => this.#subscriptions.delete(subscription)),
+        member.drain(deadlineMs).finally(() => {
+          scaleThreads(handler, owner, undefined);
+          this.#subscriptions.delete(subscription);
+        }),
     });
     this.#subscriptions.add(subscription);
     this.#locals.set(subscription, local);
@@ -130,6 +147,34 @@ export class Subscriptions {
     return explainMessage({ transport, clock, channel, group, members }, reference);
   }
 
+  /** The pools that scale themselves, with what their groups have to do over all processes. */
+  async scaling(): Promise<ScalingSnapshot> {
+    const { name, clock, transport } = this.#member.settings;
+    const groups = new Map<string, { place: GroupPlace; all: PoolScaling[] }>();
+    for (const { channel, group, scaling } of this.#subscriptions) {
+      if (scaling === undefined) continue;
+      const known = groups.get(JSON.stringify([channel, group]));
+      if (known !== undefined) known.all.push(scaling);
+      else
+        groups.set(JSON.stringify([channel, group]), { place: { channel, group }, all: [scaling] });
+    }
+    const stats = groups.size === 0 ? [] : await transport.stats();
+    const pools = [...groups.entries()].toSorted(([left], [right]) => (left < right ? -1 : 1));
+    return {
+      version: 1,
+      bus: name,
+      atMs: clock.wallMs(),
+      pools: pools.flatMap(([, { place, all }]) => {
+        const found = stats
+          .find(({ channel }) => channel === place.channel)
+          ?.groups.find(({ group }) => group === place.group);
+        const [first, ...others] = all;
+        if (found === undefined || first === undefined) return [];
+        return [scalingPoolOf(place, [first, ...others], found)];
+      }),
+    };
+  }
+
   /** Closes everybody by a point of monotonic time; see Subscription.drain(). */
   async drain(deadlineMs: number): Promise<PromiseSettledResult<boolean>[]> {
     const readers = [...this.#subscriptions, ...this.#streams];
@@ -172,6 +217,9 @@ function localOf(
     },
     get isPaused() {
       return flow.isPaused;
+    },
+    get scaling() {
+      return flow.scalingText;
     },
     get circuits() {
       return circuits();

@@ -45,6 +45,11 @@ export const commandTable: readonly CommandEntry[] = [
     load: async () => (await import("./commands/explain.ts")).explainCommand,
   },
   {
+    name: "simulate",
+    summary: "play recorded arrivals against another concurrency, rate or limit",
+    load: async () => (await import("./commands/simulate.ts")).simulateCommand,
+  },
+  {
     name: "verify",
     summary: "look for damage in a journal, while it is used",
     load: async () => (await import("./commands/verify.ts")).verifyCommand,

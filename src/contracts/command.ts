@@ -2,7 +2,7 @@
 import { assertKnownOptions, optionNames } from "../errors/known-options.ts";
 import { SpillwayError } from "../errors/spillway-error.ts";
 import type { AnyContract, Contract, MessageOptions, OutgoingMessage } from "./contract.ts";
-import { contractOf, type EventOptions, outgoing } from "./event.ts";
+import { contractOf, eventOptions, type EventOptions, outgoing } from "./event.ts";
 import {
   type DeepReadonly,
   type InputOf,
@@ -85,13 +85,7 @@ export interface CommandOptions<
 }
 
 const known = optionNames<CommandOptions<number, StandardSchema, ReplySchemas>>({
-  version: true,
-  data: true,
-  key: true,
-  sequence: true,
-  owner: true,
-  classification: true,
-  upcasts: true,
+  ...eventOptions,
   replies: true,
 });
 

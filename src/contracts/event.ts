@@ -47,7 +47,8 @@ export interface EventOptions<Version extends number, Schema extends StandardSch
   readonly upcasts?: readonly Upcast<InputOf<Schema>>[];
 }
 
-const known = optionNames<EventOptions<number, StandardSchema>>({
+/** The options of every event; commands have them, too. */
+export const eventOptions = {
   version: true,
   data: true,
   key: true,
@@ -55,7 +56,9 @@ const known = optionNames<EventOptions<number, StandardSchema>>({
   owner: true,
   classification: true,
   upcasts: true,
-});
+} as const satisfies Record<keyof EventOptions<number, StandardSchema>, true>;
+
+const known = optionNames<EventOptions<number, StandardSchema>>(eventOptions);
 
 /**
  * Defines an event. Pure: nothing is created until a bus uses it.

@@ -49,3 +49,10 @@ export function isCompanionChannel(channel: string): boolean {
     : channel;
   return Object.values(companionSuffixes).some((suffix) => name.endsWith(suffix));
 }
+
+/** What a companion channel holds; undefined: it is the channel of somebody's messages. */
+export function companionKindOf(channel: string): "dead-letter" | "invalid" | "notes" | undefined {
+  if (!isCompanionChannel(channel)) return undefined;
+  if (channel.endsWith(redrivesSuffix)) return "notes";
+  return channel.endsWith(companionSuffixes.invalid) ? "invalid" : "dead-letter";
+}

@@ -5,6 +5,7 @@ import { type Decoder, InvalidMessage } from "./decode.ts";
 import type { DeliveryParts } from "./delivery-parts.ts";
 import type { OpenMessage } from "./key-lines.ts";
 import type { Outcomes, Subject } from "./outcomes.ts";
+import { markName } from "./redrive-mark.ts";
 import type { WindowBatch } from "./window.ts";
 
 /** Admits the messages of one subscription. */
@@ -22,16 +23,18 @@ export class Admitting {
   }
 
   /**
-   * Whether every message of the batch is to be run: none was open, none can have expired or be of
-   * a type that is not wanted, nothing was lost since it came, no key is held up, and numbers are
-   * not looked at.
+   * Whether every message of the batch is to be run: none was open, none can have expired, be for
+   * another group or of a type that is not wanted, nothing was lost since it came, no key is held
+   * up, and numbers are not looked at.
    */
   isPlain(batch: WindowBatch): boolean {
     const { environment, open, sequences } = this.#parts;
     if (!open.isQuiet || sequences !== undefined) return false;
     batch.isPlain ??=
       batch.open === undefined &&
-      batch.stored.isUniform === true &&
+      batch.stored.hasOneTemplate === true &&
+      !batch.mayExpire &&
+      batch.stored.mayHave?.(markName) === false &&
       !this.#decoder.skips(batch.stored, batch.recordAt(0));
     if (!batch.isPlain) return false;
     if (this.#claimsFirst) return true;
@@ -97,7 +100,8 @@ export class Admitting {
   #expires(subject: Subject): boolean {
     const { batch, position } = subject;
     const { expiresAtMs } = batch.stored.attributesAt(batch.recordAt(position));
-    if ((expiresAtMs ?? Infinity) > this.#parts.environment.clock.wallMs()) return false;
+    if (expiresAtMs === undefined) return false;
+    if (expiresAtMs > this.#parts.environment.clock.wallMs()) return false;
     this.#outcomes.expire(subject);
     this.free(batch, position);
     return true;

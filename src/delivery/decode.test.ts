@@ -12,7 +12,7 @@ import { type Codec, jsonCodec } from "../message/codec.ts";
 import type { MessageAttributes, MessageTemplate } from "../message/envelope.ts";
 import { OutgoingBatch } from "../message/outgoing-batch.ts";
 import type { StoredBatch } from "../ports/delivery-batch.ts";
-import { type Decoded, Decoder, InvalidMessage } from "./decode.ts";
+import { type Decoded, Decoder, InvalidMessage, togetherMax } from "./decode.ts";
 import { ReceivedMessage } from "./received-message.ts";
 
 const MovedV1 = defineEvent("moved", { data: z.object({ address: z.string() }) });
@@ -175,6 +175,28 @@ test("a batch is parsed at once where most of it is wanted, each value given out
   assert.deepEqual(streetsOf(decoder, other, 2), ["Whole1", "Whole2"]);
   assert.deepEqual(streetsOf(decoder, stored, 2), ["First", "Second"]);
   assert.deepEqual([stored.asked, other.asked], [1, 1], "no batch is parsed as a whole twice");
+});
+
+test("who goes forth and back between batches gets each out of its whole, of a few", () => {
+  const payloads = Array.from({ length: 3 }, () => '{"street":"alone"}');
+  const text = `[${payloads.join(",").replaceAll("alone", "whole")}]`;
+  const streetOf = (decoder: Decoder, stored: StoredBatch, record: number): unknown => {
+    const decoded = decoder.decode(stored, record, 3);
+    assert.ok(decoded instanceof ReceivedMessage);
+    return (decoded.data as { street: string }).street;
+  };
+  for (const batches of [togetherMax, togetherMax + 1]) {
+    const decoder = new Decoder(new ContractIndex([Moved], true), jsonCodec);
+    const all = Array.from({ length: batches }, () => arrayOf(payloads, text));
+    const streets = [0, 1, 2].map((record) =>
+      all.map((stored) => streetOf(decoder, stored, record)),
+    );
+    const later = Array.from({ length: batches }, (_, at) =>
+      at < batches - togetherMax ? "alone" : "whole",
+    );
+    assert.deepEqual(streets.slice(1), [later, later], `${batches} batches`);
+    assert.ok(all.every(({ asked }) => asked === 1));
+  }
 });
 
 test("a batch that is no array of as many values is parsed record by record", () => {

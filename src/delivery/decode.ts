@@ -36,6 +36,21 @@ const dataFaults: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   "VALIDATION_FAILED",
 ]);
 
+/**
+ * Most batches whose data lies here parsed: one of each priority, and one more, because where
+ * batches meet, flow control goes from one to the other and back.
+ */
+export const togetherMax = 4;
+
+/** A batch whose data was parsed in one go. */
+interface Together {
+  readonly stored: StoredBatch;
+  /** Those not yet given out. */
+  readonly values: unknown[];
+  /** How many those are, at most. */
+  left: number;
+}
+
 type Understood = Extract<Resolution, { readonly kind: "direct" | "upcast" }>;
 
 /** Decodes the messages of one subscription. */
@@ -48,9 +63,11 @@ export class Decoder {
   #resolution: Resolution = { kind: "skip" };
   /** Whether the codec reads the template's content type. */
   #isReadable = false;
-  /** The batch whose data was parsed in one go, and the values not yet given out. */
-  #together: StoredBatch | undefined;
-  #values: unknown[] | undefined;
+  /** The batch that was asked for last, and its values; undefined: each is parsed by itself. */
+  #stored: StoredBatch | undefined;
+  #values: Together | undefined;
+  /** Those that were asked for lately, the last one last. */
+  #together: readonly Together[] = [];
   readonly #triedTogether = new WeakSet<StoredBatch>();
 
   constructor(index: ContractIndex, codec: Codec) {
@@ -103,16 +120,32 @@ export class Decoder {
 
   /** The record's value out of the batch parsed as a whole; undefined: parse it by itself. */
   #parsedTogether(stored: StoredBatch, record: number, wanted: number): unknown {
-    if (stored !== this.#together) {
-      this.#together = stored;
-      this.#values = this.#isReadable ? this.#parseAll(stored, wanted) : undefined;
+    if (stored !== this.#stored) {
+      this.#stored = stored;
+      this.#values = this.#isReadable ? this.#valuesOf(stored, wanted) : undefined;
     }
-    const values = this.#values;
-    if (values === undefined) return undefined;
-    const value = values[record];
+    const together = this.#values;
+    if (together === undefined) return undefined;
+    const value = together.values[record];
     // Given out once: a repeated call gets data of its own.
-    values[record] = undefined;
+    together.values[record] = undefined;
+    if (value !== undefined && --together.left === 0) this.#letGo(together);
     return value;
+  }
+
+  #letGo(together: Together): void {
+    this.#values = undefined;
+    this.#together = this.#together.filter((each) => each !== together);
+  }
+
+  #valuesOf(stored: StoredBatch, wanted: number): Together | undefined {
+    const known = this.#together.find((each) => each.stored === stored);
+    const values = known === undefined ? this.#parseAll(stored, wanted) : known.values;
+    if (values === undefined) return undefined;
+    const last = known ?? { stored, values, left: wanted };
+    const others = this.#together.filter((each) => each !== known);
+    this.#together = [...others.slice(1 - togetherMax), last];
+    return last;
   }
 
   #parseAll(stored: StoredBatch, wanted: number): unknown[] | undefined {

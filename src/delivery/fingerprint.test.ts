@@ -1,7 +1,7 @@
 // Fingerprints: what is one cause, what are two; that odd errors and long texts do no harm.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { causeOf, framesOf, stackLengthMax, wordingOf } from "./fingerprint.ts";
+import { causeOf, framesOf, rememberedMax, stackLengthMax, wordingOf } from "./fingerprint.ts";
 
 const print = (reason: string, error?: unknown, code = "HANDLER_FAILED"): string =>
   causeOf(code, reason, error).fingerprint;
@@ -70,4 +70,33 @@ test("whatever was thrown has a fingerprint, in bounded time and memory", () => 
   assert.equal(causeOf("X", "x", long).stack?.length, stackLengthMax);
   assert.equal(wordingOf("a-".repeat(1_000_000)).length <= 500, true);
   for (let index = 0; index < 1_000; index++) framesOf(`    at f${index} (/a/b.ts:1:1)`);
+});
+
+test("what is remembered of a failure is what would be found anew", () => {
+  const errors = ["a", "b"].map((name) => {
+    const error = new TypeError("x");
+    error.stack = `TypeError: x\n    at ${name} (/srv/${name}.ts:1:1)`;
+    return error;
+  });
+  const seen = new Map<string, string>();
+  const all = (): void => {
+    for (const error of [...errors, undefined]) {
+      for (const [code, reason] of [
+        ["X", "order 1 failed"],
+        ["X", "order failed"],
+        ["Y", "order failed"],
+      ]) {
+        const name = `${code} ${reason} ${String(error?.stack)}`;
+        const fingerprint = print(reason as string, error, code);
+        assert.equal(seen.get(name) ?? fingerprint, fingerprint);
+        seen.set(name, fingerprint);
+      }
+    }
+  };
+  all();
+  all();
+  // More causes than are remembered: the first are found anew.
+  for (let index = 0; index < 2 * rememberedMax; index++) print(`cause ${"x".repeat(index % 400)}`);
+  all();
+  assert.equal(new Set(seen.values()).size, seen.size);
 });

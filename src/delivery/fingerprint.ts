@@ -10,8 +10,8 @@ export const wordingLengthMax = 500;
 export const framesMax = 5;
 /** Most characters of a stack that are looked at and kept. */
 export const stackLengthMax = 2_048;
-/** Stacks whose normal form is remembered. */
-const rememberedMax = 256;
+/** Failures whose fingerprint, and stacks whose normal form, are remembered. */
+export const rememberedMax = 256;
 
 /** What a failure was, beside its code and reason. */
 export interface Cause {
@@ -27,10 +27,26 @@ export interface Cause {
 export function causeOf(code: string, reason: string, error: unknown): Cause {
   const errorName = nameOf(error);
   const stack = stackOf(error);
-  const frames = stack === undefined ? "" : framesOf(stack);
-  const parts = [code, errorName ?? "", wordingOf(reason), frames];
-  const fingerprint = hash("sha256", JSON.stringify(parts), "hex").slice(0, 16);
+  // What fails often fails in the same words: they are searched for what does not count once.
+  const same = JSON.stringify([code, errorName, reason.slice(0, wordingLengthMax), stack]);
+  let fingerprint = fingerprints.get(same);
+  if (fingerprint === undefined) {
+    const frames = stack === undefined ? "" : framesOf(stack);
+    fingerprint = fingerprintOf([code, errorName ?? "", wordingOf(reason), frames]);
+    remember(fingerprints, same, fingerprint);
+  }
   return { fingerprint, errorName, stack };
+}
+
+const fingerprints = new Map<string, string>();
+
+function fingerprintOf(parts: readonly string[]): string {
+  return hash("sha256", JSON.stringify(parts), "hex").slice(0, 16);
+}
+
+function remember(known: Map<string, string>, text: string, result: string): void {
+  if (known.size === rememberedMax) known.clear();
+  known.set(text, result);
 }
 
 /** What counts of a text, in the order of replacement. */
@@ -52,11 +68,11 @@ export function wordingOf(message: string): string {
   return text.trim();
 }
 
-const remembered = new Map<string, string>();
+const knownFrames = new Map<string, string>();
 
 /** Functions and files of the top frames; lines, columns and outer folders do not count. */
 export function framesOf(stack: string): string {
-  const known = remembered.get(stack);
+  const known = knownFrames.get(stack);
   if (known !== undefined) return known;
   const frames: string[] = [];
   for (const line of stack.split("\n")) {
@@ -64,8 +80,7 @@ export function framesOf(stack: string): string {
     if (frame !== undefined && frames.push(frame) === framesMax) break;
   }
   const text = frames.join("\n");
-  if (remembered.size === rememberedMax) remembered.clear();
-  remembered.set(stack, text);
+  remember(knownFrames, stack, text);
   return text;
 }
 

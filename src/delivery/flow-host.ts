@@ -16,7 +16,7 @@ export function flowHostOf(parts: DeliveryParts, settler: Settler, wake: () => v
     mayLeave(place) {
       const { batch, position } = place;
       if (!owns(place)) return true;
-      if (batch.stored.isUniform === true) return false;
+      if (!batch.mayExpire) return false;
       const { expiresAtMs } = batch.stored.attributesAt(batch.recordAt(position));
       return expiresAtMs !== undefined && expiresAtMs <= environment.clock.wallMs();
     },

@@ -79,6 +79,11 @@ export class HandlerRun implements HandlerContext {
     this.generation = generation;
   }
 
+  /** The group that it is called for. */
+  get group(): string {
+    return this.#scope.group;
+  }
+
   get attempt(): number {
     return (this.open?.attempt ?? 0) + 1;
   }
@@ -98,9 +103,7 @@ export class HandlerRun implements HandlerContext {
   }
 
   get idempotencyKey(): string {
-    const { channel, tenant, source, id } = this.message;
-    const parts = [channel, this.#scope.group, tenant ?? null, source, id];
-    return hash("sha256", JSON.stringify(parts), "hex").slice(0, 32);
+    return idempotencyKeyOf(this.message, this.#scope.group);
   }
 
   get trace(): { readonly traceparent: string | undefined } {
@@ -200,4 +203,13 @@ export class HandlerRun implements HandlerContext {
     const { attempt, message } = this;
     return `HandlerContext ${inspect({ attempt, message }, options)}`;
   }
+}
+
+/** The same text for every delivery of a message to a group. */
+export function idempotencyKeyOf(
+  { channel, tenant, source, id }: Pick<ReceivedMessage, "channel" | "tenant" | "source" | "id">,
+  group: string,
+): string {
+  const parts = [channel, group, tenant ?? null, source, id];
+  return hash("sha256", JSON.stringify(parts), "hex").slice(0, 32);
 }

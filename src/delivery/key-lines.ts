@@ -153,6 +153,17 @@ export class KeyLine {
     this.together = Math.min(releasedPerKeyMax, this.together * 2);
   }
 
+  /** Takes those that wait from this offset on out of the line. */
+  cut(offset: number): readonly OpenMessage[] {
+    const first = this.parked.findIndex((message) => message.offset >= offset);
+    const taken = first === -1 ? [] : this.parked.splice(first);
+    const { failed } = this;
+    if (failed === undefined || failed.offset < offset) return taken;
+    this.failed = undefined;
+    this.isDue = false;
+    return [failed, ...taken];
+  }
+
   /** Adds a message at its place; it mostly is the last. */
   park(message: OpenMessage): void {
     message.line = this;

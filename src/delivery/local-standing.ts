@@ -65,6 +65,13 @@ export class LocalView {
     return { standing, behind: failedBefore(this.#parts, query) };
   }
 
+  /** The number with which every key begins; undefined: there is none, or each has its own. */
+  get firstNumber(): number | undefined {
+    const { sequence } = this.#parts.options;
+    const first = sequence === undefined || sequence === "check" ? "any" : sequence.first;
+    return first === "any" ? undefined : first;
+  }
+
   /** How much is here. */
   get load(): LocalLoad {
     const { options, limits, window, open } = this.#parts;

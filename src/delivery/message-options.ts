@@ -29,25 +29,33 @@ const takenNames: ReadonlySet<string> = new Set(
 
 const extensionName = /^[a-z0-9]{1,20}$/;
 
-/** What a message is published with: its own options, and the two of the call. */
-export const messageOptionNames = optionNames<
-  MessageOptions & { signal: unknown; detached: unknown }
->({
+/** The options of every message that somebody sends, a request included. */
+export const sentOptions = {
   id: true,
   key: true,
   sequence: true,
   subject: true,
   correlationId: true,
   causationId: true,
-  delayMs: true,
-  deliverAtMs: true,
   expiresInMs: true,
   priority: true,
   tenant: true,
-  replyTo: true,
   traceparent: true,
   tracestate: true,
   extensions: true,
+} as const satisfies Record<Exclude<keyof MessageOptions, keyof PublishedOnly>, true>;
+
+/** Not for requests, which are handled at once and answered to their sender. */
+type PublishedOnly = Pick<MessageOptions, "delayMs" | "deliverAtMs" | "replyTo">;
+
+/** What a message is published with: its own options, and the two of the call. */
+export const messageOptionNames = optionNames<
+  MessageOptions & { signal: unknown; detached: unknown }
+>({
+  ...sentOptions,
+  delayMs: true,
+  deliverAtMs: true,
+  replyTo: true,
   signal: true,
   detached: true,
 });

@@ -80,3 +80,44 @@ test("behind a failed message few are released at first, then more, until one fa
   settle(retried);
   assert.equal(open.takeReleased(all).length, 2);
 });
+
+/** Delivers an open message anew, and says what becomes of it when its turn in the window comes. */
+function deliverAnew(open: OpenMessages, offset: number, reason: "retry" | "parked"): string {
+  const place = { lane: 1, offset, key: "a" };
+  const message = open.recover(place, { ...entry, reason });
+  const admission = open.admit(message, place);
+  if (admission === "park") open.confirm(open.park(place, { ...entry, reason }, message));
+  return admission;
+}
+
+test("of a key that was lost and won again, what came anew goes before what was known", () => {
+  const { open, fail, park } = openMessages();
+  const first = fail(2, "a");
+  for (const offset of [4, 5, 9]) park(offset, "a");
+  open.makeDue(first);
+  // The key was lost before they could be read again, and won before the last was missed.
+  for (const message of open.takeReleased(all)) open.lost(message);
+  assert.equal(deliverAnew(open, 2, "retry"), "park");
+  for (const message of open.takeReleased(all)) open.lost(message);
+  for (const offset of [4, 5]) assert.equal(deliverAnew(open, offset, "parked"), "park");
+  assert.equal(deliverAnew(open, 9, "parked"), "park", "behind those before it");
+  const order: number[] = [];
+  for (let wave = open.takeReleased(all); wave.length > 0; wave = open.takeReleased(all)) {
+    for (const each of wave) {
+      order.push(each.offset);
+      open.forget(1, each.offset);
+      open.leave(each);
+    }
+  }
+  assert.deepEqual(order, [2, 4, 5, 9]);
+  assert.equal(open.isQuiet, true);
+});
+
+test("a key that was lost and won again as a whole begins anew", () => {
+  const { open, fail, park } = openMessages();
+  fail(2, "a");
+  for (const offset of [4, 9]) park(offset, "a");
+  assert.equal(deliverAnew(open, 2, "retry"), "run");
+  assert.equal(open.isQuiet, true);
+  assert.equal(open.size, 1);
+});

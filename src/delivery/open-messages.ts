@@ -60,23 +60,25 @@ export class OpenMessages {
 
   /**
    * Takes over an open message of a delivery. Where it is known already, its keys were lost and won
-   * again: all that was known of its line is out of date, and is delivered anew.
+   * again: what was known of it and of those behind it is out of date, and is delivered anew.
    */
   recover(place: OpenPlace, entry: OpenEntry): OpenMessage {
     const message = new OpenMessage(place, entry);
     message.isCommitted = true;
     message.isInWindow = true;
-    const at = positionOf(place.lane, place.offset);
-    const known = this.#committed.get(at);
-    this.#committed.set(at, message);
+    const known = this.at(place.lane, place.offset);
+    this.#committed.set(positionOf(place.lane, place.offset), message);
     const line = known?.line;
-    if (line === undefined || line.isEnded) return message;
-    const { failed, parked } = line;
-    for (const old of failed === undefined ? parked : [failed, ...parked]) {
+    if (line !== undefined && !line.isEnded) this.#cut(line, place.offset);
+    return message;
+  }
+
+  /** The line goes on with those before this offset: they were delivered anew already. */
+  #cut(line: KeyLine, offset: number): void {
+    for (const old of line.cut(offset)) {
       if (this.#isCurrent(old)) this.forget(old.lane, old.offset);
     }
-    this.#end(line);
-    return message;
+    this.#advance(line);
   }
 
   /** The line of a key, if messages of it are open. */

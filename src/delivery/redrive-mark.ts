@@ -17,10 +17,13 @@ export interface RedriveMark {
 /** Every extension of a mark begins so; so does what else a copy carries. */
 const prefix = "redrive";
 
+/** The extension without which a message carries no mark. */
+export const markName = "redrivegroup";
+
 /** The extensions that a mark is made of. */
 export function markExtensions(mark: RedriveMark): Readonly<Record<string, string>> {
   return {
-    redrivegroup: mark.group,
+    [markName]: mark.group,
     redrivejob: mark.job,
     redrivefrom: mark.letters,
     redriveletter: String(mark.letter),
@@ -29,7 +32,7 @@ export function markExtensions(mark: RedriveMark): Readonly<Record<string, strin
 
 /** The mark of a stored message; undefined: it is no redriven copy. */
 export function redriveMarkOf({ extensions }: MessageAttributes): RedriveMark | undefined {
-  const group = extensions?.["redrivegroup"];
+  const group = extensions?.[markName];
   if (group === undefined) return undefined;
   return {
     group: String(group),

@@ -1,6 +1,11 @@
 // The envelope of a stored record, each part read when asked for. Knows neither the data nor
 // settlement. Always true: what a getter gives never changes.
-import type { MessageAttributes, MessageTemplate, Priority } from "../message/envelope.ts";
+import type {
+  MessageAttributes,
+  MessageTemplate,
+  Priority,
+  TextAttribute,
+} from "../message/envelope.ts";
 import { sequenceNumber } from "../message/sequence.ts";
 import type { StoredBatch } from "../ports/delivery-batch.ts";
 
@@ -31,7 +36,7 @@ export class StoredEnvelope {
   }
 
   get subject(): string | undefined {
-    return this.#all.subject;
+    return this.#text("subject");
   }
 
   get timeMs(): number {
@@ -52,19 +57,19 @@ export class StoredEnvelope {
   }
 
   get correlationId(): string | undefined {
-    return this.#all.correlationId;
+    return this.#text("correlationId");
   }
 
   get causationId(): string | undefined {
-    return this.#all.causationId;
+    return this.#text("causationId");
   }
 
   get traceparent(): string | undefined {
-    return this.#all.traceparent;
+    return this.#text("traceparent");
   }
 
   get tracestate(): string | undefined {
-    return this.#all.tracestate;
+    return this.#text("tracestate");
   }
 
   get expiresAtMs(): number | undefined {
@@ -72,11 +77,11 @@ export class StoredEnvelope {
   }
 
   get replyTo(): string | undefined {
-    return this.#all.replyTo;
+    return this.#text("replyTo");
   }
 
   get tenant(): string | undefined {
-    return this.#all.tenant;
+    return this.#text("tenant");
   }
 
   get extensions(): Readonly<Record<string, string | number | boolean>> {
@@ -89,6 +94,14 @@ export class StoredEnvelope {
 
   get offset(): number {
     return this.#stored.offsetAt(this.#record);
+  }
+
+  #text(name: TextAttribute): string | undefined {
+    const stored = this.#stored;
+    if (this.#attributes !== undefined || stored.textAttributeAt === undefined) {
+      return this.#all[name];
+    }
+    return stored.textAttributeAt(this.#record, name);
   }
 
   get #all(): MessageAttributes {

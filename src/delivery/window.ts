@@ -66,6 +66,11 @@ export class WindowBatch {
     return this.states.length;
   }
 
+  /** Whether one of its messages may have a time after which nobody needs it; false is certain. */
+  get mayExpire(): boolean {
+    return this.stored.mayHave?.("expiresAtMs") !== false;
+  }
+
   /** The message's handling must fail with `error` when its turn comes again. */
   refuse(position: number, error: SpillwayError): void {
     this.isPlain = false;

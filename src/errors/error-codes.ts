@@ -1,5 +1,6 @@
 // The one table of error codes: the classes, the messages' tone and the generated error reference
 // (docs/reference/errors.md) all derive from it. A code is never renamed, and never reused.
+import { brokerCodes } from "./broker-codes.ts";
 import { type ErrorCodeEntry, row } from "./error-code-entry.ts";
 import { redriveCodes } from "./redrive-codes.ts";
 import { storageCodes } from "./storage-codes.ts";
@@ -220,6 +221,7 @@ export const errorCodes = {
     "A line, file or CloudEvent that came from outside is not what it has to be.",
     "Correct the line or attribute named in the message; what was reported as stored is stored.",
   ),
+  ...brokerCodes,
 } as const satisfies Record<string, ErrorCodeEntry>;
 
 /** The code of a SpillwayError. */

@@ -115,7 +115,7 @@ export class BucketWaits {
     const all: Waiting[] = [];
     for (const [bucket, queue] of this.#queues) {
       bucket.waiting = 0;
-      all.push(...queue.waiting);
+      all.push(...queue.waiting.drain());
     }
     this.#queues.clear();
     this.#due.clear();

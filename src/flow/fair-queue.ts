@@ -2,8 +2,8 @@
 // is overdue, and between tenants by deficit round robin. Knows nothing of rates or handlers.
 // Always true: of each `every` messages given out one is the overdue message that waits longest,
 // where there is one; a tenant with something to do is given its weight in each round of its log.
-import { Deque } from "./deque.ts";
-import type { Waiting } from "./waiting.ts";
+import { priorities } from "../message/envelope.ts";
+import { Turn, type Waiting } from "./waiting.ts";
 
 /** In which order. */
 export interface QueueOrder {
@@ -16,34 +16,17 @@ export interface QueueOrder {
 /** Most tenants of one log that are told apart; further ones share one place in the round. */
 export const tenantsMax = 1_000;
 const otherTenants = "(others)";
-/** Entries that were taken and are still listed by age, besides as many as there are. */
-const goneMax = 1_024;
-
-interface Entry {
-  readonly waiting: Waiting;
-  readonly turn: Turn;
-  isGone: boolean;
-}
-
-/** A tenant's place in the round. */
-interface Turn {
-  readonly name: string | undefined;
-  readonly entries: Deque<Entry>;
-  size: number;
-  /** Starts that it has left in this round. */
-  deficit: number;
-  isInRound: boolean;
-}
 
 /** See the head of this file. */
 export class FairQueue {
   readonly #order: QueueOrder;
-  readonly #lanes = [new Lane(), new Lane(), new Lane()];
+  readonly #lanes: readonly Lane[];
   #size = 0;
   #given = 0;
 
   constructor(order: QueueOrder) {
     this.#order = order;
+    this.#lanes = priorities.map(() => new Lane(order.weightOf));
   }
 
   get size(): number {
@@ -64,8 +47,8 @@ export class FairQueue {
     this.#size--;
     const overdue = this.#overdue();
     if (overdue !== undefined) return overdue.takeOldest();
-    const lane = this.#lanes.find((each) => each.size > 0) as Lane;
-    return lane.takeNext(this.#order.weightOf);
+    for (const lane of this.#lanes) if (lane.oldest !== undefined) return lane.takeNext();
+    return undefined;
   }
 
   /** The log whose overdue message has its turn. */
@@ -74,7 +57,8 @@ export class FairQueue {
     if (ageing === undefined || ++this.#given % ageing.every !== 0) return undefined;
     let found: Lane | undefined;
     let foundMs = this.#order.wallMs() - ageing.afterMs;
-    for (const lane of this.#lanes.slice(1)) {
+    for (let index = 1; index < this.#lanes.length; index++) {
+      const lane = this.#lanes[index] as Lane;
       const oldestMs = lane.oldest?.storedAtMs ?? Number.POSITIVE_INFINITY;
       if (oldestMs > foundMs) continue;
       found = lane;
@@ -83,34 +67,54 @@ export class FairQueue {
     return found;
   }
 
+  /** Takes everything out: by log, and in each what was added first. */
+  drain(): Waiting[] {
+    const all: Waiting[] = [];
+    for (const lane of this.#lanes) {
+      while (lane.oldest !== undefined) all.push(lane.takeOldest());
+    }
+    this.#size = 0;
+    return all;
+  }
+
+  /** By log, and in each what was added first. */
   *[Symbol.iterator](): Generator<Waiting> {
-    for (const lane of this.#lanes) yield* lane.all();
+    for (const lane of this.#lanes) {
+      for (let each = lane.oldest; each !== undefined; each = each.younger) yield each;
+    }
   }
 }
 
 /** The messages of one log. */
 class Lane {
-  size = 0;
-  readonly #byAge = new Deque<Entry>();
+  oldest: Waiting | undefined = undefined;
+  #youngest: Waiting | undefined = undefined;
+  readonly #weightOf: QueueOrder["weightOf"];
   readonly #turns = new Map<string | undefined, Turn>();
-  /** Those that have something to do, the one whose turn it is first. */
-  readonly #round = new Deque<Turn>();
+  /** Of those that have something to do the one whose turn it is, and the last one. */
+  #current: Turn | undefined = undefined;
+  #last: Turn | undefined = undefined;
+
+  constructor(weightOf: QueueOrder["weightOf"]) {
+    this.#weightOf = weightOf;
+  }
 
   add(waiting: Waiting, tenant: string | undefined, where: "behind" | "before"): void {
     const turn = this.#turnOf(tenant);
-    const entry = { waiting, turn, isGone: false };
     if (where === "behind") {
-      turn.entries.push(entry);
-      this.#byAge.push(entry);
+      turn.push(waiting);
+      waiting.older = this.#youngest;
+      if (this.#youngest === undefined) this.oldest = waiting;
+      else this.#youngest.younger = waiting;
+      this.#youngest = waiting;
     } else {
-      turn.entries.unshift(entry);
-      this.#byAge.unshift(entry);
+      turn.unshift(waiting);
+      waiting.younger = this.oldest;
+      if (this.oldest === undefined) this.#youngest = waiting;
+      else this.oldest.older = waiting;
+      this.oldest = waiting;
     }
-    this.size++;
-    turn.size++;
-    if (turn.isInRound) return;
-    turn.isInRound = true;
-    this.#round.push(turn);
+    if (!turn.isInRound) this.#join(turn);
   }
 
   #turnOf(tenant: string | undefined): Turn {
@@ -119,52 +123,61 @@ class Lane {
     const name = this.#turns.size < tenantsMax ? tenant : otherTenants;
     let turn = this.#turns.get(name);
     if (turn === undefined) {
-      turn = { name, entries: new Deque(), size: 0, deficit: 0, isInRound: false };
+      turn = new Turn(name, this.#weightOf?.(name) ?? 1);
       this.#turns.set(name, turn);
     }
     return turn;
   }
 
-  get oldest(): Waiting | undefined {
-    while (this.#byAge.first?.isGone === true) this.#byAge.shift();
-    return this.#byAge.first?.waiting;
+  #join(turn: Turn): void {
+    turn.isInRound = true;
+    if (this.#last === undefined) this.#current = turn;
+    else this.#last.next = turn;
+    this.#last = turn;
   }
 
-  /** Takes what oldest said. */
+  /** Goes on to the next one in the round. */
+  #pass(turn: Turn): void {
+    this.#current = turn.next;
+    if (this.#current === undefined) this.#last = undefined;
+    turn.next = undefined;
+    turn.isInRound = false;
+  }
+
+  /** Takes `oldest`. */
   takeOldest(): Waiting {
-    return this.#take(this.#byAge.shift() as Entry);
+    return this.#take(this.oldest as Waiting);
   }
 
-  takeNext(weightOf: QueueOrder["weightOf"]): Waiting {
+  /** Takes the next one; there is one. */
+  takeNext(): Waiting {
     for (;;) {
-      const turn = this.#round.first as Turn;
-      while (turn.entries.first?.isGone === true) turn.entries.shift();
-      const entry = turn.entries.shift();
-      if (entry === undefined) {
-        this.#round.shift();
-        turn.isInRound = false;
+      const turn = this.#current as Turn;
+      const waiting = turn.first;
+      if (waiting === undefined) {
+        this.#pass(turn);
         this.#turns.delete(turn.name);
         continue;
       }
-      if (turn.deficit < 1) turn.deficit += weightOf?.(turn.name) ?? 1;
+      if (turn.deficit < 1) turn.deficit += turn.weight;
       turn.deficit--;
-      if (turn.deficit < 1) {
-        this.#round.shift();
-        this.#round.push(turn);
+      if (turn.deficit < 1 && turn !== this.#last) {
+        this.#pass(turn);
+        this.#join(turn);
       }
-      return this.#take(entry);
+      return this.#take(waiting);
     }
   }
 
-  #take(entry: Entry): Waiting {
-    entry.isGone = true;
-    entry.turn.size--;
-    this.size--;
-    if (this.#byAge.length > 2 * this.size + goneMax) this.#byAge.keep(({ isGone }) => !isGone);
-    return entry.waiting;
-  }
-
-  *all(): Generator<Waiting> {
-    for (const { waiting, isGone } of this.#byAge) if (!isGone) yield waiting;
+  #take(waiting: Waiting): Waiting {
+    const { older, younger } = waiting;
+    if (older === undefined) this.oldest = younger;
+    else older.younger = younger;
+    if (younger === undefined) this.#youngest = older;
+    else younger.older = older;
+    waiting.older = undefined;
+    waiting.younger = undefined;
+    waiting.turn?.remove(waiting);
+    return waiting;
   }
 }

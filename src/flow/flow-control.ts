@@ -5,6 +5,7 @@ import { assertKnownOptions, optionNames } from "../errors/known-options.ts";
 import { assertBy, assertNumber, assertWhole, invalidFlow } from "./checks.ts";
 import type { FlowMessage } from "./flow-message.ts";
 import type { RateLimit } from "./rate-limit.ts";
+import { type ScaledConcurrency, scalingOf } from "./scaling/scaling-options.ts";
 
 /** How work is divided between tenants. */
 export interface FairnessOptions {
@@ -42,8 +43,8 @@ export interface DebounceOptions {
 
 /** What flowControl() and subscription.flow.update() take. */
 export interface FlowOptions {
-  /** Most handlers that run at once. Default 16. */
-  readonly concurrency?: number;
+  /** Most handlers that run at once, or bounds between which that is chosen. Default 16. */
+  readonly concurrency?: number | ScaledConcurrency;
   /** All of them hold; at most 8. Default none. */
   readonly rates?: readonly RateLimit[];
   readonly fairness?: FairnessOptions | undefined;
@@ -115,7 +116,9 @@ export function checkedFlow(place: string, options: FlowOptions): FlowOptions {
   }
   assertKnownOptions(options, known.flow, place);
   const { concurrency, rates, fairness, priorityAgeing, coalesce, debounce } = options;
-  if (concurrency !== undefined) {
+  if (typeof concurrency === "object") {
+    scalingOf(`${place}: concurrency`, concurrency, flowConcurrencyMax);
+  } else if (concurrency !== undefined) {
     assertWhole(`${place}: concurrency`, concurrency, 1, flowConcurrencyMax);
   }
   if (rates !== undefined) assertRates(`${place}: rates`, rates);

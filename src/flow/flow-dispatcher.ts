@@ -7,14 +7,14 @@ import type { Dispatcher } from "../delivery/dispatcher.ts";
 import type { Dispatching, FlowHost, StartWait } from "../delivery/dispatching.ts";
 import type { WindowBatch, WindowPlace } from "../delivery/window.ts";
 import type { CancelTimer, Clock } from "../kernel/clock.ts";
-import { PassingMap } from "../kernel/passing-map.ts";
 import { BucketWaits } from "./bucket-waits.ts";
 import { Coalescing, type CoalescingHost } from "./coalescing.ts";
 import { FairQueue } from "./fair-queue.ts";
 import type { FlowRules } from "./flow-rules.ts";
+import { GivenOut } from "./given-out.ts";
 import { KeyQueues } from "./key-queues.ts";
 import type { Bucket } from "./token-bucket.ts";
-import { type Waiting, waitingAt } from "./waiting.ts";
+import { Waiting } from "./waiting.ts";
 
 /** How often it looks for messages that wait and need not: not ours any more, or expired. */
 export const sweepMs = 1_000;
@@ -34,7 +34,9 @@ export class FlowDispatcher implements Dispatching {
   #leaving: Waiting[] = [];
   readonly #keys: KeyQueues;
   /** Given out from the shelf, and not done with. */
-  readonly #out = new PassingMap<WindowBatch, Map<number, Waiting>>();
+  readonly #out = new GivenOut();
+  /** Whether the dispatcher behind it has let go of all that it can. */
+  #isCollected = true;
   #cancelSweep: CancelTimer | undefined;
   #isClosed = false;
   readonly #onClosed: () => void;
@@ -61,6 +63,7 @@ export class FlowDispatcher implements Dispatching {
   }
 
   add(batch: WindowBatch): void {
+    this.#isCollected = false;
     this.#rules().received(batch);
     if (this.#coalescing === undefined) return this.#inner.add(batch);
     for (let position = 0; position < batch.size; position++) this.#enter({ batch, position });
@@ -68,29 +71,33 @@ export class FlowDispatcher implements Dispatching {
 
   /** A message that may wait for later ones of its key. */
   #enter(place: WindowPlace): void {
+    this.#isCollected = false;
     if (this.#coalescing?.add(place) === true) this.#sweepLater();
     else this.#inner.addPlaces([place]);
   }
 
   addUrgent(batch: WindowBatch): void {
+    this.#isCollected = false;
     this.#inner.addUrgent(batch);
   }
 
   next(): boolean {
     const rules = this.#rules();
     if (rules.isPlain && this.#isEmpty) return this.#inner.next() && this.#give(this.#inner);
-    const leaving = this.#leaving.shift();
-    if (leaving !== undefined) return this.#giveFrom(leaving);
-    while (this.#inner.next()) this.#collect(this.#inner);
-    for (const waiting of this.#blocked.release().toReversed()) this.#ready.add(waiting, "before");
+    if (this.#leaving.length > 0) return this.#giveFrom(this.#leaving.shift() as Waiting);
+    if (!this.#isCollected) this.#collect();
+    if (this.#blocked.size > 0) {
+      for (const each of this.#blocked.release().toReversed()) this.#ready.add(each, "before");
+    }
     for (let waiting = this.#ready.take(); waiting !== undefined; waiting = this.#ready.take()) {
       if (waiting.isRetracted) continue;
       if (waiting.values === undefined) return this.#giveFrom(waiting);
       const nowMs = this.#clock.monotonicMs();
-      const buckets = rules.bucketsOf(waiting, nowMs);
+      const buckets = rules.bucketsOf(waiting.values, nowMs);
       const missing = latest(buckets, nowMs);
       if (missing === undefined) {
-        waiting.taken = buckets.map((bucket) => ({ bucket, token: bucket.take(nowMs) }));
+        waiting.buckets = buckets;
+        waiting.tokens = buckets.map((bucket) => bucket.take(nowMs));
         return this.#giveFrom(waiting);
       }
       if (this.#host?.mayLeave(waiting) === true) return this.#giveFrom(waiting);
@@ -106,10 +113,15 @@ export class FlowDispatcher implements Dispatching {
     return isShelfEmpty && this.#leaving.length === 0 && this.#out.size === 0;
   }
 
-  /** Puts what the dispatcher let go onto the shelf, and orders it there by its key. */
-  #collect({ batch, position }: WindowPlace): void {
-    this.#inner.free(batch, position);
-    this.#show(this.#keys.enter(waitingAt({ batch, position })));
+  /** Puts what the dispatcher lets go onto the shelf, and orders it there by its key. */
+  #collect(): void {
+    const inner = this.#inner;
+    while (inner.next()) {
+      const { batch, position } = inner;
+      inner.free(batch, position);
+      this.#show(this.#keys.enter(new Waiting(batch, position)));
+    }
+    this.#isCollected = true;
   }
 
   /** A message that is the first of its key. */
@@ -126,29 +138,26 @@ export class FlowDispatcher implements Dispatching {
   }
 
   #giveFrom(waiting: Waiting): boolean {
-    const { batch, position } = waiting;
     this.#keys.given(waiting);
-    const out = this.#out.get(batch);
-    if (out === undefined) this.#out.set(batch, new Map([[position, waiting]]));
-    else out.set(position, waiting);
+    this.#out.add(waiting);
     return this.#give(waiting);
   }
 
   free(batch: WindowBatch, position: number): void {
-    const out = this.#out.size === 0 ? undefined : this.#out.get(batch);
-    const waiting = out?.get(position);
-    if (out === undefined || waiting === undefined) return this.#inner.free(batch, position);
-    out.delete(position);
-    if (out.size === 0) this.#out.delete(batch);
+    const waiting = this.#out.take(batch, position);
+    if (waiting === undefined) {
+      this.#isCollected = false;
+      return this.#inner.free(batch, position);
+    }
     // It needed no handler.
-    for (const { bucket, token } of waiting.taken ?? []) bucket.giveBack(token);
+    const { buckets, tokens } = waiting;
+    tokens?.forEach((token, index) => buckets?.[index]?.giveBack(token));
     this.#show(this.#keys.leave(waiting));
   }
 
   started(batch: WindowBatch, position: number): void {
-    if (this.#out.size === 0) return;
-    const waiting = this.#out.get(batch)?.get(position);
-    if (waiting !== undefined) waiting.taken = undefined;
+    const waiting = this.#out.at(batch, position);
+    if (waiting !== undefined) waiting.tokens = undefined;
   }
 
   hold(line: object | undefined, place: WindowPlace): void {
@@ -156,10 +165,12 @@ export class FlowDispatcher implements Dispatching {
   }
 
   putBack(line: object): void {
+    this.#isCollected = false;
     this.#inner.putBack(line);
   }
 
   restart(places: WindowPlace[]): void {
+    this.#isCollected = false;
     this.#forget();
     this.#coalescing?.clear();
     this.#keys.clear();
@@ -171,7 +182,7 @@ export class FlowDispatcher implements Dispatching {
 
   /** Takes everything off the shelf; what was there. */
   #forget(): Waiting[] {
-    const all = [...this.#leaving, ...this.#ready, ...this.#blocked.clear()];
+    const all = [...this.#leaving, ...this.#ready.drain(), ...this.#blocked.clear()];
     const kept = all.filter(({ isRetracted }) => !isRetracted);
     this.#leaving = [];
     this.#ready = new FairQueue(this.#rules().order);
@@ -199,6 +210,7 @@ export class FlowDispatcher implements Dispatching {
   readonly #coalescingHost: CoalescingHost = {
     passOver: (place) => this.#host?.passOver(place),
     letGo: (places) => {
+      this.#isCollected = false;
       this.#inner.addPlaces(places);
       this.#host?.wake();
     },

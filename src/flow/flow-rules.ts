@@ -13,6 +13,9 @@ import type { BucketValue, Waiting } from "./waiting.ts";
 
 type By = "type" | "key" | "tenant" | ((message: FlowMessage) => string | undefined);
 
+/** The bucket of a rate that does not tell messages apart. */
+const all: BucketValue = Object.freeze({ value: undefined });
+
 /** See the head of this file; made anew by every change. */
 export class FlowRules {
   /** Whether messages simply go in their order. */
@@ -23,6 +26,11 @@ export class FlowRules {
   /** What failed last, for people. */
   trouble: string | undefined;
   readonly #fairBy: By | undefined;
+  /** Whether a rate tells messages apart. */
+  readonly #hasValues: boolean;
+  /** What all messages need where no rate does; undefined: there are no rates. */
+  readonly #sameValues: readonly BucketValue[] | undefined;
+  #sameBuckets: readonly Bucket[] | undefined;
   readonly #clock: Clock;
   #fetches = 0;
   /** When the newest message of each log was stored that came; wall ms. */
@@ -36,6 +44,8 @@ export class FlowRules {
       const known = before?.rates.find((each) => each.rate === rate);
       return known ?? new RateBuckets(rate, makeBucket);
     });
+    this.#hasValues = rates.some(({ by }) => by !== undefined);
+    this.#sameValues = rates.length === 0 ? undefined : rates.map(() => all);
     this.coalesce = coalesceRuleOf(options);
     this.#fairBy = fairness === undefined ? undefined : (fairness.by ?? "tenant");
     const weights = new Map(Object.entries(fairness?.weights ?? {}));
@@ -50,15 +60,23 @@ export class FlowRules {
   /** Notes what the rules say of a message. */
   classify(waiting: Waiting): void {
     const { batch, position } = waiting;
-    const message = new StoredFlowMessage(batch.stored, batch.recordAt(position));
-    waiting.tenant = this.#fairBy && this.valueOf("fairness", this.#fairBy, message);
-    waiting.values = this.rates.length === 0 ? undefined : this.#valuesOf(message);
     waiting.wasReleased = false;
+    waiting.values = this.#sameValues;
+    if (this.#fairBy === undefined && !this.#hasValues) return;
+    const record = batch.recordAt(position);
+    const isByTenant = this.#fairBy === "tenant" && batch.stored.textAttributeAt !== undefined;
+    if (isByTenant) waiting.tenant = batch.stored.textAttributeAt?.(record, "tenant");
+    if (isByTenant && !this.#hasValues) return;
+    const message = new StoredFlowMessage(batch.stored, record);
+    if (!isByTenant) {
+      waiting.tenant = this.#fairBy && this.valueOf("fairness", this.#fairBy, message);
+    }
+    if (this.#hasValues) waiting.values = this.#valuesOf(message);
   }
 
   #valuesOf(message: FlowMessage): readonly BucketValue[] {
     return this.rates.map(({ rate: { by } }, index): BucketValue => {
-      if (by === undefined) return { value: undefined };
+      if (by === undefined) return all;
       const value = this.valueOf(`rate ${index + 1}`, by, message);
       return value === undefined ? undefined : { value };
     });
@@ -76,14 +94,17 @@ export class FlowRules {
   }
 
   /** The buckets that a message needs. */
-  bucketsOf({ values }: Waiting, nowMs: number): readonly Bucket[] {
+  bucketsOf(values: readonly BucketValue[], nowMs: number): readonly Bucket[] {
+    if (values === this.#sameValues && this.#sameBuckets !== undefined) return this.#sameBuckets;
     const buckets: Bucket[] = [];
     for (let index = 0; index < this.rates.length; index++) {
-      const needed = values?.[index];
+      const needed = values[index];
       if (needed !== undefined) {
         buckets.push((this.rates[index] as RateBuckets).of(needed.value, nowMs));
       }
     }
+    // A rate has one bucket for all then, which is never forgotten.
+    if (values === this.#sameValues) this.#sameBuckets = buckets;
     return buckets;
   }
 

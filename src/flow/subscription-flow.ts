@@ -2,7 +2,8 @@
 // deliveries ask. Always true: a change that cannot be is refused as a whole; it outlives the
 // consumers behind it, so that a rate does not begin anew when the transport was interrupted.
 import type { Dispatcher } from "../delivery/dispatcher.ts";
-import type { FlowSeam } from "../delivery/dispatching.ts";
+import type { Dispatching, FlowSeam } from "../delivery/dispatching.ts";
+import type { Handler } from "../delivery/handler-context.ts";
 import type { Clock } from "../kernel/clock.ts";
 import type { Priority } from "../message/envelope.ts";
 import { assertWhole, invalidFlow } from "./checks.ts";
@@ -16,12 +17,19 @@ import {
 import { FlowDispatcher } from "./flow-dispatcher.ts";
 import { FlowRules } from "./flow-rules.ts";
 import type { MakeBucket } from "./rate-buckets.ts";
+import { type PoolScaling, PoolScaler } from "./scaling/pool-scaler.ts";
+import { type ScalingSettings, scalingOf } from "./scaling/scaling-options.ts";
 import type { SharedRates } from "./shared/shared-rates.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
 /** How a subscription's flow is set now. */
-export type FlowSettings = Readonly<Required<Pick<FlowOptions, "concurrency" | "rates">>> &
-  Readonly<Omit<FlowOptions, "concurrency" | "rates">>;
+export type FlowSettings = Readonly<Required<Pick<FlowOptions, "rates">>> &
+  Readonly<Omit<FlowOptions, "concurrency" | "rates">> & {
+    /** Most handlers that run at once; the upper bound of a pool that scales itself. */
+    readonly concurrency: number;
+    /** How the pool scales itself; undefined: it does not. */
+    readonly scaling: ScalingSettings | undefined;
+  };
 
 /** The flow control of a running subscription. */
 export interface Flow {
@@ -50,6 +58,8 @@ export interface SubscriptionFlowParts {
   readonly isNumbered?: boolean;
   /** So many messages count as one in the concurrency: those of a batch. Default 1. */
   readonly messagesPerCall?: number;
+  /** A pool that scales itself has so many handlers from now on. */
+  readonly onSize?: ((size: number) => unknown) | undefined;
 }
 
 /** See the head of this file. */
@@ -59,14 +69,23 @@ export class SubscriptionFlow implements Flow, FlowSeam {
   #settings: FlowSettings;
   #rules: FlowRules;
   readonly #dispatchers = new Set<FlowDispatcher>();
+  /** Of a subscription that began with a pool that scales itself. */
+  readonly #scaler: PoolScaler | undefined;
 
   constructor(options: FlowOptions, parts: SubscriptionFlowParts) {
     this.#parts = parts;
     this.#settings = this.#checked("flow", options, {
       concurrency: flowConcurrencyDefault,
       rates: [],
+      scaling: undefined,
     });
     this.#rules = this.#rulesNow(undefined);
+    const { scaling } = this.#settings;
+    if (scaling === undefined) return;
+    const { clock, onSize } = parts;
+    const isPaused = (): boolean => this.isPaused;
+    this.#scaler = new PoolScaler(scaling, { clock, isPaused, onSize });
+    onSize?.(this.#scaler.current);
   }
 
   get settings(): FlowSettings {
@@ -75,7 +94,25 @@ export class SubscriptionFlow implements Flow, FlowSeam {
 
   get concurrency(): number {
     const { messagesPerCall = 1 } = this.#parts;
-    return this.isPaused ? 0 : this.#settings.concurrency * messagesPerCall;
+    if (this.isPaused) return 0;
+    const { concurrency, scaling } = this.#settings;
+    const size = scaling === undefined ? concurrency : (this.#scaler?.current ?? concurrency);
+    return size * messagesPerCall;
+  }
+
+  /** How the pool scales itself, now; undefined: it does not. */
+  get scaling(): PoolScaling | undefined {
+    return this.#settings.scaling && this.#scaler?.snapshot;
+  }
+
+  /** The same for people. */
+  get scalingText(): string | undefined {
+    return this.#settings.scaling && this.#scaler?.text;
+  }
+
+  /** The handler as it is to be called, so that a pool that scales itself knows of its calls. */
+  metered(handler: Handler): Handler {
+    return this.#scaler?.metered(handler) ?? handler;
   }
 
   get troubles(): readonly string[] {
@@ -96,6 +133,10 @@ export class SubscriptionFlow implements Flow, FlowSeam {
   update(options: FlowOptions): void {
     this.#settings = this.#checked("flow.update", options, this.#settings);
     this.#rules = this.#rulesNow(this.#rules);
+    const { scaling, concurrency } = this.#settings;
+    if (scaling !== undefined) this.#scaler?.change(scaling);
+    if (this.#scaler !== undefined)
+      this.#parts.onSize?.(scaling ? this.#scaler.current : concurrency);
     this.#changed();
   }
 
@@ -121,21 +162,39 @@ export class SubscriptionFlow implements Flow, FlowSeam {
     for (const dispatcher of this.#dispatchers) dispatcher.changed();
   }
 
-  around(inner: Dispatcher): FlowDispatcher {
+  around(inner: Dispatcher): Dispatching {
     const onClosed = (): unknown => this.#dispatchers.delete(dispatcher);
     const { clock, order } = this.#parts;
     const dispatcher = new FlowDispatcher(clock, inner, order, () => this.#rules, onClosed);
     this.#dispatchers.add(dispatcher);
-    return dispatcher;
-  }
-
-  /** The dispatchers of its deliveries; mostly one. */
-  get dispatchers(): Iterable<FlowDispatcher> {
-    return this.#dispatchers;
+    return this.#scaler?.around(dispatcher) ?? dispatcher;
   }
 
   #rulesNow(before: FlowRules | undefined): FlowRules {
     return new FlowRules(this.#settings, this.#parts.clock, this.#makeBucket, before);
+  }
+
+  #poolOf(
+    place: string,
+    { concurrency }: FlowOptions,
+    before: FlowSettings,
+  ): Pick<FlowSettings, "concurrency" | "scaling"> {
+    const { messagesPerCall = 1 } = this.#parts;
+    const most = Math.floor(flowConcurrencyMax / messagesPerCall);
+    if (typeof concurrency !== "object") {
+      const { scaling } = concurrency === undefined ? before : { scaling: undefined };
+      const size = concurrency ?? before.concurrency;
+      assertWhole(`${place}: concurrency`, size, 1, most);
+      return { concurrency: size, scaling };
+    }
+    const scaling = scalingOf(`${place}: concurrency`, concurrency, most);
+    if (place !== "flow" && this.#scaler === undefined) {
+      throw invalidFlow(
+        `${place}: concurrency is { min, max }, and the pool has a fixed size: only one that was ` +
+          "subscribed with { min, max } measures its calls; subscribe anew",
+      );
+    }
+    return { concurrency: scaling.max, scaling };
   }
 
   readonly #makeBucket: MakeBucket = (rate, value) => {
@@ -147,11 +206,9 @@ export class SubscriptionFlow implements Flow, FlowSeam {
 
   #checked(place: string, options: FlowOptions, before: FlowSettings): FlowSettings {
     const given = checkedFlow(place, withoutKind(options));
-    const { concurrency = before.concurrency, rates = before.rates } = given;
-    const settings = { ...before, ...given, concurrency, rates };
+    const { rates = before.rates } = given;
+    const settings = { ...before, ...given, ...this.#poolOf(place, given, before), rates };
     assertOneOfThem(place, settings);
-    const most = Math.floor(flowConcurrencyMax / (this.#parts.messagesPerCall ?? 1));
-    assertWhole(`${place}: concurrency`, concurrency, 1, most);
     for (const { shared } of rates) {
       if (shared !== undefined) this.#parts.shared.assertSupported(shared);
     }

@@ -49,6 +49,17 @@ export interface MessageAttributes {
   readonly extensions?: Readonly<Record<string, string | number | boolean>>;
 }
 
+/** Attributes that are texts as they are read. */
+export type TextAttribute =
+  | "id"
+  | "subject"
+  | "correlationId"
+  | "causationId"
+  | "traceparent"
+  | "tracestate"
+  | "replyTo"
+  | "tenant";
+
 /** One message with its encoded data, as plain data. */
 export interface Envelope extends MessageTemplate {
   readonly id: string;

@@ -1,7 +1,7 @@
 // What a transport hands out: stored messages, the deliveries of one consumer, and what became of
 // an append. Plain shapes; the semantics of handing out and settling are in transport.ts.
 import type { SpillwayError } from "../errors/spillway-error.ts";
-import type { MessageColumns } from "../message/envelope.ts";
+import type { MessageColumns, TextAttribute } from "../message/envelope.ts";
 
 /** Why a message is open: it failed, waits behind its key, or was in flight when others settled. */
 export type OpenReason = "retry" | "parked" | "in-flight";
@@ -27,8 +27,12 @@ export interface StoredBatch extends MessageColumns {
   readonly appendedAtMs: number;
   /** All encoded data as one JSON array, one element a record, where it is stored that way. */
   readonly payloadArrayText?: string | undefined;
-  /** Whether all messages have one template and none has attributes; undefined: not known. */
-  readonly isUniform?: boolean;
+  /** Whether all messages have one template; undefined: not known. */
+  readonly hasOneTemplate?: boolean;
+  /** Whether a message may have an attribute, or an extension, of this name; false is certain. */
+  mayHave?(name: string): boolean;
+  /** What attributesAt() would say of one attribute, where that can be told for less. */
+  textAttributeAt?(index: number, name: TextAttribute): string | undefined;
   /** Memory this batch holds while referenced, in bytes. */
   readonly bytes: number;
 }

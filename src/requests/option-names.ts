@@ -2,27 +2,13 @@
 // of their values.
 import type { AnyCommand } from "../contracts/command.ts";
 import type { AnyContract } from "../contracts/contract.ts";
+import { sentOptions } from "../delivery/message-options.ts";
 import { optionNames } from "../errors/known-options.ts";
 import type { AggregateRules } from "./aggregate-outcome.ts";
 import type { RequestOptions } from "./request-options.ts";
 import type { GatherOptions, ScatterOptions } from "./scatter-outcome.ts";
 
-const request = {
-  id: true,
-  key: true,
-  sequence: true,
-  subject: true,
-  correlationId: true,
-  causationId: true,
-  expiresInMs: true,
-  priority: true,
-  tenant: true,
-  traceparent: true,
-  tracestate: true,
-  extensions: true,
-  timeoutMs: true,
-  signal: true,
-} as const;
+const request = { ...sentOptions, timeoutMs: true, signal: true } as const;
 
 /** Options of bus.request(). */
 export const requestOptionNames = optionNames<RequestOptions>(request);

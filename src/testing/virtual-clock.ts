@@ -52,6 +52,13 @@ export class VirtualClock implements Clock {
     return this.#timers.length;
   }
 
+  /** How long until the next timer is due; undefined where none waits. */
+  get nextTimerInMs(): number | undefined {
+    let dueMs: number | undefined;
+    for (const timer of this.#timers) dueMs = Math.min(dueMs ?? timer.dueMs, timer.dueMs);
+    return dueMs === undefined ? undefined : Math.max(0, dueMs - this.#monotonicMs);
+  }
+
   after(delayMs: number, action: () => void): CancelTimer {
     const dueMs = this.#monotonicMs + Math.max(0, delayMs);
     const timer: Timer = { dueMs, order: this.#orders++, action };

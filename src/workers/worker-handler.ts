@@ -17,7 +17,10 @@ export interface WorkerHandlerOptions<Returns extends readonly AnyContract[]> {
    * replies it returns. A thread cannot hand over a contract, only its name.
    */
   readonly returns?: Returns;
-  /** Most threads. Default: one less than the processor's cores, at least one. */
+  /**
+   * Most threads. Default: one less than the processor's cores, at least one. There are no more
+   * than its subscriptions run handlers: where those scale themselves, threads come and go.
+   */
   readonly threadsMax?: number;
   /** Largest heap of one thread. A handler that needs more fails. Default: Node's. */
   readonly heapBytesMax?: number;
@@ -45,6 +48,24 @@ export interface WorkerHandler<Returns extends readonly AnyContract[]> extends D
   readonly load: { readonly threads: number; readonly waiting: number };
   /** Ends the threads; what they run is delivered again. Idle threads keep no process alive. */
   close(): void;
+}
+
+/** By this a subscription tells a handler how many threads it can keep busy; see scaleThreads(). */
+const shareThreads = Symbol("spillway.shareThreads");
+
+interface ThreadedHandler {
+  [shareThreads](owner: object, threads: number | undefined): void;
+}
+
+function isThreaded(handler: object): handler is ThreadedHandler {
+  return shareThreads in handler;
+}
+
+/** Whether its work is done in threads; then `owner` keeps so many of them busy, or none more. */
+export function scaleThreads(handler: object, owner: object, threads: number | undefined): boolean {
+  if (!isThreaded(handler)) return false;
+  handler[shareThreads](owner, threads);
+  return true;
 }
 
 const stopMsDefault = 1_000;
@@ -96,6 +117,9 @@ export function workerHandler<const Returns extends readonly AnyContract[] = rea
   };
   const close = (): void => pool.close();
   Object.defineProperty(handler, "load", { get: () => pool.load });
+  Object.defineProperty(handler, shareThreads, {
+    value: (owner: object, threads: number | undefined) => pool.share(owner, threads),
+  });
   // What the thread returned was matched with `returns`, which is what the type says.
   return Object.assign(handler, { close, [Symbol.dispose]: close }) as never;
 }

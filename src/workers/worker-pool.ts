@@ -1,6 +1,7 @@
 // Threads that share the work of one handler. Always true: at most `threadsMax` threads run, one
-// delivery each; what waits for one is at most what the subscriptions have under way (their
-// `concurrency`); a thread that ended is replaced when there is work for it.
+// delivery each, and no more than those who use it keep busy; what waits for one is at most what
+// the subscriptions have under way (their `concurrency`); a thread that ended is replaced when
+// there is work for it.
 import type { AnyMessage } from "../contracts/contract.ts";
 import type { HandlerContext } from "../delivery/handler-context.ts";
 import { ClosedError } from "../errors/spillway-error.ts";
@@ -21,6 +22,8 @@ export class WorkerPool {
   readonly #threads = new Set<WorkerThread>();
   readonly #idle: WorkerThread[] = [];
   readonly #queue: Waiting[] = [];
+  /** How many threads those who use it can keep busy. */
+  readonly #shares = new Map<object, number>();
   #isClosed = false;
 
   constructor(parts: WorkerPoolParts) {
@@ -43,6 +46,39 @@ export class WorkerPool {
     }
   }
 
+  /**
+   * Somebody keeps so many threads busy at most from now on; undefined: none any more. Threads
+   * beyond what all of them need end when they are idle.
+   */
+  share(owner: object, threads: number | undefined): void {
+    if (threads === undefined) this.#shares.delete(owner);
+    else this.#shares.set(owner, threads);
+    while (this.#isTooLarge) {
+      const idle = this.#idle.pop();
+      if (idle === undefined) break;
+      this.#end(idle);
+    }
+    for (let more = this.#queue.length; more > 0 && !this.#isClosed; more--) this.#replace();
+  }
+
+  get #threadsMax(): number {
+    const { threadsMax } = this.#parts;
+    if (this.#shares.size === 0) return threadsMax;
+    let shared = 0;
+    for (const share of this.#shares.values()) shared += share;
+    return Math.min(threadsMax, Math.max(1, shared));
+  }
+
+  get #isTooLarge(): boolean {
+    return this.#threads.size > this.#threadsMax;
+  }
+
+  /** Ends a thread that does nothing. */
+  #end(thread: WorkerThread): void {
+    this.#threads.delete(thread);
+    thread.stop();
+  }
+
   /** Ends all threads; what they run fails and is delivered again. */
   close(): void {
     this.#isClosed = true;
@@ -54,7 +90,7 @@ export class WorkerPool {
     if (this.#isClosed) throw closed();
     const idle = this.#idle.pop();
     if (idle !== undefined) return idle;
-    if (this.#threads.size >= this.#parts.threadsMax) return undefined;
+    if (this.#threads.size >= this.#threadsMax) return undefined;
     const onEnd = (ended: WorkerThread): void => this.#forget(ended);
     const thread = new WorkerThread({ ...this.#parts, onEnd });
     this.#threads.add(thread);
@@ -88,6 +124,7 @@ export class WorkerPool {
       if (this.#queue.length > 0) this.#replace();
       return;
     }
+    if (this.#isTooLarge) return this.#end(thread);
     const next = this.#queue.shift();
     if (next === undefined) this.#idle.push(thread);
     else next(thread);

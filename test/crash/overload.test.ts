@@ -1,8 +1,7 @@
 // Publishers far faster than the handler, in processes that are killed, on a channel with a limit:
 // never more than the limit waits, each publish is stored or refused, nothing acknowledged is lost.
 import assert from "node:assert/strict";
-import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
+import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +10,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { createBus } from "spillway";
 import { embedded } from "spillway/embedded";
 import { isLongRun, recordEvidence } from "../evidence.ts";
+import { killed, started, stopped } from "./fixture-process.ts";
 import { depthMax, Numbered, numberedWith } from "./fixtures/overload.ts";
 
 const cycles = isLongRun ? 100 : 4;
@@ -28,18 +28,11 @@ class Site {
 
   async start(role: "wait" | "reject" | "consume"): Promise<void> {
     const more = [this.directory, this.notesOf(role), role, `${role}-${this.lives++}`];
-    const child = fork(new URL("./fixtures/overload.ts", import.meta.url), more, {
-      stdio: ["ignore", "inherit", "inherit", "ipc"],
-    });
-    this.running.set(role, child);
-    await once(child, "message");
+    this.running.set(role, await started("overload", more));
   }
 
   async kill(role: "wait" | "reject" | "consume"): Promise<void> {
-    const child = this.running.get(role) as ChildProcess;
-    const ended = once(child, "exit");
-    child.kill("SIGKILL");
-    await ended;
+    await killed(this.running.get(role) as ChildProcess);
   }
 
   notes(role: "wait" | "reject", word: "ack" | "refused"): string[] {
@@ -78,10 +71,7 @@ test(`${cycles} cycles of overload with kill -9`, { timeout: cycles * 60_000 }, 
     }
     await pause(cycleMs);
     for (const role of ["wait", "reject"] as const) {
-      const child = site.running.get(role) as ChildProcess;
-      const ended = once(child, "exit");
-      child.send("stop");
-      await ended;
+      await stopped(site.running.get(role) as ChildProcess);
     }
     while ((await look()) > 0) await pause(20);
     isOver = true;
@@ -111,7 +101,7 @@ test(`${cycles} cycles of overload with kill -9`, { timeout: cycles * 60_000 }, 
     await recordEvidence("overload", { seed: 0, counts: seen, violations });
   } finally {
     isOver = true;
-    for (const child of site.running.values()) child.kill("SIGKILL");
+    for (const child of site.running.values()) await killed(child);
     await bus.close();
     rmSync(site.root, { recursive: true, force: true });
   }

@@ -3,27 +3,12 @@
 // A plant that no longer applies to the sources fails too. Nothing in src/ knows of this.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { fileURLToPath } from "node:url";
+import { onPlantedCopy } from "../planted-copy.ts";
 import { whyNoLoopDisk } from "./loop-disk.ts";
 import { type Plant, plants } from "./planted-bugs.ts";
-
-const root = fileURLToPath(new URL("../../", import.meta.url));
-
-function copySources(): string {
-  const copy = mkdtempSync(join(tmpdir(), "spillway-plant-"));
-  for (const entry of ["src", "package.json", "test/crash", "test/journal", "test/evidence.ts"]) {
-    cpSync(join(root, entry), join(copy, entry), {
-      recursive: true,
-      filter: (source) => !source.includes("/demo/data"),
-    });
-  }
-  symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
-  return copy;
-}
 
 /** A suite of its own: it must not take itself for a part of this run. */
 function suiteEnvironment(copy: string, { drainMs }: Plant): NodeJS.ProcessEnv {
@@ -65,22 +50,11 @@ const noDisk = whyNoLoopDisk(tmpdir());
 for (const plant of plants) {
   const skip = (plant.suite === "power-cut" && noDisk) || false;
   test(`planted: ${plant.bug}`, { skip, timeout: 180_000 }, () => {
-    const copy = copySources();
-    try {
-      for (const { file, find, replace } of plant.changes) {
-        const path = join(copy, file);
-        const source = readFileSync(path, "utf8");
-        assert.equal(source.split(find).length, 2, `the plant no longer applies: ${file}: ${find}`);
-        writeFileSync(
-          path,
-          source.replace(find, () => replace),
-        );
-      }
+    const places = ["test/crash", "test/journal"];
+    onPlantedCopy(plant.changes, places, (copy) => {
       const { failed, output } = run(copy, plant);
       assert.ok(failed, `the bug was not caught by ${plant.suite}`);
       assert.match(output, plant.finds, "the suite failed, but for another reason");
-    } finally {
-      rmSync(copy, { recursive: true, force: true });
-    }
+    });
   });
 }

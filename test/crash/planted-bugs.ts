@@ -1,11 +1,5 @@
 // The bugs that are planted into a copy of the sources, and what must find each of them.
-
-/** One change of one source file: the text must occur exactly once. */
-export interface Change {
-  readonly file: string;
-  readonly find: string;
-  readonly replace: string;
-}
+import type { Change } from "../planted-copy.ts";
 
 /** One bug. */
 export interface Plant {
@@ -47,10 +41,9 @@ export const plants: readonly Plant[] = [
     ],
     suite: "power-cut",
     testName: "power cuts",
-    // Three ways to be seen: by the ids that are gone; where all of the journal is gone, and what
-    // was acknowledged with it; where the disk kept a newer `tail` than database.
-    finds:
-      /lost: \S+ was acknowledged|"acknowledgedAtCut":[1-9][^]*(nothing was stored|are missing)/,
+    // Three ways to be seen: by the ids that are gone; where all of the journal is gone, before the
+    // first acknowledgement or after it; where the disk kept a newer `tail` than database.
+    finds: /lost: \S+ was acknowledged|nothing was stored|"acknowledgedAtCut":[1-9][^]*are missing/,
   },
   {
     bug: "a publish is acknowledged before its commit",

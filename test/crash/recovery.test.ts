@@ -1,17 +1,17 @@
 // Error policies over kill -9: a process with every kind of failing job is killed again and again;
 // what is parked, paused and retried survives, and each key's order is the order of publishing.
 import assert from "node:assert/strict";
-import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
+import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test, type TestContext } from "node:test";
+import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { createBus } from "spillway";
 import { embedded } from "spillway/embedded";
 import { seededRandom } from "spillway/testing";
 import { isLongRun, recordEvidence } from "../evidence.ts";
+import { killed, started } from "./fixture-process.ts";
 import { leaseMs } from "./fixtures/bank.ts";
 import { Done, Job, jobs } from "./fixtures/fragile.ts";
 
@@ -29,19 +29,6 @@ function kindOf(n: number): Kind {
   return n % 17 === 3 ? "flaky" : "plain";
 }
 
-async function started(context: TestContext, directory: string): Promise<ChildProcess> {
-  const child = fork(new URL("./fixtures/fragile.ts", import.meta.url), [directory]);
-  context.after(() => child.kill("SIGKILL"));
-  await once(child, "message");
-  return child;
-}
-
-async function killed(child: ChildProcess): Promise<void> {
-  const ended = once(child, "exit");
-  child.kill("SIGKILL");
-  await ended;
-}
-
 const limit = { timeout: isLongRun ? 1_200_000 : 240_000 };
 
 test(
@@ -49,7 +36,11 @@ test(
   limit,
   async (context) => {
     const directory = mkdtempSync(join(tmpdir(), "spillway-recovery-"));
-    context.after(() => rmSync(directory, { recursive: true, force: true }));
+    let child: ChildProcess | undefined;
+    context.after(async () => {
+      if (child !== undefined) await killed(child);
+      rmSync(directory, { recursive: true, force: true });
+    });
     const random = seededRandom(seed);
     const transport = embedded({ directory, leaseMs });
     await using bus = await createBus({ name: "test", transport, channels: [jobs] });
@@ -62,14 +53,14 @@ test(
       given.push(...batch);
       if (cycle % 3 === 1) writeFileSync(join(directory, "away"), "");
       else rmSync(join(directory, "away"), { force: true });
-      const child = await started(context, directory);
+      child = await started("fragile", [directory]);
       await bus.publishMany(Job, batch);
       await pause(random.uint32() % 300);
       await killed(child);
     }
     rmSync(join(directory, "away"), { force: true });
     writeFileSync(join(directory, "fixed"), "");
-    await started(context, directory);
+    child = await started("fragile", [directory]);
     for (;;) {
       const { channels } = await bus.stats();
       const group = channels.find(({ channel }) => channel === "jobs")?.groups[0];

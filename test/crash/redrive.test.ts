@@ -1,8 +1,7 @@
 // A redrive whose process, and the service that handles what it sends, are killed again and again:
 // every letter is handled exactly once, in the order of its key, by the group that failed alone.
 import assert from "node:assert/strict";
-import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
+import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,6 +12,7 @@ import { embedded } from "spillway/embedded";
 import { seededRandom } from "spillway/testing";
 import { isLongRun, recordEvidence } from "../evidence.ts";
 import { startCli } from "../integration/cli-io.ts";
+import { killed, started } from "./fixture-process.ts";
 import { leaseMs } from "./fixtures/bank.ts";
 import { handled, TaskSet, tasks } from "./fixtures/redriven.ts";
 
@@ -54,17 +54,11 @@ test("a redrive killed again and again handles each letter once, in order", asyn
   });
   let service: ChildProcess | undefined;
   const killService = async (): Promise<void> => {
-    if (service === undefined) return;
-    service.kill("SIGKILL");
-    await once(service, "exit");
+    if (service !== undefined) await killed(service);
     service = undefined;
   };
   const startService = async (): Promise<void> => {
-    service = fork(new URL("./fixtures/redrive-service.ts", import.meta.url), [
-      directory,
-      mendedFile,
-    ]);
-    await once(service, "message");
+    service = await started("redrive-service", [directory, mendedFile]);
   };
   context.after(async () => {
     await killService();

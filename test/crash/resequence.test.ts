@@ -1,17 +1,17 @@
 // The resequencer over kill -9: shuffled messages of several keys, and a process that is killed at
 // any moment; each key's messages are recorded in the order of their numbers, all of them, once.
 import assert from "node:assert/strict";
-import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
+import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { test, type TestContext } from "node:test";
+import { test } from "node:test";
 import { setTimeout as pause } from "node:timers/promises";
 import { type Bus, createBus } from "spillway";
 import { embedded } from "spillway/embedded";
 import { seededRandom } from "spillway/testing";
 import { isLongRun, recordEvidence } from "../evidence.ts";
+import { killed, started } from "./fixture-process.ts";
 import { leaseMs } from "./fixtures/bank.ts";
 import { Measured, measurements, Recorded } from "./fixtures/resequencer.ts";
 
@@ -20,20 +20,9 @@ const messagesPerCycle = 300;
 const meters = 7;
 /** How far a message may be from its place. */
 const distance = 150;
-const seed = 20_261_122;
-
-async function started(context: TestContext, directory: string): Promise<ChildProcess> {
-  const child = fork(new URL("./fixtures/resequencer.ts", import.meta.url), [directory]);
-  context.after(() => child.kill("SIGKILL"));
-  await once(child, "message");
-  return child;
-}
-
-async function killed(child: ChildProcess): Promise<void> {
-  const ended = once(child, "exit");
-  child.kill("SIGKILL");
-  await ended;
-}
+/** A short run is the same every time; a long one looks for something new. */
+const drawn = isLongRun ? process.hrtime.bigint() % 1_000_000n : 20_261_122;
+const seed = Number(process.env["SPILLWAY_SEED"] ?? drawn);
 
 async function groupOf(bus: Bus) {
   const { channels } = await bus.stats();
@@ -42,49 +31,57 @@ async function groupOf(bus: Bus) {
 
 const limit = { timeout: isLongRun ? 1_200_000 : 240_000 };
 
-test("each key comes out whole, in order, once, whenever it is killed", limit, async (context) => {
-  const directory = mkdtempSync(join(tmpdir(), "spillway-resequence-"));
-  context.after(() => rmSync(directory, { recursive: true, force: true }));
-  const random = seededRandom(seed);
-  const transport = embedded({ directory, leaseMs });
-  await using bus = await createBus({ name: "test", transport, channels: [measurements] });
-  const all = Array.from({ length: cycles * messagesPerCycle }, (_, index) => ({
-    data: { meter: `meter ${index % meters}`, n: Math.floor(index / meters) + 1 },
-    at: index + (random.uint32() % distance),
-  }));
-  const given = all.toSorted((left, right) => left.at - right.at).map(({ data }) => data);
-  let openAtKill = 0;
-  for (let cycle = 0; cycle < cycles; cycle++) {
-    const batch = given.slice(cycle * messagesPerCycle, (cycle + 1) * messagesPerCycle);
-    const child = await started(context, directory);
-    for (let at = 0; at < batch.length; at += 50) {
-      await bus.publishMany(Measured, batch.slice(at, at + 50));
+test(
+  `each key comes out whole, in order, once, over ${cycles} kills; seed ${seed}`,
+  limit,
+  async (context) => {
+    const directory = mkdtempSync(join(tmpdir(), "spillway-resequence-"));
+    let child: ChildProcess | undefined;
+    context.after(async () => {
+      if (child !== undefined) await killed(child);
+      rmSync(directory, { recursive: true, force: true });
+    });
+    const random = seededRandom(seed);
+    const transport = embedded({ directory, leaseMs });
+    await using bus = await createBus({ name: "test", transport, channels: [measurements] });
+    const all = Array.from({ length: cycles * messagesPerCycle }, (_, index) => ({
+      data: { meter: `meter ${index % meters}`, n: Math.floor(index / meters) + 1 },
+      at: index + (random.uint32() % distance),
+    }));
+    const given = all.toSorted((left, right) => left.at - right.at).map(({ data }) => data);
+    let openAtKill = 0;
+    for (let cycle = 0; cycle < cycles; cycle++) {
+      const batch = given.slice(cycle * messagesPerCycle, (cycle + 1) * messagesPerCycle);
+      child = await started("resequencer", [directory]);
+      for (let at = 0; at < batch.length; at += 50) {
+        await bus.publishMany(Measured, batch.slice(at, at + 50));
+      }
+      await pause(random.uint32() % 300);
+      await killed(child);
+      openAtKill += (await groupOf(bus))?.open ?? 0;
     }
-    await pause(random.uint32() % 300);
-    await killed(child);
-    openAtKill += (await groupOf(bus))?.open ?? 0;
-  }
-  await started(context, directory);
-  while ((await groupOf(bus))?.depth !== 0) await pause(50);
+    child = await started("resequencer", [directory]);
+    while ((await groupOf(bus))?.depth !== 0) await pause(50);
 
-  const found = new Map<string, number[]>();
-  for await (const { data } of bus.read(Recorded)) {
-    const numbers = found.get(data.meter) ?? [];
-    found.set(data.meter, numbers);
-    numbers.push(data.n);
-  }
-  const expected = new Map<string, number[]>();
-  for (const { data } of all) {
-    expected.set(data.meter, [...(expected.get(data.meter) ?? []), data.n]);
-  }
-  const violations = [...expected]
-    .filter(([meter, numbers]) => found.get(meter)?.join() !== numbers.join())
-    .map(([meter]) => `${meter}: recorded ${found.get(meter)?.join() ?? "nothing"}`);
-  for await (const { reason } of bus.deadLetters(Measured)) {
-    violations.push(`dead letter: ${reason}`);
-  }
-  assert.ok(openAtKill > 0, "nothing waited for its turn when it was killed");
-  const counts = { kills: cycles, messages: given.length, keys: meters, openAtKill };
-  await recordEvidence("resequence", { seed, counts, violations });
-  assert.deepEqual(violations, []);
-});
+    const found = new Map<string, number[]>();
+    for await (const { data } of bus.read(Recorded)) {
+      const numbers = found.get(data.meter) ?? [];
+      found.set(data.meter, numbers);
+      numbers.push(data.n);
+    }
+    const expected = new Map<string, number[]>();
+    for (const { data } of all) {
+      expected.set(data.meter, [...(expected.get(data.meter) ?? []), data.n]);
+    }
+    const violations = [...expected]
+      .filter(([meter, numbers]) => found.get(meter)?.join() !== numbers.join())
+      .map(([meter]) => `${meter}: recorded ${found.get(meter)?.join() ?? "nothing"}`);
+    for await (const { reason } of bus.deadLetters(Measured)) {
+      violations.push(`dead letter: ${reason}`);
+    }
+    assert.ok(openAtKill > 0, "nothing waited for its turn when it was killed");
+    const counts = { kills: cycles, messages: given.length, keys: meters, openAtKill };
+    await recordEvidence("resequence", { seed, counts, violations });
+    assert.deepEqual(violations, []);
+  },
+);

@@ -1,8 +1,7 @@
 // Three processes of one directory keep a schedule and publish delayed messages; some of them are
 // killed. Each due time fires once, each acknowledged delayed message becomes visible once.
 import assert from "node:assert/strict";
-import { type ChildProcess, fork } from "node:child_process";
-import { once } from "node:events";
+import type { ChildProcess } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,6 +11,7 @@ import { createBus } from "spillway";
 import { embedded } from "spillway/embedded";
 import { seededRandom } from "spillway/testing";
 import { isLongRun, recordEvidence } from "../evidence.ts";
+import { killed, started, stopped } from "./fixture-process.ts";
 import { Beat, Later } from "./fixtures/scheduler.ts";
 
 const cycles = isLongRun ? 100 : 10;
@@ -26,12 +26,7 @@ test(`${cycles} cycles, seed ${seed}`, { timeout: cycles * 60_000 }, async (cont
   const running = new Map<string, ChildProcess>();
   let lives = 0;
   const start = async (name: string): Promise<void> => {
-    const words = [directory, notes, `${name}-${lives++}`];
-    const child = fork(new URL("./fixtures/scheduler.ts", import.meta.url), words, {
-      stdio: ["ignore", "inherit", "inherit", "ipc"],
-    });
-    running.set(name, child);
-    await once(child, "message");
+    running.set(name, await started("scheduler", [directory, notes, `${name}-${lives++}`]));
   };
   const bus = await createBus({
     name: "monitor",
@@ -45,21 +40,14 @@ test(`${cycles} cycles, seed ${seed}`, { timeout: cycles * 60_000 }, async (cont
       // One or two of the three; now and then all of them.
       const victims = names.filter((_, at) => at === cycle % 3 || random.float() < 0.4);
       for (const name of victims) {
-        const child = running.get(name) as ChildProcess;
-        const ended = once(child, "exit");
-        child.kill("SIGKILL");
-        await ended;
+        await killed(running.get(name) as ChildProcess);
         counts.kills++;
       }
       await Promise.all(victims.map(start));
       counts.cycles++;
     }
     await pause(2_500);
-    for (const child of running.values()) {
-      const ended = once(child, "exit");
-      child.send("stop");
-      await ended;
-    }
+    for (const child of running.values()) await stopped(child);
     const acknowledged = readFileSync(notes, "utf8").split("\n").filter(Boolean);
     const visible = new Map<string, number>();
     // What is delayed still is moved by this process.
@@ -89,7 +77,7 @@ test(`${cycles} cycles, seed ${seed}`, { timeout: cycles * 60_000 }, async (cont
     assert.ok([...visible.values()].every((times) => times === 1));
     await recordEvidence("schedule", { seed, counts, violations: [] });
   } finally {
-    for (const child of running.values()) child.kill("SIGKILL");
+    for (const child of running.values()) await killed(child);
     await bus.close();
     rmSync(root, { recursive: true, force: true });
   }

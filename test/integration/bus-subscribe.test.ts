@@ -70,6 +70,30 @@ testOnEach("a group added later starts where it chooses", async (transport) => {
   assert.deepEqual(sorted, { all: "0123", some: "23", none: "3", time: "0123" });
 });
 
+testOnEach(
+  "among messages of one tenant what has expired reaches no handler",
+  async (transport) => {
+    await using bus = await createBus({ name: "shop", transport, channels: [orders] });
+    const expiresInMs = 5;
+    const given = someOrders(40).map((order) => {
+      const isShort = order.cents % 8 === 3;
+      return bus.publish(OrderPlaced, order, { tenant: "one", ...(isShort && { expiresInMs }) });
+    });
+    await Promise.all(given);
+    const endMs = Date.now() + expiresInMs;
+    await eventually(() => Date.now() > endMs);
+    const seen: number[] = [];
+    const subscription = await bus.subscribe(orders, { group: "billing" }, async (message) => {
+      assert.equal(message.tenant, "one");
+      if (message.type === OrderPlaced.type) seen.push(message.data.cents);
+    });
+    await eventually(async () => (await subscription.stats()).acked === 40);
+    seen.sort((left, right) => left - right);
+    const kept = someOrders(40).flatMap(({ cents }) => (cents % 8 === 3 ? [] : [cents]));
+    assert.deepEqual(seen, kept);
+  },
+);
+
 testOnEach("competing consumers of one group share the messages", async (transport) => {
   await using bus = await createBus({ name: "shop", transport, channels: [orders] });
   const handled = new Map<string, number>();

@@ -43,6 +43,15 @@ test(`with a slow bank and killed processes the right side balances, seed ${seed
   assertCheckoutBalanced(report.spillway);
 });
 
+test(`with chaos in its handlers the right side balances, seed ${seed}`, async () => {
+  const quick = ["--no-sync", "--no-faults", "--seconds", "4", "--rate", "40", "--seed", seed];
+  const report = await playCheckout(...quick, "--chaos", seed, ...patient);
+  assertCheckoutBalanced(report.spillway);
+  assert.ok(report.spillway.retries > 0, "calls failed, and were made again");
+  assert.equal(report.spillway.carriedOut + report.spillway.cancelled, report.spillway.sent);
+  assert.ok(report.events.some(({ text }) => text.includes(`chaos (seed ${seed})`)));
+});
+
 test("Ctrl-C ends the arrivals, settles what came, and prints the ledger", async (t) => {
   const folder = temporary(t);
   const words = ["demo", "--seconds", "3600", "--rate", "5", "--no-faults", ...patient];

@@ -12,6 +12,7 @@ const limitMs = 300_000;
 const options = { skip: noTerminal, timeout: limitMs };
 /** Open until somebody closes it, with little load. */
 const words = ["demo", "--no-sync", "--no-faults", "--seconds", "3600", "--rate", "10"];
+const chaotic = [...words, "--chaos", "5"];
 const showCursor = "\u001B[?25h";
 const hideCursor = "\u001B[?25l";
 
@@ -32,10 +33,11 @@ test(
   options,
   async (t) => {
     const folder = temporary(t);
-    const play = startInTerminal(t, words, { TMPDIR: folder });
+    const play = startInTerminal(t, chaotic, { TMPDIR: folder });
     await play.seen(/the shop is open/);
     play.press("\u001B[Ax");
     for (const [key, expected] of [
+      ["c", /chaos has ended/],
       ["s", /the bank takes 10 times as long/],
       ["s", /the bank is as fast as ever/],
       ["d", /the bank is dead/],

@@ -73,7 +73,8 @@ describe("the packed package", { skip: missingSource() }, () => {
       consumer.files.filter((path) => !expected.test(path) || /\.test\./.test(path)),
       [],
     );
-    for (const path of ["LICENSE", "README.md", "CHANGELOG.md", "dist/cli/main.js"]) {
+    const pom = "dist/testing/brokers/servers/kafka/pom.xml";
+    for (const path of ["LICENSE", "README.md", "CHANGELOG.md", "dist/cli/main.js", pom]) {
       assert.ok(consumer.files.includes(path), `${path} is missing`);
     }
   });

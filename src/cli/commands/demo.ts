@@ -46,7 +46,8 @@ export const demoCommand: Command = {
     "after five eighths a payment process is killed, on both sides. It ends with a ledger of",
     "orders, money and stock for each side. Exit code 1 if the right side does not balance.",
     "Keys in a terminal: k kills a process, d lets the bank be dead and well again, s slow and",
-    "fast again, f floods the shop for five seconds, q closes it.",
+    "fast again, f floods the shop for five seconds, q closes it. --chaos SEED lets a tenth of the",
+    "handler calls on the right fail or be late, until c is pressed.",
     "",
     "--input takes orders of your own: JSON, one object a line or an array, or CSV with a header.",
     "An order is an id, a sku, and cents or an amount as in 19.99; customer and quantity if there",
@@ -65,6 +66,7 @@ export const demoCommand: Command = {
   examples: [
     "spillway demo",
     "spillway demo --seconds 20 --kills 3",
+    "spillway demo --chaos 7",
     "spillway demo --input orders.csv --column id=order_no --column amount=total",
     "spillway demo webhooks --crash --loops 5",
     "spillway demo --json | jq .balanced",

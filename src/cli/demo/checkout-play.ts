@@ -53,6 +53,12 @@ const flags: Readonly<Record<string, Flag>> = {
     placeholder: "COUNT",
     summary: "checkout: kill so many more processes, any of them, at random moments",
   },
+  chaos: {
+    type: "count",
+    max: 4_294_967_295,
+    placeholder: "SEED",
+    summary: "checkout: a tenth of the calls on the right fails or is late",
+  },
   "no-faults": {
     type: "boolean",
     summary: "checkout: nothing goes wrong by the clock: no slow bank, no kill",
@@ -107,10 +113,10 @@ async function play(
   const screen = demoScreen(io, json, {
     elapsedMs: () => demo.view().elapsedMs,
     frame: (shown, width, style) => {
-      const { seconds } = options;
+      const { seconds, chaosSeed } = options;
       return renderCheckout(
         demo.view(),
-        { seconds, keys: keys !== undefined },
+        { seconds, keys: keys !== undefined, chaos: chaosSeed !== undefined },
         shown,
         width,
         style,
@@ -137,6 +143,7 @@ const faultKeys: Readonly<Record<string, FaultKey>> = {
   d: "dead",
   s: "slow",
   f: "flood",
+  c: "calm",
 };
 
 function press(key: string, demo: CheckoutDemo, quit: AbortController): void {
@@ -183,6 +190,7 @@ function optionsOf({
     return typeof value === "number" ? value : otherwise;
   };
   const faults = given["no-faults"] !== true;
+  const { chaos } = given;
   return {
     seconds: count("seconds", secondsDefault),
     perSecond: count("rate", perSecondDefault),
@@ -192,6 +200,7 @@ function optionsOf({
     slow: faults,
     crash: faults,
     kills: count("kills", 0),
+    chaosSeed: typeof chaos === "number" ? chaos : undefined,
     fork: forkOf(processWord),
     clock: io.clock,
     random: io.random,

@@ -35,12 +35,18 @@ test("a frame fits a terminal of 80 columns and 24 lines, whatever the numbers",
     { length: 9 },
     () => ({ mood: "bad", text: "x".repeat(200), atMs: 1 }) as const,
   );
-  const lines = renderCheckout(view, { seconds: 40, keys: true }, events, 80, plainStyle);
+  const lines = renderCheckout(
+    view,
+    { seconds: 40, keys: true, chaos: true },
+    events,
+    80,
+    plainStyle,
+  );
   assert.ok(lines.length < 24, `${lines.length} lines`);
   for (const line of lines) assert.ok(visibleWidth(line) < 80, line);
   assert.match(lines.join("\n"), /accepted in +1\.2 s p99 59\.9 s +1\.2 s p99 59\.9 s$/m);
-  assert.match(lines.at(-1) ?? "", /^k kill a process .* q quit$/);
-  const quiet = renderCheckout(view, { seconds: 40, keys: false }, [], 80, plainStyle);
+  assert.match(lines.at(-1) ?? "", /^k kill a process .* q quit {3}c end chaos$/);
+  const quiet = renderCheckout(view, { seconds: 40, keys: false, chaos: true }, [], 80, plainStyle);
   assert.doesNotMatch(quiet.join("\n"), /q quit/);
 });
 

@@ -26,18 +26,22 @@ const barWidth = 20;
 /** Width of a side's column: a series has one character for each second. */
 const sideWidth = 28;
 
+const keysText = "k kill a process   d bank dead   s bank slow   f flood   q quit";
+
 /** What a frame needs besides the numbers. */
 export interface CheckoutFrame {
   /** How long the shop is open. */
   readonly seconds: number;
   /** Whether keys are read. */
   readonly keys: boolean;
+  /** Whether there is chaos to be ended by a key. */
+  readonly chaos: boolean;
 }
 
 /** One frame: 22 lines of 77 columns, so that it fits the smallest usual terminal. */
 export function renderCheckout(
   view: CheckoutView,
-  { seconds, keys }: CheckoutFrame,
+  { seconds, keys, chaos }: CheckoutFrame,
   events: readonly TimedEvent[],
   columns: number,
   style: Style,
@@ -52,7 +56,7 @@ export function renderCheckout(
     ...sideLines(view.sides, style),
     "",
     ...renderEvents(events, columns, style),
-    ...(keys ? [style.dim("k kill a process   d bank dead   s bank slow   f flood   q quit")] : []),
+    ...(keys ? [style.dim(chaos ? `${keysText}   c end chaos` : keysText)] : []),
   ];
 }
 

@@ -10,7 +10,15 @@ import type { CommandIo } from "../command.ts";
 export function forkOf(word: string): ForkProcess {
   const entry = import.meta.url.endsWith(".ts") ? "../main.ts" : "../main.js";
   const path = fileURLToPath(new URL(entry, import.meta.url));
-  return () => fork(path, ["demo", word], { stdio: ["ignore", "ignore", "inherit", "ipc"] });
+  return () => {
+    // Never the terminal itself: Node.js notes at its start how the terminal is set, and sets that
+    // again when it ends. A child that started while keys were read would set raw mode again, after
+    // this process has given the terminal back.
+    const child = fork(path, ["demo", word], { stdio: ["ignore", "ignore", "pipe", "ipc"] });
+    // Written, not piped: the pipes of a dozen children are more listeners than a stream may have.
+    child.stderr?.on("data", (text: Buffer) => process.stderr.write(text));
+    return child;
+  };
 }
 
 /** Whether this process was forked and has a channel to its parent. */

@@ -138,6 +138,7 @@ export class Sequences {
     message.early = { name, number, expected };
     const line = this.#lines.add(message as EarlyMessage);
     const { depthMax, heldMax } = this.#rules as Resequence;
+    // Behind a failed message it would be read again and held anew, over and over.
     if (line.messages.length > depthMax && !this.#isFailing(message as EarlyMessage)) {
       line.upTo = Math.max(line.upTo, this.#firstOf(name)?.early.number ?? number);
     }

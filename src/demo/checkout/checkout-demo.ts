@@ -58,7 +58,7 @@ export class CheckoutDemo {
   readonly #over = new AbortController();
 
   constructor(options: CheckoutOptions) {
-    const { clock, seed, seconds, slow, crash, kills } = options;
+    const { clock, seed, seconds, slow, crash, kills, chaosSeed } = options;
     this.#options = options;
     this.#startMs = clock.monotonicMs();
     this.#world = new OutsideWorld(clock, seed);
@@ -71,6 +71,8 @@ export class CheckoutDemo {
       slow,
       crash,
       kills,
+      chaos: chaosSeed !== undefined,
+      calm: () => this.#sides.forEach((side) => side.calm()),
       crashProcess: (process) => this.#crash(process),
       tell: (event) => options.onEvent(event),
     });
@@ -121,6 +123,7 @@ export class CheckoutDemo {
     this.#snapshots = this.#sides.map((side) => new SideSnapshots(side, this.#openedMs));
     this.#phase = "open";
     onEvent({ mood: "neutral", text: "the shop is open" });
+    this.#tellChaos();
     const closed = new AbortController();
     // Where the time is over, whatever was planned within it happens, however late it is.
     const open = this.#letCustomersCome().then((end) => end !== "time" && closed.abort());
@@ -134,6 +137,13 @@ export class CheckoutDemo {
     await Promise.all(this.#sides.map((side) => side.close()));
     this.#phase = "ledger";
     return this.#result();
+  }
+
+  #tellChaos(): void {
+    const { chaosSeed, onEvent } = this.#options;
+    if (chaosSeed === undefined) return;
+    const text = `chaos (seed ${chaosSeed}): a tenth of the handler calls on the right goes wrong`;
+    onEvent({ mood: "bad", text });
   }
 
   #letCustomersCome(): Promise<ArrivalsEnd> {
@@ -236,7 +246,7 @@ export class CheckoutDemo {
   }
 
   #makeSide(side: SideName, outsidePort: number): Side {
-    const { clock, random, fork, directory, patience } = this.#options;
+    const { clock, random, fork, directory, patience, chaosSeed } = this.#options;
     const timeoutMs = timeOutsOf(patience).customer;
     return new Side({
       side,
@@ -245,6 +255,7 @@ export class CheckoutDemo {
       directory: side === "spillway" ? join(directory, "journal") : directory,
       outsidePort,
       patience,
+      chaosSeed: side === "spillway" ? chaosSeed : undefined,
       outside: this.#world.of(side),
       customers: new Customers({ clock, random, side, log: this.#log, timeoutMs }),
     });

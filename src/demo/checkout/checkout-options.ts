@@ -25,6 +25,8 @@ export interface CheckoutOptions {
   readonly slow: boolean;
   readonly crash: boolean;
   readonly kills: number;
+  /** Handler calls of the side on Spillway fail and are late, drawn from this; undefined: no. */
+  readonly chaosSeed: number | undefined;
   readonly fork: ForkProcess;
   readonly clock: Clock;
   readonly random: Random;

@@ -21,6 +21,8 @@ function setUp(options: Partial<FaultOptions> = {}) {
     slow: true,
     crash: true,
     kills: 0,
+    chaos: false,
+    calm: () => undefined,
     crashProcess: async ({ name }) => void killed.push(`${second() - startSecond} ${name}`),
     tell: ({ text }) => told.push(`${second() - startSecond} ${text}`),
     ...options,
@@ -92,4 +94,16 @@ test("keys: dead and slow go on and off, a flood ends by itself, a kill takes an
   for (const key of ["kill", "dead", "slow", "flood"] as const) faults.press(key);
   await clock.advance(10_000);
   assert.deepEqual([told.length, killed.length], [before, 1], "nothing happens after the end");
+});
+
+test("a key ends chaos, once, and where there is none it does nothing", () => {
+  let calmed = 0;
+  const { told, faults } = setUp({ chaos: true, calm: () => void calmed++ });
+  faults.press("calm");
+  faults.press("calm");
+  assert.equal(calmed, 1);
+  assert.deepEqual(told, ["0 chaos has ended: handlers are left in peace"]);
+  const quiet = setUp();
+  quiet.faults.press("calm");
+  assert.deepEqual(quiet.told, []);
 });

@@ -20,7 +20,7 @@ const floodTimes = 5;
 export const killsMax = 100;
 
 /** Keys that make something go wrong. */
-export type FaultKey = "kill" | "dead" | "slow" | "flood";
+export type FaultKey = "kill" | "dead" | "slow" | "flood" | "calm";
 
 /** What is decided with, and who is told. */
 export interface FaultOptions {
@@ -36,6 +36,10 @@ export interface FaultOptions {
   readonly kills: number;
   /** Kills on both sides; resolves when the process runs again. Must not reject. */
   readonly crashProcess: (process: ServiceProcess) => Promise<void>;
+  /** Whether handler calls fail and are late on purpose, until that is ended. */
+  readonly chaos: boolean;
+  /** Ends that. */
+  readonly calm: () => void;
   readonly tell: (event: DemoEvent) => void;
 }
 
@@ -52,9 +56,11 @@ export class Faults {
   #cancelFlood: CancelTimer | undefined;
   readonly #crashes = new Set<Promise<void>>();
   #isOver = false;
+  #isChaos: boolean;
 
   constructor(options: FaultOptions) {
     this.#options = options;
+    this.#isChaos = options.chaos;
   }
 
   /** Lets happen what is planned; resolves when nothing is left of it, or when the signal fires. */
@@ -75,6 +81,7 @@ export class Faults {
     if (key === "kill") this.#kill(this.#anyProcess());
     else if (key === "slow") this.#setSlow(!this.#options.mood.slow);
     else if (key === "dead") this.#setDead(!this.#options.mood.dead);
+    else if (key === "calm") this.#calm();
     else this.#flood();
   }
 
@@ -131,6 +138,13 @@ export class Faults {
     mood.dead = on;
     if (on) tell({ mood: "bad", text: "the bank is dead: it answers 503" });
     else tell({ mood: "good", text: "the bank is back" });
+  }
+
+  #calm(): void {
+    if (!this.#isChaos) return;
+    this.#isChaos = false;
+    this.#options.calm();
+    this.#options.tell({ mood: "good", text: "chaos has ended: handlers are left in peace" });
   }
 
   #setFlood(on: boolean): void {

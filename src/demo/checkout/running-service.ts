@@ -12,6 +12,8 @@ export interface RunningService {
   numbers(): ServiceNumbers;
   /** Learns who listens where. */
   meet(peers: Peers): void;
+  /** Ends the faults on purpose, if there are any. */
+  calm(): void;
   /** Finishes what is in flight. */
   close(): Promise<void>;
 }

@@ -32,6 +32,7 @@ export async function runServiceProcess(host: ServiceHost): Promise<void> {
   const gone = host.orders((order) => {
     if (order.kind === "start") starting = start(order).catch(fail);
     else if (order.kind === "drain") end();
+    else if (order.kind === "calm") service?.calm();
     else {
       ({ peers } = order);
       service?.meet(peers);

@@ -19,7 +19,11 @@ export type ServiceOrder =
       readonly outsidePort: number;
       /** How many times as patient as usual everybody is; see time-outs.ts. */
       readonly patience: number;
+      /** Handler calls fail and are late on purpose, drawn from this; undefined: they do not. */
+      readonly chaosSeed: number | undefined;
     }
+  /** No more chaos. */
+  | { readonly kind: "calm" }
   /** Who listens where; sent again whenever that changes. */
   | { readonly kind: "peers"; readonly peers: Peers }
   /** Finish what is in flight, and end. */

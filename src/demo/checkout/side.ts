@@ -17,6 +17,7 @@ export interface SideParts {
   readonly directory: string;
   readonly outsidePort: number;
   readonly patience: number;
+  readonly chaosSeed: number | undefined;
   readonly outside: Outside;
   readonly customers: Customers;
 }
@@ -47,6 +48,7 @@ export class Side {
   /** What processes counted that were killed. */
   #gone: ProcessNumbers = { waiting: 0, timeouts: 0, retries: 0, processorMs: 0 };
   readonly #restarting = new Set<string>();
+  #isCalm = false;
 
   constructor(parts: SideParts) {
     this.name = parts.side;
@@ -93,6 +95,12 @@ export class Side {
     this.#restarting.delete(name);
   }
 
+  /** Ends chaos, also in processes that are started later. */
+  calm(): void {
+    this.#isCalm = true;
+    this.#pool.tellAll({ kind: "calm" });
+  }
+
   /** The numbers of all processes together. */
   numbers(): ProcessNumbers {
     const numbers = sumOf([this.#gone, ...this.#numbers.values()]);
@@ -115,7 +123,8 @@ export class Side {
   async #start({ service, name }: ServiceProcess): Promise<void> {
     const { side, directory, outsidePort, patience } = this.#parts;
     const place = { side, service, name, directory };
-    await this.#pool.start(name, { kind: "start", ...place, outsidePort, patience });
+    const chaosSeed = this.#isCalm ? undefined : this.#parts.chaosSeed;
+    await this.#pool.start(name, { kind: "start", ...place, outsidePort, patience, chaosSeed });
   }
 
   #take({ name }: DemoProcess, report: ServiceReport): void {

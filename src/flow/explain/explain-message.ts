@@ -25,6 +25,7 @@ import {
   type FoundMessage,
   type SearchPlace,
 } from "./find-message.ts";
+import { sequenceWaitOf } from "./sequence-wait.ts";
 import { setAsideCopyOf } from "./set-aside-copy.ts";
 
 /** What a member in this process tells. */
@@ -37,9 +38,13 @@ export interface LocalMember {
           readonly behind: OpenStanding | undefined;
         };
         readonly load: LocalLoad;
+        /** The number with which every key begins; undefined: there is none. */
+        readonly firstNumber: number | undefined;
       }
     | undefined;
   readonly isPaused: boolean;
+  /** How its pool scales itself, in words; undefined: it does not. */
+  readonly scaling: string | undefined;
   /** How the circuits of its error policy stand. */
   readonly circuits: readonly CircuitOfRule[];
   /** A rate in words, by its place in the list. */
@@ -112,7 +117,7 @@ async function findingOf(
   const query = { channel, group, priority: message.priority, slot: stored.slotAt(record) };
   const standing = await transport.standing(query);
   if (standing === undefined) throw noGroup(channel, group, []);
-  const listed = standing.open.find(({ offset }) => offset === message.offset);
+  const listed = listedIn(standing, message);
   if (message.offset < standing.position && listed === undefined) {
     const copy = await setAsideCopyOf(parts, message);
     return { state: "done", reasons: [copy ?? { kind: "settled" }], unknown: [] };
@@ -125,7 +130,7 @@ async function findingOf(
     return { state, reasons: [...expired, ...local], unknown: [] };
   }
   const reasons: Reason[] = [...expired];
-  reasons.push(...(await storedReasons(parts, standing, listed, message)));
+  reasons.push(...(await storedReasons(parts, standing, found, message)));
   const here = members.find(({ local }) => local !== undefined);
   if (here !== undefined && standing.owner === "here") {
     const circuits = circuitReasons(here, parts.clock.wallMs());
@@ -137,6 +142,10 @@ async function findingOf(
   const isElsewhere = standing.owner === "elsewhere";
   const unknown = isElsewhere ? [notHere] : [];
   return { state: "waiting", reasons, unknown };
+}
+
+function listedIn({ open }: RangeStanding, message: ExplainedMessage): ListedMessage | undefined {
+  return open.find(({ offset }) => offset === message.offset);
 }
 
 function expiryOf({ stored, record }: FoundMessage, nowMs: number): readonly Reason[] {
@@ -179,7 +188,9 @@ function localReasons(
   }
   const { concurrency, troubles } = local.load;
   reasons.push(...circuitReasons(member, clock.wallMs()), ...troubleReasons(troubles));
-  return [...reasons, { kind: "concurrency", concurrency, ahead: wait?.ahead }];
+  reasons.push({ kind: "concurrency", concurrency, ahead: wait?.ahead });
+  if (member.scaling !== undefined) reasons.push({ kind: "scaling", text: member.scaling });
+  return reasons;
 }
 
 /** What keeps a member from fetching. */
@@ -202,7 +213,7 @@ function troubleReasons(troubles: readonly string[]): readonly Reason[] {
 async function storedReasons(
   parts: ExplainParts,
   standing: RangeStanding,
-  listed: ListedMessage | undefined,
+  found: FoundMessage,
   message: ExplainedMessage,
 ): Promise<readonly Reason[]> {
   const { owner, position } = standing;
@@ -210,12 +221,16 @@ async function storedReasons(
   if (owner === "elsewhere") whose.push({ kind: "elsewhere" });
   if (owner === "nobody") whose.push({ kind: "no-member" });
   const behind = await behindOf(parts, standing, message);
+  const listed = listedIn(standing, message);
   if (listed === undefined) {
     const ahead = message.offset - position;
     return [...behind, ...whose, { kind: "not-fetched", position, ahead }];
   }
   const { attempt, dueAtMs, reason } = listed;
   if (reason === "in-flight") return [...whose, { kind: "settling" }];
+  const first = parts.members.find(({ local }) => local !== undefined)?.local?.firstNumber;
+  const early = await sequenceWaitOf(parts, found, listed, first);
+  if (early !== undefined) return [early, ...behind, ...whose];
   if (reason === "retry" && dueAtMs > dueAtMsMax) return [{ kind: "parked", attempt }, ...whose];
   if (reason === "retry") return [{ kind: "retry", attempt, dueAtMs }, ...behind, ...whose];
   return behind.length > 0 ? [...behind, ...whose] : [{ kind: "parked", attempt }, ...whose];

@@ -49,6 +49,16 @@ export type Reason =
       /** When the message before it is due; undefined: it is not, or was not looked for. */
       readonly dueAtMs: number | undefined;
     }
+  /** It came early: its key's messages are handled in the order of their numbers. */
+  | {
+      readonly kind: "sequence";
+      readonly key: string;
+      readonly number: number;
+      /** The number that its key waits for; undefined: where it begins is not known here. */
+      readonly expected: number | undefined;
+      /** Until when: then its gap is given up, where nothing of the key fails. */
+      readonly dueAtMs: number;
+    }
   | {
       readonly kind: "rate-limit";
       readonly rate: string;
@@ -65,6 +75,8 @@ export type Reason =
       readonly concurrency: number;
       readonly ahead: number | undefined;
     }
+  /** The pool scales itself: between which bounds, and why it is as large as it is. */
+  | { readonly kind: "scaling"; readonly text: string }
   | { readonly kind: "paused" }
   /** The circuit of a `pause` rule is not closed. */
   | {
@@ -161,6 +173,11 @@ const words: WordsByKind = {
       ? "it waits behind its key"
       : `it failed ${times(attempt)} and is parked until it is released`,
   "behind-key": behindWords,
+  sequence: ({ number, expected, dueAtMs }, nowMs) => {
+    const others = expected === undefined ? "those before it" : `number ${expected}`;
+    const until = when(dueAtMs, nowMs);
+    return `it is number ${number} of its key, which waits for ${others} until ${until}`;
+  },
   "rate-limit": rateWords,
   coalescing: ({ dueAtMs }, nowMs) =>
     `it waits for later messages of its key, until ${when(dueAtMs, nowMs)}`,
@@ -168,6 +185,7 @@ const words: WordsByKind = {
     const before = ahead === undefined ? "" : `; ${ahead} go first`;
     return `all ${concurrency} handlers are busy, or it is not its turn${before}`;
   },
+  scaling: ({ text }) => text,
   paused: () => "the subscription is paused",
   circuit: circuitWords,
   trouble: ({ text }) => text,

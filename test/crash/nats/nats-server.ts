@@ -1,8 +1,11 @@
-// Starts a nats-server with JetStream in a directory, on a port of its own, with its default
-// settings, and reads what a stream in it holds.
-import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { createServer } from "node:net";
+// Starts a nats-server with JetStream in a directory that it may have had before, on a port of its
+// own, with its default settings, and reads what a stream in it holds. A broker of the testing kit
+// would have a new directory, and a process beside it that would not stand still with it.
+import { type ChildProcess, spawn } from "node:child_process";
 import { setTimeout as pause } from "node:timers/promises";
+import { findBroker } from "spillway/testing";
+import { systemRandom } from "../../../src/kernel/random.ts";
+import { freePorts } from "../../../src/testing/brokers/free-ports.ts";
 import type { NatsClient } from "./nats-client.ts";
 
 /** The stream of the comparison, and the subject of its messages. */
@@ -10,8 +13,7 @@ export const stream = "transfers";
 
 /** The version of the installed server; undefined where there is none. */
 export function natsVersion(): string | undefined {
-  const { status, stdout } = spawnSync("nats-server", ["--version"], { encoding: "utf8" });
-  return status === 0 ? /v?(\d+\.\d+\.\d+)/.exec(stdout)?.[1] : undefined;
+  return findBroker("nats").version;
 }
 
 /** A running server. */
@@ -22,7 +24,7 @@ export interface NatsServer {
 
 /** Starts a server; its clients connect as soon as it listens. */
 export async function startNats(directory: string): Promise<NatsServer> {
-  const port = await freePort();
+  const [port = 0] = await freePorts(1, systemRandom);
   const words = ["--jetstream", "--store_dir", directory, "--addr", "127.0.0.1", "--port"];
   const server = spawn("nats-server", [...words, `${port}`], {
     stdio: ["ignore", "ignore", "ignore"],
@@ -62,16 +64,4 @@ interface Answer {
 async function api(client: NatsClient, call: string, request: object): Promise<Answer> {
   const answer = await client.request(`$JS.API.${call}`, JSON.stringify(request));
   return JSON.parse(answer.toString()) as Answer;
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once("error", reject);
-    probe.listen(0, "127.0.0.1", () => {
-      const address = probe.address();
-      const port = typeof address === "object" && address !== null ? address.port : 0;
-      probe.close(() => resolve(port));
-    });
-  });
 }

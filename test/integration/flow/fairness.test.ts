@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { flowControl, type FlowOptions } from "../../../src/flow/flow-control.ts";
-import type { Waiting } from "../../../src/flow/waiting.ts";
+import { Waiting } from "../../../src/flow/waiting.ts";
 import { keySlot } from "../../../src/kernel/key-slot.ts";
 import { FairQueue, type QueueOrder, tenantsMax } from "../../../src/flow/fair-queue.ts";
 import type { WindowBatch } from "../../../src/delivery/window.ts";
@@ -115,11 +115,11 @@ testOnBoth("a backlog of low priority takes its share and no more", async (world
   assert.ok(share >= 0.7 && share <= 0.8, `high priority had ${share}`);
 });
 
-function waitingOf(n: number, more: Partial<Waiting>): Waiting {
-  const place = { batch: undefined as unknown as WindowBatch, position: n };
-  const state = { values: undefined, taken: undefined, wasReleased: false, isRetracted: false };
-  const at = { lane: 0, offset: n, key: undefined, tenant: undefined, storedAtMs: n };
-  return { ...place, ...at, ...state, ...more };
+function waitingOf(n: number, { tenant, lane = 0 }: { tenant: string; lane?: number }): Waiting {
+  const batch = { lane, stored: { appendedAtMs: n } };
+  const waiting = new Waiting(batch as WindowBatch, n);
+  waiting.tenant = tenant;
+  return waiting;
 }
 
 test(`beyond ${tenantsMax} tenants further ones share one place in the round`, () => {

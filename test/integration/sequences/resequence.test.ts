@@ -219,3 +219,64 @@ testOnBoth(
     }
   },
 );
+
+testOnBoth(
+  "while a number fails nothing is given up for which the others wait, and none overtakes",
+  async (world) => {
+    const { seen, counters } = await countWith(world, { sequence: patient }, (message, it) => {
+      if (numberOf(message) === 2 && it.attempt < 4) throw new RetryLater({ afterMs: 9_000 });
+    });
+    await publishWords(world, "a1 a2 a5 a4 a3");
+    await world.clock.advance(20_000);
+    await publishWords(world, "a9");
+    await world.clock.advance(6_999);
+    assert.deepEqual(seen, ["a1"]);
+    assert.equal(counters.parked, 0, "they wait for their numbers, not in the order of offsets");
+    await world.clock.advance(1);
+    await publishWords(world, "a7 a6 a8");
+    await world.clock.settle();
+    assert.deepEqual(seen, ["a1", "a2", "a3", "a4", "a5", "a6", "a7", "a8", "a9"]);
+    assert.equal(counters.deadLettered, 0);
+  },
+);
+
+testOnBoth(
+  "behind a number that fails, what is too many waits in its key's line",
+  async (world) => {
+    const sequence = resequence({ first: 1, depthMax: 2 });
+    const limits = { parkedPerKeyMax: 2 };
+    const { seen, counters } = await countWith(world, { sequence, limits }, (message, it) => {
+      if (numberOf(message) === 1 && it.attempt < 2) throw new RetryLater({ afterMs: 1_000 });
+    });
+    await publishWords(world, "a1 a3 a5 a4 a2");
+    await world.clock.advance(999);
+    assert.equal(counters.parked, 2);
+    assert.deepEqual(await world.depth(), { depth: 5, open: 5 });
+    await world.clock.advance(1);
+    assert.deepEqual(seen, ["a1", "a2", "a3", "a4", "a5"]);
+    await publishWords(world, "a6");
+    await world.clock.settle();
+    assert.equal(seen.at(-1), "a6");
+  },
+);
+
+testOnBoth("more than may wait costs nothing while the key's line comes out", async (world) => {
+  const sequence = resequence({ first: 1, depthMax: 2 });
+  let commits = 0;
+  const { seen } = await countWith(
+    world,
+    { sequence },
+    (message, { attempt }) => {
+      const afterMs = numberOf(message) * 1_000;
+      if (numberOf(message) < 3 && attempt < 2) throw new RetryLater({ afterMs });
+    },
+    // Without an end to it the clock would never settle.
+    (consumer) => new FaultyConsumer(consumer, () => (++commits > 50 ? new Error("many") : "pass")),
+  );
+  await publishWords(world, "a1 a3 a5 a4 a2");
+  await world.clock.advance(2_999);
+  assert.deepEqual(seen, ["a1"]);
+  assert.ok(commits < 20, `${commits} commits`);
+  await world.clock.advance(1);
+  assert.deepEqual(seen, ["a1", "a2", "a3", "a4", "a5"]);
+});

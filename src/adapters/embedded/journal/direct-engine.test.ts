@@ -10,7 +10,7 @@ import {
 import { seededRandom } from "../../../kernel/random.ts";
 import { VirtualClock } from "../../../testing/virtual-clock.ts";
 import { createDirectEngine } from "./direct-engine.ts";
-import type { Engine, EngineNotice, EngineOptions } from "./engine.ts";
+import type { Engine, EngineNotice, EngineOptions, EngineStop } from "./engine.ts";
 
 describe("direct engine", () => {
   let directory: string;
@@ -89,5 +89,52 @@ describe("direct engine", () => {
     helper.close();
     await engine.request("close", {});
     await assert.rejects(engine.request("stats", {}), { code: "CLOSED" });
+  });
+
+  for (const [what, isCommitted] of [
+    ["before", false],
+    ["after", true],
+  ] as const) {
+    test(`a disk that fails ${what} a commit: indefinite, and the engine stops`, async () => {
+      let fails = false;
+      const commit = (run: () => void): void => {
+        if (!fails || isCommitted) run();
+        if (fails) throw Object.assign(new Error("disk I/O error"), { errcode: 10 });
+      };
+      const engine = createDirectEngine({ clock, random: seededRandom(1), commit });
+      const stopped = Promise.withResolvers<EngineStop>();
+      engine.onStopped = stopped.resolve;
+      await engine.request("open", { options });
+      const append = new CoreRig(directory, new HandClock()).encoded("orders", [{ data: "1" }]);
+      fails = true;
+      const transact = engine.request("transact", { units: [plainUnit([append])] });
+      await assert.rejects(transact, { code: "JOURNAL_IO", certainty: "indefinite" });
+      assert.equal((await stopped.promise).error.code, "JOURNAL_IO");
+      const again = await open();
+      const { channels } = await again.engine.request("stats", {});
+      assert.equal(channels[0]?.logs[0]?.endOffset, isCommitted ? 1 : undefined);
+      await again.engine.request("close", {});
+    });
+  }
+
+  test("what an abandoned engine had is taken over by whoever is told of it", async () => {
+    const first = createDirectEngine({ clock, random: seededRandom(1), bell: "first" });
+    await first.request("open", { options });
+    const request = { channel: "orders", group: "g", from: "earliest", types: undefined } as const;
+    await first.request("join", request);
+    const notices: EngineNotice[] = [];
+    const second = createDirectEngine({ clock, random: seededRandom(2), bell: "second" });
+    second.onNotice = (notice) => notices.push(notice);
+    await second.request("open", { options });
+    await second.request("join", request);
+    second.ring();
+    first.abandon();
+    await assert.rejects(first.request("stats", {}), { code: "TRANSPORT_INTERRUPTED" });
+    assert.equal(notices.length, 0);
+    second.peerGone("first");
+    second.ring();
+    const granted = notices.filter((notice) => notice.kind === "granted");
+    assert.equal(granted.flatMap((notice) => notice.grants).length, 4);
+    await second.request("close", {});
   });
 });

@@ -5,6 +5,7 @@
 import type { CancelTimer, Clock } from "../../../kernel/clock.ts";
 import type { Random } from "../../../kernel/random.ts";
 import { JournalCore } from "./core.ts";
+import type { CommitStep } from "./writer.ts";
 import {
   type Engine,
   type EngineNotice,
@@ -17,15 +18,32 @@ import {
 /** Longest time between two ticks. */
 const tickMsMax = 200;
 
-/** Creates an engine whose core runs in the calling thread. */
-export function createDirectEngine(environment: {
+/** What a direct engine runs on. */
+export interface DirectEngineEnvironment {
   readonly clock: Clock;
   readonly random: Random;
-}): Engine {
-  return new DirectEngine(environment.clock, environment.random);
+  /** The name by which others know this process; default: none. Nothing listens there. */
+  readonly bell?: string;
+  /** See Writer. */
+  readonly commit?: CommitStep;
 }
 
-class DirectEngine implements Engine {
+/** An engine without a thread. Nobody rings for it by himself: what doorbells do is called here. */
+export interface DirectEngine extends Engine {
+  /** Another process rang: looks at its commits at once. */
+  ring(): void;
+  /** That bell refuses connections: its process is taken for dead at the next look. */
+  peerGone(bell: string): void;
+  /** Closes the connection and nothing else, as the system does when the process is killed. */
+  abandon(): void;
+}
+
+/** Creates an engine whose core runs in the calling thread. */
+export function createDirectEngine(environment: DirectEngineEnvironment): DirectEngine {
+  return new CoreInPlace(environment);
+}
+
+class CoreInPlace implements DirectEngine {
   onNotice: (notice: EngineNotice) => void = () => undefined;
   onStopped: (stop: EngineStop) => void = () => undefined;
   readonly #clock: Clock;
@@ -37,12 +55,13 @@ class DirectEngine implements Engine {
   #ticks = 0;
   #cancelTick: CancelTimer = () => undefined;
 
-  constructor(clock: Clock, random: Random) {
+  constructor({ clock, random, bell = "", commit }: DirectEngineEnvironment) {
     this.#clock = clock;
     this.#core = new JournalCore({
       clock,
       random,
-      bell: "",
+      bell,
+      commit,
       onNotice: (notice) => this.#notices.push(notice),
       // The core and main share one event loop: where one turns, the other does.
       progress: () => this.#ticks,
@@ -58,9 +77,7 @@ class DirectEngine implements Engine {
       return this.#core.handle(kind, request);
     } finally {
       if (kind === "close") this.#ended = true;
-      this.#stopIfFailed();
-      this.#schedule(this.#core.waitMs());
-      this.#tell();
+      this.#worked(this.#core.waitMs());
     }
   }
 
@@ -75,6 +92,23 @@ class DirectEngine implements Engine {
     return Promise.resolve();
   }
 
+  ring(): void {
+    if (this.#ended) return;
+    this.#core.poll();
+    this.#worked(this.#core.waitMs());
+  }
+
+  peerGone(bell: string): void {
+    this.#core.peerGone(bell);
+  }
+
+  abandon(): void {
+    this.#cancelTick();
+    this.#core.fail("going on", new Error("the process was killed"));
+    this.#stopIfFailed();
+    this.#ended = true;
+  }
+
   #schedule(waitMs: number): void {
     this.#cancelTick();
     if (this.#ended) return;
@@ -84,9 +118,12 @@ class DirectEngine implements Engine {
 
   #turn(): void {
     this.#ticks++;
-    const delayMs = this.#core.tick();
+    this.#worked(this.#core.tick());
+  }
+
+  #worked(waitMs: number): void {
     this.#stopIfFailed();
-    this.#schedule(delayMs);
+    this.#schedule(waitMs);
     this.#tell();
   }
 

@@ -44,6 +44,25 @@ export function parseAttributes(text: string, index: number): MessageAttributes 
   throw damaged(`the attributes of record ${index} are not an object`);
 }
 
+/** The attributes of `count` records from a JSON array of them; empty where it is not that. */
+export function parseAttributesTogether(
+  text: string,
+  count: number,
+): (MessageAttributes | undefined)[] {
+  try {
+    const all = JSON.parse(text) as unknown;
+    return isListOfObjects(all) && all.length === count ? all : [];
+  } catch {
+    // Each is parsed by itself then, which finds the one that is no JSON.
+    return [];
+  }
+}
+
+function isListOfObjects(all: unknown): all is object[] {
+  if (!Array.isArray(all)) return false;
+  return all.every((each) => typeof each === "object" && each !== null && !Array.isArray(each));
+}
+
 function parseJson(text: string, what: string): unknown {
   try {
     return JSON.parse(text) as unknown;

@@ -10,9 +10,11 @@ import {
   type MessageTemplate,
   noAttributes,
   type Priority,
+  type TextAttribute,
 } from "../../../message/envelope.ts";
 import type { StoredBatch } from "../../../ports/transport.ts";
-import { parseAttributes, parseDictionary } from "./format-json.ts";
+import { AttributeReader } from "./format-attributes.ts";
+import { parseDictionary } from "./format-json.ts";
 import {
   batchFlags,
   type BatchLayout,
@@ -57,9 +59,8 @@ export class BatchView implements StoredBatch {
   /** The whole section as text; null where it is not ASCII, undefined before it was looked at. */
   #dataText: string | null | undefined;
   #keyText: string | null | undefined;
-  /** Those that were read last: of one record they are asked for several times in a row. */
-  #attributes: MessageAttributes = noAttributes;
-  #attributesOf = -1;
+  /** Undefined where no record has attributes. */
+  readonly #attributes: AttributeReader | undefined;
 
   constructor(blob: Uint8Array, place: BatchPlace) {
     this.channel = place.channel;
@@ -79,6 +80,9 @@ export class BatchView implements StoredBatch {
       layout.attributeEndsAt < 0
         ? undefined
         : new Uint32Array(buffer, byteOffset + layout.attributeEndsAt, count);
+    this.#attributes =
+      this.#attributeEnds &&
+      new AttributeReader(() => this.#section("attribute"), this.#attributeEnds);
     const wide = (layout.flags & batchFlags.wideTimes) !== 0;
     this.#times = wide
       ? new Float64Array(buffer, byteOffset + layout.timesAt, count)
@@ -106,8 +110,12 @@ export class BatchView implements StoredBatch {
     return this.layout.totalBytes + rawBodyBytes(this.layout);
   }
 
-  get isUniform(): boolean {
-    return this.#attributeEnds === undefined && this.#dictionary.length === 1;
+  get hasOneTemplate(): boolean {
+    return this.#dictionary.length === 1;
+  }
+
+  mayHave(name: string): boolean {
+    return this.#attributes?.mayHave(name) === true;
   }
 
   get #dictionary(): readonly MessageTemplate[] {
@@ -123,7 +131,7 @@ export class BatchView implements StoredBatch {
 
   idAt(index: number): string {
     // The text of an id that is no UUID stands in the attributes, also where a copy keeps it.
-    const { id } = this.attributesAt(index);
+    const id = this.textAttributeAt(index, "id");
     if (id !== undefined) return id;
     return formatId(this.blob, headerBytes + index * idBytes);
   }
@@ -148,12 +156,12 @@ export class BatchView implements StoredBatch {
 
   attributesAt(index: number): MessageAttributes {
     this.#checked(index);
-    if (this.#attributeEnds === undefined) return noAttributes;
-    if (startOf(this.#attributeEnds, index) === this.#attributeEnds[index]) return noAttributes;
-    if (this.#attributesOf === index) return this.#attributes;
-    this.#attributes = parseAttributes(this.#decoded("attribute", index), index);
-    this.#attributesOf = index;
-    return this.#attributes;
+    return this.#attributes?.at(index) ?? noAttributes;
+  }
+
+  textAttributeAt(index: number, name: TextAttribute): string | undefined {
+    this.#checked(index);
+    return this.#attributes?.textAt(index, name);
   }
 
   payloadTextAt(index: number): string {
@@ -222,7 +230,7 @@ export class BatchView implements StoredBatch {
     return bytes.subarray(startOf(ends, index) + gap, ends[index]);
   }
 
-  #decoded(section: "key" | "attribute" | "data", index: number): string {
+  #decoded(section: "key" | "data", index: number): string {
     return this.#recordBytes(section, index).toString("utf8");
   }
 

@@ -38,10 +38,10 @@ import { readTail } from "./tail-file.ts";
 import { TailKeeper } from "./tail-keeper.ts";
 import { Timers } from "./timers.ts";
 import { Units } from "./units.ts";
-import type { Writer } from "./writer.ts";
+import type { Writer, WriterEnvironment } from "./writer.ts";
 
 /** What a core is given by whoever runs it. */
-export interface CoreEnvironment {
+export interface CoreEnvironment extends Pick<WriterEnvironment, "commit"> {
   readonly clock: Clock;
   readonly random: Random;
   /** Where this process can be rung, kept in its row; "" for nowhere. */

@@ -30,7 +30,7 @@ export function openJournal(
 }
 
 function openWriter(environment: CoreEnvironment, options: EngineOptions): Writer {
-  const { clock, random, onWaiting = () => undefined } = environment;
+  const { clock, random, commit, onWaiting = () => undefined } = environment;
   const { directory, busyTimeoutMs } = options;
   const connectionOptions = { clock, durability: options.durability, busyTimeoutMs };
   const connection = openConnection(directory, "writer", connectionOptions);
@@ -49,7 +49,7 @@ function openWriter(environment: CoreEnvironment, options: EngineOptions): Write
         }
       });
     }
-    return new Writer(connection, { clock, random, busyTimeoutMs, onWaiting });
+    return new Writer(connection, { clock, random, busyTimeoutMs, onWaiting, commit });
   } catch (error) {
     connection.close();
     throw error;

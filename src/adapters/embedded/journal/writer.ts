@@ -18,6 +18,12 @@ import {
   writeFailure,
 } from "./sqlite-errors.ts";
 
+/**
+ * Calls `commit`, once, or throws what SQLite would throw where the disk fails before it or behind
+ * it.
+ */
+export type CommitStep = (commit: () => void) => void;
+
 /** What the writer needs from its surroundings. */
 export interface WriterEnvironment {
   readonly clock: Clock;
@@ -25,6 +31,8 @@ export interface WriterEnvironment {
   readonly busyTimeoutMs: number;
   /** Called now and then while the write lock is awaited. */
   readonly onWaiting: () => void;
+  /** Runs each COMMIT, where a simulated disk stands in between; default: as it is. */
+  readonly commit?: CommitStep | undefined;
   /** Why nothing may be written from the beginning. */
   readonly failure?: SpillwayError;
 }
@@ -140,7 +148,7 @@ export class Writer {
       const value = String(this.commitNumber);
       const crc = metaCrc("commit", value);
       this.run("UPDATE meta SET value = ?, crc = ? WHERE name = 'commit'", value, crc);
-      this.connection.exec("COMMIT");
+      this.#commit();
       this.#commits++;
       for (const cache of this.#caches) cache.committed?.();
       this.#pauseForOthers();
@@ -208,6 +216,13 @@ export class Writer {
         pauseThread(pauseMsMin + random.float() * pauseMsSpread);
       }
     }
+  }
+
+  #commit(): void {
+    const commit = (): void => this.connection.exec("COMMIT");
+    const { commit: step } = this.#environment;
+    if (step === undefined) commit();
+    else step(commit);
   }
 
   #pauseForOthers(): void {

@@ -8,6 +8,7 @@ import { capacityOf, patientRetry } from "../capacity.ts";
 import { JsonClient } from "../http/json-client.ts";
 import { openingUnits } from "../orders/order.ts";
 import { OutsideCaller } from "../outside/outside-caller.ts";
+import { chaos } from "../../../testing/faults/chaos.ts";
 import type { RunningService, ServiceHost } from "../running-service.ts";
 import type { StartOrder } from "../service-protocol.ts";
 import {
@@ -29,6 +30,8 @@ import { openIntake } from "./intake.ts";
 /** A bank that is away for a while is no reason to give an order up. */
 const retry = patientRetry;
 const once = "effectively-once";
+/** What chaos does to each process: a tenth of the calls, and no message more than twice. */
+const chaosBounds = { share: 0.1, faultsMax: 100_000, delayMsMax: 500, attemptsMax: 2 } as const;
 
 /** Starts the service that the order names. */
 export async function startSpillwayService(
@@ -36,12 +39,15 @@ export async function startSpillwayService(
   order: StartOrder,
 ): Promise<RunningService> {
   const { clock, random } = host;
+  const { chaosSeed: seed } = order;
+  const monkey = seed === undefined ? undefined : chaos({ ...chaosBounds, seed, clock });
   const bus = await createBus({
     // The service's name, the same in all its processes: messages are told apart by source and id,
     // so that a customer who asks another process again is recognized.
     name: order.service,
     transport: embedded({ directory: order.directory }),
     channels: [...shopChannels],
+    use: monkey === undefined ? [] : [monkey],
     shutdownSignals: [],
     clock,
     random,
@@ -61,6 +67,7 @@ export async function startSpillwayService(
       retries: outside.retries,
     }),
     meet: () => undefined,
+    calm: () => monkey?.abort(),
     async close() {
       await door?.close();
       await bus.close();

@@ -63,6 +63,7 @@ export async function startSyncService(
       retries: peers.retries,
     }),
     meet: (others) => peers.meet(others),
+    calm: () => undefined,
     async close() {
       await server.close();
       await cancellations.close();

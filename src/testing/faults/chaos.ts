@@ -1,0 +1,138 @@
+// Faults on purpose in a running system: middleware that fails or delays a share of the handler
+// calls. Owns which ones. Always true: it can add failures and time and nothing else; after
+// `faultsMax` of them, or abort(), every call passes; no message is failed so often that it would
+// become a dead letter by it.
+import { crc32 } from "node:zlib";
+import type { Middleware } from "../../bus/middleware.ts";
+import type { ConsumeMiddleware } from "../../delivery/handler-context.ts";
+import { assertKnownOptions, optionNames } from "../../errors/known-options.ts";
+import { SpillwayError } from "../../errors/spillway-error.ts";
+import { type Clock, delay, systemClock } from "../../kernel/clock.ts";
+import { seededRandom } from "../../kernel/random.ts";
+import { FaultDraw, faultsMaxDefault } from "./fault-draw.ts";
+
+/**
+ * What can be done to a call. "fail-before": it throws instead of calling the handler.
+ * "fail-after": the handler is called, and then it throws: what the handler did outside has
+ * happened, its unit is not committed. "delay": the handler is called later.
+ */
+export type ChaosFault = "fail-before" | "fail-after" | "delay";
+
+const chaosFaults = ["fail-before", "fail-after", "delay"] as const;
+
+/** Options of chaos(). */
+export interface ChaosOptions {
+  /** Decides which calls: the same message, group and attempt meet the same fate. */
+  readonly seed: number;
+  /** The share of calls with a fault, 0 to 1. Default 0.1. */
+  readonly share?: number;
+  /** Which faults. Default: all of them. */
+  readonly faults?: readonly ChaosFault[];
+  /** Most faults in all; then every call passes. Default 1,000. */
+  readonly faultsMax?: number;
+  /** Longest delay, in milliseconds. Default 1,000. */
+  readonly delayMsMax?: number;
+  /**
+   * Attempts of a message that may be failed: the ones after them pass. Default 2; keep it below
+   * the attempts of your retry (5 by default), else messages become dead letters by it.
+   */
+  readonly attemptsMax?: number;
+  /** Time for delays. Default: the machine's. */
+  readonly clock?: Clock;
+}
+
+const known = optionNames<ChaosOptions>({
+  seed: true,
+  share: true,
+  faults: true,
+  faultsMax: true,
+  delayMsMax: true,
+  attemptsMax: true,
+  clock: true,
+});
+
+/** The error of a call that was failed on purpose. */
+export class ChaosError extends Error {
+  override readonly name = "ChaosError";
+}
+
+/** Middleware of createBus({ use }) that injects faults; made by chaos(). */
+export class Chaos implements Extract<Middleware, { kind: "consume" }> {
+  readonly kind = "consume";
+  readonly run: ConsumeMiddleware;
+  readonly #draw: FaultDraw<ChaosFault>;
+  readonly #options: Required<ChaosOptions>;
+
+  /** Made by chaos(). */
+  constructor(options: ChaosOptions) {
+    this.#options = {
+      share: 0.1,
+      faults: chaosFaults,
+      faultsMax: faultsMaxDefault,
+      delayMsMax: 1_000,
+      attemptsMax: 2,
+      clock: systemClock,
+      ...options,
+    };
+    const { delayMsMax, attemptsMax } = this.#options;
+    assertCount("delayMsMax", delayMsMax);
+    assertCount("attemptsMax", attemptsMax);
+    this.#draw = new FaultDraw({ ...this.#options, call: "chaos", known: chaosFaults });
+    this.run = (message, context, next) =>
+      this.#run(`${context.idempotencyKey} ${context.attempt}`, context, next, message.id);
+  }
+
+  /** Faults injected so far, by kind. */
+  get counts(): Readonly<Record<string, number>> {
+    return this.#draw.counts();
+  }
+
+  /** Stops at once: no call meets a fault any more, but those that are being delayed. */
+  abort(): void {
+    this.#draw.abort();
+  }
+
+  async #run(
+    call: string,
+    { attempt, signal }: Parameters<ConsumeMiddleware>[1],
+    next: () => Promise<unknown>,
+    id: string,
+  ): Promise<void> {
+    const { seed, attemptsMax, delayMsMax, clock } = this.#options;
+    const random = seededRandom(seed ^ crc32(call));
+    const mayFail = attempt <= attemptsMax;
+    const fault = this.#draw.next(random.float(), (each) => each === "delay" || mayFail);
+    const text = `chaos (seed ${seed}) failed message ${id}, attempt ${attempt}`;
+    if (fault === "fail-before") throw new ChaosError(`${text}, before its handler`);
+    if (fault === "delay") await delay(clock, random.float() * delayMsMax, signal);
+    await next();
+    if (fault === "fail-after") throw new ChaosError(`${text}, after its handler`);
+  }
+}
+
+function assertCount(option: string, value: number): void {
+  if (Number.isSafeInteger(value) && value >= 0) return;
+  throw new SpillwayError(
+    "INVALID_ARGUMENT",
+    `chaos: ${option} is ${String(value)}: give a whole number, 0 or more`,
+  );
+}
+
+/**
+ * Opt-in middleware that fails or delays a share of the handler calls of a running service, to show
+ * that nothing is lost and nothing happens twice. Bounded by `faultsMax` and `attemptsMax`;
+ * `abort()` ends it at once. Throws INVALID_ARGUMENT.
+ *
+ * @example
+ * import { createBus } from "spillway";
+ * import { memory } from "spillway/memory";
+ * import { chaos } from "spillway/testing";
+ * const monkey = chaos({ seed: 7, share: 0.05, faults: ["fail-after", "delay"] });
+ * await using bus = await createBus({ name: "billing", transport: memory(), use: [monkey] });
+ * monkey.abort();
+ * console.log(monkey.counts); // {}
+ */
+export function chaos(options: ChaosOptions): Chaos {
+  assertKnownOptions(options, known, "chaos");
+  return new Chaos(options);
+}

@@ -1,0 +1,25 @@
+// The ranges of offsets that a log itself reports as gone, in order. Owns the search in them.
+import type { ReplayGap } from "./history-event.ts";
+
+/** Gaps of one log, as the full read met them: ascending, apart from each other. */
+export class GoneRanges {
+  readonly #gaps: ReplayGap[] = [];
+
+  add(gap: ReplayGap): void {
+    this.#gaps.push(gap);
+  }
+
+  /** Whether a gap covers this offset. */
+  has(offset: number): boolean {
+    let low = 0;
+    let high = this.#gaps.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      const gap = this.#gaps[middle];
+      if (gap === undefined || offset < gap.firstOffset) high = middle;
+      else if (offset >= gap.firstOffset + gap.count) low = middle + 1;
+      else return true;
+    }
+    return false;
+  }
+}

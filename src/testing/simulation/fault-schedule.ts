@@ -1,0 +1,48 @@
+// Which fault strikes at which step of a run, and what struck so far. Knows nothing of what a fault
+// does. Always true: each fault strikes once; none after end().
+import { Coverage, type Fault, type FaultKind, type StepKind, stepsOf } from "./faults.ts";
+
+/** Faults that have not struck by then, strike at the next step that they fit. */
+export const faultsBehindMs = 4_500;
+
+/** See the head of this file. */
+export class FaultSchedule {
+  readonly coverage = new Coverage();
+  /** How many faults struck, by kind. */
+  readonly struck = new Map<FaultKind, number>();
+  readonly #waiting: Fault[];
+  readonly #passed = new Map<StepKind, number>();
+
+  constructor(faults: readonly Fault[]) {
+    this.#waiting = [...faults];
+  }
+
+  /** Faults that have not struck. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** A step is reached: the fault that strikes there, or none. */
+  at(step: StepKind, nowMs: number): Fault | undefined {
+    const count = (this.#passed.get(step) ?? 0) + 1;
+    this.#passed.set(step, count);
+    const isLate = nowMs > faultsBehindMs;
+    const index = this.#waiting.findIndex(({ at, nth, kind }) =>
+      isLate ? stepsOf(kind).includes(step) : at === step && nth <= count,
+    );
+    if (index < 0) return undefined;
+    const [fault] = this.#waiting.splice(index, 1);
+    if (fault !== undefined) this.#count(fault.kind, step);
+    return fault;
+  }
+
+  #count(kind: FaultKind, step: StepKind): void {
+    this.coverage.add(kind, step);
+    this.struck.set(kind, (this.struck.get(kind) ?? 0) + 1);
+  }
+
+  /** No fault strikes any more. */
+  end(): void {
+    this.#waiting.length = 0;
+  }
+}

@@ -1,0 +1,150 @@
+// Judges one group of a simulated run by what there is in the end: every message that is stored
+// went well, or was given up as the group's policy says, and has its effects as often as the
+// delivery level promises. Knows no history but how often handlers were called. Always true: what
+// it reports contradicts the settings of the group, whatever faults there were.
+import { type Recorder, resultId } from "./recorder.ts";
+import { fateOf, type GroupPlan, type Scenario } from "./scenario.ts";
+
+/** A message as it is stored in the end. */
+export interface StoredMessage {
+  readonly channel: string;
+  readonly log: string;
+  readonly priority: string;
+  readonly offset: number;
+  readonly n: number;
+  readonly key: string;
+  readonly id: string;
+}
+
+/** A dead letter, by where its message stands. */
+export interface Letter {
+  readonly group: string;
+  readonly attempts: number;
+  readonly code: string;
+  readonly log: string;
+  readonly offset: number;
+}
+
+/** What a group is judged by. */
+export interface GroupEvidence {
+  readonly stored: readonly StoredMessage[];
+  readonly letters: readonly Letter[];
+  readonly applied: ReadonlyMap<string, ReadonlyMap<string, readonly number[]>>;
+}
+
+/** See the head of this file. */
+export class GroupVerdict {
+  readonly #plan: GroupPlan;
+  readonly #seed: number;
+  readonly #recorder: Recorder;
+  readonly #messages: readonly StoredMessage[];
+  readonly #letters = new Map<string, Letter[]>();
+  readonly #results = new Map<string, number>();
+  readonly #rows: ReadonlyMap<string, readonly number[]>;
+  readonly #found: string[] = [];
+
+  constructor(plan: GroupPlan, { seed }: Scenario, recorder: Recorder, end: GroupEvidence) {
+    this.#plan = plan;
+    this.#seed = seed;
+    this.#recorder = recorder;
+    this.#messages = end.stored.filter(({ channel }) => channel === plan.channel);
+    for (const letter of end.letters) {
+      if (letter.group !== plan.name) continue;
+      const place = `${letter.log} ${letter.offset}`;
+      this.#letters.set(place, [...(this.#letters.get(place) ?? []), letter]);
+    }
+    for (const { channel, id } of end.stored) {
+      if (channel === "results") this.#results.set(id, (this.#results.get(id) ?? 0) + 1);
+    }
+    this.#rows = end.applied.get(plan.name) ?? new Map();
+  }
+
+  /** What is wrong; `isMild`: no fault struck after which a message comes again. */
+  violations(isMild: boolean): readonly string[] {
+    const counts = this.#effects();
+    for (const message of this.#messages) this.#judge(message, counts.get(message.id) ?? 0, isMild);
+    if (this.#plan.order === "key") this.#judgeOrder();
+    return this.#found;
+  }
+
+  get #isOnce(): boolean {
+    return this.#plan.delivery === "effectively-once";
+  }
+
+  #judge(message: StoredMessage, effects: number, isMild: boolean): void {
+    const { id, log, offset } = message;
+    const letters = this.#letters.get(`${log} ${offset}`) ?? [];
+    const name = `${this.#plan.name} ${id}`;
+    const done = this.#recorder.done.get(name) ?? 0;
+    const failures = this.#recorder.failures.get(name) ?? 0;
+    const isDiscarded = this.#plan.ending === "discard" && failures > 0;
+    if (done === 0 && letters.length === 0 && !isDiscarded) {
+      this.#report(id, "was neither handled nor given up");
+    }
+    if (this.#plan.ending !== "dead-letter" && letters.length > 0) {
+      this.#report(id, `is a dead letter, and the group's policy says ${this.#plan.ending}`);
+    }
+    for (const letter of letters) this.#judgeLetter(message, letter);
+    if (letters.length > 1 && (this.#isOnce || isMild)) {
+      this.#report(id, `is ${letters.length} dead letters`);
+    }
+    if (isMild && done > 1 && !this.#isContended) this.#report(id, `was handled ${done} times`);
+    if (this.#isOnce) this.#judgeEffects(message, effects, letters.length, isDiscarded);
+  }
+
+  get #isContended(): boolean {
+    return this.#isOnce && this.#plan.order === "none";
+  }
+
+  #judgeLetter({ id, n }: StoredMessage, { code, attempts }: Letter): void {
+    const calls = this.#recorder.calls.get(`${this.#plan.name} ${id}`) ?? 0;
+    if (attempts > calls) this.#report(id, `was given up after ${attempts} calls of ${calls}`);
+    if (code === "REJECTED") {
+      if (fateOf(this.#seed, this.#plan.name, n).kind === "rejected") return;
+      this.#report(id, "was rejected by nobody");
+    } else if (attempts !== this.#plan.attempts) {
+      this.#report(id, `was given up (${code}) after ${attempts} of ${this.#plan.attempts} calls`);
+    }
+  }
+
+  #judgeEffects(
+    { id, n }: StoredMessage,
+    effects: number,
+    letters: number,
+    isDiscarded: boolean,
+  ): void {
+    const ends = effects + letters;
+    const isRight = ends === 1 || (ends === 0 && isDiscarded);
+    if (!isRight) this.#report(id, `has ${effects} effects and ${letters} dead letters`);
+    if (this.#plan.publishes === "nothing") return;
+    const results = this.#results.get(resultId(n)) ?? 0;
+    if (results !== effects) this.#report(id, `has ${results} results and ${effects} effects`);
+  }
+
+  /** How often each message is in the state. */
+  #effects(): ReadonlyMap<string, number> {
+    const prefix = this.#plan.channel === "results" ? "r" : "m";
+    const counts = new Map<string, number>();
+    for (const numbers of this.#rows.values()) {
+      for (const n of numbers) counts.set(prefix + n, (counts.get(prefix + n) ?? 0) + 1);
+    }
+    return counts;
+  }
+
+  /** The state of a key has its effects in the order of the log. */
+  #judgeOrder(): void {
+    const offsets = new Map(this.#messages.map((each) => [each.n, each.offset]));
+    for (const [row, numbers] of this.#rows) {
+      let last = -1;
+      for (const n of numbers) {
+        const offset = offsets.get(n) ?? -1;
+        if (offset <= last) this.#report(row, `${n} at ${offset} had its effect after ${last}`);
+        last = offset;
+      }
+    }
+  }
+
+  #report(what: string, text: string): void {
+    this.#found.push(`group ${this.#plan.name}: ${what} ${text}`);
+  }
+}
