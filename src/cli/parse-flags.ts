@@ -90,6 +90,14 @@ function valueOf(
 }
 
 function checkPresence(command: Command, flags: FlagValues, positionals: readonly string[]): void {
+  const extra = positionals[command.positionalsMax];
+  if (extra !== undefined) {
+    const takesChannel = command.positionalsMax === 0 && command.flags["channel"] !== undefined;
+    const isChannel = takesChannel && flags["channel"] === undefined;
+    const hint = isChannel ? `: did you mean --channel ${extra}?` : "";
+    const text = `${command.name} does not know what to do with '${extra}'${hint}`;
+    throw new UsageError(text, command.name);
+  }
   for (const [name, flag] of Object.entries(command.flags)) {
     if (flag.required === true && flags[name] === undefined) {
       throw new UsageError(
@@ -97,9 +105,5 @@ function checkPresence(command: Command, flags: FlagValues, positionals: readonl
         command.name,
       );
     }
-  }
-  const extra = positionals[command.positionalsMax];
-  if (extra !== undefined) {
-    throw new UsageError(`${command.name} does not know what to do with '${extra}'`, command.name);
   }
 }

@@ -102,16 +102,16 @@ test("a journal's log is played with its keys; nothing in it changes", async (t)
   const publish = ["publish", "-d", directory, "-c", "orders", "-t", "order.placed"];
   const published = await call([...publish, "--key-field", "id"], `${orders.join("\n")}\n`);
   assert.equal(published.code, 0, published.stderr);
-  const words = ["orders", "-d", directory, "--handler-ms", "10", "--concurrency", "20"];
+  const words = ["-c", "orders", "-d", directory, "--handler-ms", "10", "--concurrency", "20"];
   const [whole] = await runsOf(...words);
   assert.equal(whole?.handled, 60);
   assert.ok((whole?.inFlightMax ?? 99) <= 3, "three keys: three at once");
   assert.ok((whole?.latencyMs.longest ?? 0) >= 200, "twenty of one key, one after the other");
   const [later] = await runsOf(...words, "--from", "40");
   assert.equal(later?.arrived, 20);
-  const missing = await call(["simulate", ...words, "--group", "billing"]);
+  const missing = await call(["simulate", "-c", "order", "-d", directory, "--handler-ms", "10"]);
   assert.equal(missing.code, 1);
-  assert.match(missing.stderr, /channel 'orders' has no group 'billing': it has none/);
+  assert.match(missing.stderr, /no channel 'order'/);
 });
 
 test("wrong usage is refused by name", async (t) => {
@@ -122,8 +122,10 @@ test("wrong usage is refused by name", async (t) => {
     assert.equal(code, 2);
   };
   const words = ["--trace", trace, "--handler-ms", "20"];
-  await usage(/give the CHANNEL whose arrivals are played, or --trace FILE/, "--handler-ms", "1");
-  await usage(/simulate needs --handler-ms MS/, "orders");
+  await usage(/give --channel CHANNEL, .*, or --trace FILE/, "--handler-ms", "1");
+  await usage(/give --channel CHANNEL, .*: one of them/, ...words, "--channel", "orders");
+  await usage(/'orders': did you mean --channel orders\?/, "orders", "--handler-ms", "1");
+  await usage(/simulate needs --handler-ms MS/, "-c", "orders");
   await usage(/--concurrency is '8\.\.4': give a number/, ...words, "--concurrency", "8..4");
   await usage(
     /--overflow is 'drop': give one of wait, reject, shed/,
@@ -131,9 +133,22 @@ test("wrong usage is refused by name", async (t) => {
     "--overflow",
     "drop",
   );
+  await usage(/--goal-ms goes with --concurrency MIN\.\.MAX/, ...words, "--goal-ms", "250");
+  await usage(/--from goes with --channel/, ...words, "--from", "earliest");
+  await usage(/--directory goes with --channel/, ...words, "--directory", "data");
   await usage(/--overflow goes with --depth-max/, ...words, "--overflow", "shed");
   await usage(/--handler-p99-ms is below --handler-ms/, ...words, "--handler-p99-ms", "5");
-  await usage(/--from is 'soon': give earliest/, "orders", "--handler-ms", "1", "--from", "soon");
+  await usage(
+    /--from is 'soon': give earliest/,
+    "-c",
+    "orders",
+    "--handler-ms",
+    "1",
+    "--from",
+    "soon",
+  );
+  const nothing = ["--trace", trace, "--handler-ms", "0", "--handler-p99-ms", "5"];
+  await usage(/--handler-p99-ms needs a --handler-ms above 0/, ...nothing);
   const broken = join(temporary(t), "broken.csv");
   writeFileSync(broken, "atMs,count\n0,1\n100,x\n");
   const read = await call(["simulate", "--trace", broken, "--handler-ms", "1"]);

@@ -11,7 +11,7 @@ import { UsageError } from "../usage-error.ts";
 export const explainCommand: Command = {
   name: "explain",
   summary: "say why a message waits, or what became of it",
-  usage: "CHANNEL [--offset N | --id ID | --key K] [FLAGS]",
+  usage: "--channel CHANNEL [--offset N | --id ID | --key K] [FLAGS]",
   description: [
     "Looks for the message and says for each group, or the one that is named, where it stands:",
     "not fetched yet, behind a failed message of its key, due again at a time, delayed, settled,",
@@ -22,6 +22,13 @@ export const explainCommand: Command = {
   ],
   flags: {
     directory: directoryFlag,
+    channel: {
+      type: "string",
+      short: "c",
+      placeholder: "CHANNEL",
+      summary: "the channel of the message (required)",
+      required: true,
+    },
     group: { type: "string", short: "g", placeholder: "GROUP", summary: "only this group" },
     offset: { type: "count", placeholder: "N", summary: "the message at this offset" },
     priority: {
@@ -32,14 +39,13 @@ export const explainCommand: Command = {
     id: { type: "string", placeholder: "ID", summary: "the message with this id" },
     key: { type: "string", short: "k", placeholder: "KEY", summary: "the first one of this key" },
   },
-  positionalsMax: 1,
+  positionalsMax: 0,
   examples: [
-    "spillway explain orders --offset 1041 --group billing",
-    "spillway explain orders --key 42 --json",
+    "spillway explain --channel orders --offset 1041 --group billing",
+    "spillway explain -c orders --key 42 --json",
   ],
   async run(call) {
-    const [channel] = call.positionals;
-    if (channel === undefined) throw new UsageError("give the CHANNEL of the message", "explain");
+    const channel = String(call.flags["channel"]);
     const reference = referenceOf(call);
     const found = await withJournal(call, { create: false }, async (transport) => {
       await assertChannel(transport, channel);

@@ -29,7 +29,7 @@ const drainMsMax = 600_000;
 export const simulateCommand: Command = {
   name: "simulate",
   summary: "play recorded arrivals against another concurrency, rate or limit",
-  usage: "CHANNEL --handler-ms MS [FLAGS]",
+  usage: "[--channel CHANNEL | --trace FILE] --handler-ms MS [FLAGS]",
   description: [
     "Reads when messages were stored, with their keys, tenants and priorities, and plays them in",
     "virtual time through the flow control that a service runs. Nothing is handled and nothing is",
@@ -41,11 +41,11 @@ export const simulateCommand: Command = {
   ],
   flags: {
     directory: directoryFlag,
-    group: {
+    channel: {
       type: "string",
-      short: "g",
-      placeholder: "GROUP",
-      summary: "must exist; names the runs",
+      short: "c",
+      placeholder: "CHANNEL",
+      summary: "the channel whose arrivals are played",
     },
     concurrency: {
       type: "list",
@@ -91,10 +91,10 @@ export const simulateCommand: Command = {
     seed: { type: "count", placeholder: "N", summary: "of what varies (default: 1)" },
     plot: { type: "string", placeholder: "FILE.svg", summary: "draw arrivals, depth and pool" },
   },
-  positionalsMax: 1,
+  positionalsMax: 0,
   examples: [
-    "spillway simulate orders --handler-ms 20 --concurrency 8 --concurrency 1..32 --goal-ms 250",
-    "spillway simulate orders --handler-ms 20 --servers 10 --depth-max 1000 --overflow shed",
+    "spillway simulate -c orders --handler-ms 20 --concurrency 8 --concurrency 1..32",
+    "spillway simulate -c orders --handler-ms 20 --servers 10 --depth-max 1000 --overflow shed",
     "spillway simulate --trace arrivals.csv --handler-ms 20 --plot what-if.svg",
   ],
   run: simulate,
@@ -120,7 +120,7 @@ async function simulate(call: CommandCall): Promise<number> {
     const outcome = await playTrace(arrivals, { ...common, flow, downstream, signal: io.signal });
     runs.push({ name, outcome });
   }
-  const what = call.positionals[0] ?? String(flags["trace"]);
+  const what = String(flags["channel"] ?? flags["trace"]);
   const title = `${what}: ${counted(arrivals.length, "message")}`;
   if (flags["plot"] !== undefined) writePlot(String(flags["plot"]), plotOutcomes(title, runs));
   if (call.json) io.stdout.write(`${JSON.stringify({ runs: runs.map(jsonOf) })}\n`);
@@ -140,6 +140,10 @@ function poolsOf({ flags }: CommandCall): readonly Pool[] {
   const given = flags["concurrency"] ?? ["16"];
   const list = typeof given === "object" ? given : [String(given)];
   if (list.length > runsMax) throw usage(`give --concurrency at most ${runsMax} times`);
+  const goal = flags["goal-ms"];
+  if (goal !== undefined && !list.some((name) => name.includes(".."))) {
+    throw usage("--goal-ms goes with --concurrency MIN..MAX");
+  }
   return list.map((name) => {
     const [, min, max] = /^(\d+)(?:\.\.(\d+))?$/.exec(name) ?? [];
     const [from, to] = [Number(min), Number(max ?? min)];
@@ -147,7 +151,6 @@ function poolsOf({ flags }: CommandCall): readonly Pool[] {
       throw usage(`--concurrency is '${name}': give a number from 1 to 1000, or MIN..MAX`);
     }
     if (max === undefined) return { name, concurrency: from };
-    const goal = flags["goal-ms"];
     const goalMs = goal === undefined ? {} : { goalMs: Number(goal) };
     return { name, concurrency: { min: from, max: to, ...goalMs } };
   });
@@ -174,8 +177,9 @@ function downstreamOf({ flags }: CommandCall) {
   const medianMs = Number(flags["handler-ms"]);
   const p99Ms = Number(flags["handler-p99-ms"] ?? medianMs);
   if (p99Ms < medianMs) throw usage("--handler-p99-ms is below --handler-ms: give more");
+  if (medianMs === 0 && p99Ms > 0) throw usage("--handler-p99-ms needs a --handler-ms above 0");
   const random = seededRandom(Number(flags["seed"] ?? 1));
-  const sigma = medianMs === 0 ? 0 : Math.log(p99Ms / medianMs) / 2.326_348;
+  const sigma = p99Ms === medianMs ? 0 : Math.log(p99Ms / medianMs) / 2.326_348;
   const workMs = (): number => medianMs * Math.exp(sigma === 0 ? 0 : sigma * normal(random));
   const { servers } = flags;
   return servers === undefined ? { workMs } : { workMs, servers: Number(servers) };
@@ -191,25 +195,21 @@ type Trace = { readonly arrivals: readonly Arrival[]; readonly isCut: boolean };
 
 async function arrivalsOf(call: CommandCall): Promise<Trace> {
   const { flags, io } = call;
-  const [channel] = call.positionals;
   const { trace } = flags;
-  if ((channel === undefined) === (trace === undefined)) {
-    throw usage("give the CHANNEL whose arrivals are played, or --trace FILE");
+  if ((flags["channel"] === undefined) === (trace === undefined)) {
+    throw usage("give --channel CHANNEL, whose arrivals are played, or --trace FILE: one of them");
   }
-  if (channel === undefined) {
+  const channel = String(flags["channel"]);
+  if (trace !== undefined) {
+    for (const flag of ["directory", "from"]) {
+      if (flags[flag] !== undefined) throw usage(`--${flag} goes with --channel`);
+    }
     const name = String(trace);
     return { arrivals: readTrace(name, readTraceFile(name)), isCut: false };
   }
   const from = positionOf(String(flags["from"] ?? "earliest"));
   return withJournal(call, { create: false }, async (transport) => {
     await assertChannel(transport, channel);
-    const groups = await transport.groups(channel);
-    const group = flags["group"];
-    if (group !== undefined && !groups.includes(String(group))) {
-      const list = groups.length === 0 ? "it has none" : `it has ${groups.join(", ")}`;
-      const text = `channel '${channel}' has no group '${String(group)}': ${list}`;
-      throw new SpillwayError("INVALID_ARGUMENT", text);
-    }
     return traceOf(transport, { channel, from, signal: io.signal });
   });
 }

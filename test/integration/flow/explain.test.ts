@@ -271,6 +271,7 @@ test("another process says what the journal knows, and what it cannot know", asy
   const explain = async (...words: string[]): Promise<Explanation> => {
     const { code, stdout, stderr } = await runCli([
       "explain",
+      "-c",
       "order.placed",
       "-d",
       directory,
@@ -286,10 +287,11 @@ test("another process says what the journal knows, and what it cannot know", asy
   const other = await explain("--key", "b");
   assert.ok(kindsOf(other).includes("elsewhere"));
   assert.equal((await explain()).message?.offset, 0);
-  const plain = await runCli(["explain", "order.placed", "-d", directory, "--id", "nobody"]);
+  const plain = await runCli(["explain", "-c", "order.placed", "-d", directory, "--id", "nobody"]);
   assert.match(plain.stdout, /not found among all 3 messages/);
   const wrong = await runCli([
     "explain",
+    "-c",
     "order.placed",
     "-d",
     directory,

@@ -76,7 +76,7 @@ test("another process knows the number, but not the first of a key", async (cont
   await measured(bus, 5);
   await eventually(async () => (await subscription.explain(0)).reasons[0]?.kind === "sequence");
   const explain = async (): Promise<Explanation> => {
-    const words = ["explain", Measured.type, "-d", directory, "--json", "--offset", "0"];
+    const words = ["explain", "-c", Measured.type, "-d", directory, "--json", "--offset", "0"];
     const { code, stdout, stderr } = await runCli(words);
     assert.equal(code, 0, stderr);
     const { explanations } = JSON.parse(stdout) as { explanations: [Explanation] };
