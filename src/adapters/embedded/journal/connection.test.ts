@@ -13,6 +13,7 @@ import { assertLocalFileSystem, databasePath } from "./directory.ts";
 import { hasSchema } from "./schema.ts";
 
 const options = { clock: systemClock, durability: "fsync", busyTimeoutMs: 2_000 } as const;
+const { prepare } = DatabaseSync.prototype;
 const coded =
   (code: string, pattern?: RegExp) =>
   (error: unknown): boolean =>
@@ -52,6 +53,23 @@ describe("connection factory", () => {
     assert.throws(() => reader.exec("INSERT INTO sample VALUES (1)"), /readonly/);
     reader.close();
     writer.close();
+  });
+
+  test("a journal that another process makes during a look is not taken for a foreign one", (t) => {
+    const maker = openConnection(directory, "writer", options);
+    let looks = 0;
+    t.mock.method(DatabaseSync.prototype, "prepare", function (this: DatabaseSync, sql: string) {
+      if (this !== maker && sql.includes("sqlite_schema") && looks++ === 0) {
+        maker.exec(
+          "BEGIN; CREATE TABLE sample (value); PRAGMA application_id = 0x7370776c; COMMIT",
+        );
+      }
+      return prepare.call(this, sql);
+    });
+    openConnection(directory, "writer", options).close();
+    assert.ok(looks > 0);
+    openConnection(directory, "reader", options).close();
+    maker.close();
   });
 
   test("a journal whose making was cut short is made anew", () => {

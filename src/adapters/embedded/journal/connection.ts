@@ -173,6 +173,8 @@ function assertFormat(path: string, readOnly: boolean): "empty" | "journal" {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(path, { readOnly, timeout: 0 });
+    // All of it at one moment: another process may be making the journal.
+    database.exec("BEGIN");
     const application = readPragma(database, "application_id");
     const format = Number(readPragma(database, "user_version"));
     const tables = database.prepare("SELECT count(*) AS tables FROM sqlite_schema").get()?.[

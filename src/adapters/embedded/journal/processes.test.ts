@@ -56,8 +56,12 @@ function lines(child: ChildProcess): () => Promise<string> {
   const reader = createInterface({ input: child.stdout });
   const waiting: string[] = [];
   reader.on("line", (line) => waiting.push(line));
+  const ended = once(reader, "close");
   return async () => {
-    while (waiting.length === 0) await once(reader, "line");
+    while (waiting.length === 0) {
+      const isOver = await Promise.race([once(reader, "line"), ended.then(() => true as const)]);
+      if (isOver === true && waiting.length === 0) throw new Error("it ended without a line");
+    }
     return waiting.shift() as string;
   };
 }
