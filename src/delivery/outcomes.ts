@@ -215,11 +215,13 @@ export class Outcomes {
   deadLetter({ batch, position, open }: Subject, verdict: DeadLetterVerdict): void {
     const { stored } = batch;
     const record = batch.recordAt(position);
-    const failures = verdict.failures ?? open?.failures;
-    const horizonMs = horizonMsOf(this.#parts, stored, { ...verdict, failures });
-    const context = { ...contextOf(this.#parts, stored, record), horizonMs };
-    const attributes = deadLetterAttributes(stored, record, context, { ...verdict, failures });
-    this.#settler.unit.outgoing.addCopy(this.#deadLetters, stored, record, attributes);
+    const all = { ...verdict, failures: verdict.failures ?? open?.failures };
+    const wallMs = this.#parts.environment.clock.wallMs();
+    this.#settler.unit.outgoing.addCopy(this.#deadLetters, stored, record, () => {
+      const horizonMs = horizonMsOf(this.#parts, stored, all);
+      const context = { ...contextOf(this.#parts, stored, record, wallMs), horizonMs };
+      return deadLetterAttributes(stored, record, context, all);
+    });
     this.#settler.tally.deadLettered++;
     this.#tell(batch, position, { kind: "failed", ...verdict });
     this.#note({ batch, position }, "failed", verdict.reason);
@@ -233,13 +235,11 @@ export class Outcomes {
   invalid({ batch, position, open }: Subject, invalid: InvalidMessage): void {
     const { stored } = batch;
     const record = batch.recordAt(position);
-    const attributes = invalidAttributes(
-      stored,
-      record,
-      contextOf(this.#parts, stored, record),
-      invalid,
-    );
-    this.#settler.unit.outgoing.addCopy(this.#invalid, stored, record, attributes);
+    const wallMs = this.#parts.environment.clock.wallMs();
+    this.#settler.unit.outgoing.addCopy(this.#invalid, stored, record, () => {
+      const context = contextOf(this.#parts, stored, record, wallMs);
+      return invalidAttributes(stored, record, context, invalid);
+    });
     this.#settler.tally.invalid++;
     const { code, reason } = invalid;
     this.#tell(batch, position, { kind: "failed", code, reason, attempts: 0 });

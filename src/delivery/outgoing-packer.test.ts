@@ -60,9 +60,16 @@ test("a copy keeps id, key, time and bytes, and is never taken for a repeat", ()
   original.add(template, '{"b":2}', 78);
   const stored = Object.assign(original, { offsetAt: (index: number) => index, appendedAtMs: 0 });
   const packer = new OutgoingPacker(seededRandom(3));
-  for (const record of [0, 1]) packer.addCopy("one.dead-letters", stored, record, { tenant: "a" });
+  let asked = 0;
+  const attributesOf = () => ({ tenant: `${asked++}` });
+  for (const record of [0, 1]) packer.addCopy("one.dead-letters", stored, record, attributesOf);
+  assert.deepEqual([packer.count, asked, packer.batches.length], [2, 0, 0]);
+  assert.ok(packer.bytes > 10);
+  packer.seal();
+  packer.seal();
   const [batch] = packer.batches;
   assert.ok(batch !== undefined);
+  assert.deepEqual([batch.count, asked, packer.count], [2, 2, 2]);
   assert.equal(batch.hasGivenIds, false);
   for (const record of [0, 1]) {
     const copy = envelopeAt(batch, record);
@@ -71,7 +78,22 @@ test("a copy keeps id, key, time and bytes, and is never taken for a repeat", ()
       [copy.id, copy.timeMs, copy.key, copy.type, copy.source, copy.payload],
       [before.id, before.timeMs, before.key, before.type, before.source, before.payload],
     );
-    assert.equal(copy.attributes.tenant, "a");
+    assert.equal(copy.attributes.tenant, `${record}`);
     assert.deepEqual(batch.payloadBytesAt(record), original.payloadBytesAt(record));
   }
+});
+
+test("what is carried over keeps the copies that were not packed yet", () => {
+  const original = new OutgoingBatch("one", "normal", seededRandom(2));
+  original.add(template, "1", 77);
+  const stored = Object.assign(original, { offsetAt: (index: number) => index, appendedAtMs: 0 });
+  const before = new OutgoingPacker(seededRandom(3));
+  before.addCopy("one.dead-letters", stored, 0, () => ({ tenant: "a" }));
+  const packer = new OutgoingPacker(seededRandom(4));
+  packer.carry(before, []);
+  assert.equal(packer.count, 1);
+  assert.deepEqual(
+    packer.batches.map(({ channel, count }) => [channel, count]),
+    [["one.dead-letters", 1]],
+  );
 });

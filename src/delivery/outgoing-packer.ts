@@ -1,6 +1,7 @@
 // Packs the outgoing messages of one commit unit into batches: one row of batches per channel,
 // priority and kind (at once, delayed, optional), a new one when the last is full. Knows no limits
-// of units. Always true: messages of one row keep the order in which they were added.
+// of units. Always true: messages of one row keep the order in which they were added; copies follow
+// in seal(), in their own.
 import type { Random } from "../kernel/random.ts";
 import type { MessageAttributes, Priority } from "../message/envelope.ts";
 import { OutgoingBatch } from "../message/outgoing-batch.ts";
@@ -20,6 +21,15 @@ export interface Origin {
   readonly place: WindowPlace;
 }
 
+interface Copy {
+  readonly channel: string;
+  readonly stored: StoredBatch;
+  readonly record: number;
+  readonly payload: Uint8Array;
+  readonly key: string | undefined;
+  readonly attributesOf: () => MessageAttributes;
+}
+
 /** Batches while they are being filled. */
 export class OutgoingPacker {
   readonly batches: OutgoingBatch[] = [];
@@ -31,6 +41,7 @@ export class OutgoingPacker {
   bytes = 0;
   readonly #random: Random;
   readonly #filling = new Map<string, Filling>();
+  readonly #copies: Copy[] = [];
 
   constructor(random: Random) {
     this.#random = random;
@@ -52,26 +63,40 @@ export class OutgoingPacker {
     this.#count(bytes);
   }
 
-  /** Adds a copy of a stored message: same id, template, key, time and bytes, other attributes. */
+  /**
+   * Adds a copy of a stored message: same id, template, key, time and bytes, other attributes,
+   * which are asked for in seal().
+   */
   addCopy(
     channel: string,
     stored: StoredBatch,
     record: number,
-    attributes: MessageAttributes,
+    attributesOf: () => MessageAttributes,
   ): void {
     const payload = stored.payloadBytesAt(record);
     const key = stored.keyAt(record);
-    const bytes = payload.length + (key?.length ?? 0);
-    const { batch } = this.#roomFor(channel, "normal", false, bytes);
-    const { id: _, ...others } = attributes;
-    const wallMs = stored.timeAt(record);
-    const template = stored.templateAt(record);
-    batch.add(template, payload, wallMs, key, others, stored.idAt(record), true);
-    this.#count(bytes);
+    this.#copies.push({ channel, stored, record, payload, key, attributesOf });
+    this.#count(payload.length + (key?.length ?? 0));
+  }
+
+  /**
+   * Packs the copies, all at once: few of many messages are set aside, and code that is run seldom
+   * runs slowly each time, because processors forget it.
+   */
+  seal(): void {
+    for (const { channel, stored, record, payload, key, attributesOf } of this.#copies.splice(0)) {
+      const bytes = payload.length + (key?.length ?? 0);
+      const { batch } = this.#roomFor(channel, "normal", false, bytes);
+      const { id: _, ...others } = attributesOf();
+      const wallMs = stored.timeAt(record);
+      const template = stored.templateAt(record);
+      batch.add(template, payload, wallMs, key, others, stored.idAt(record), true);
+    }
   }
 
   /** Takes over what was packed before and is to go first, but for the messages in `reused`. */
   carry(packed: OutgoingPacker, reused: readonly Origin[]): void {
+    packed.seal();
     const kept = new Map(packed.batches.map((batch) => [batch, withoutReused(batch, reused)]));
     for (const batch of kept.values()) {
       if (batch.count === 0) continue;

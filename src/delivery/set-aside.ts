@@ -94,18 +94,19 @@ function withExtensions(
   return { ...attributes, extensions: { ...attributes.extensions, ...added } };
 }
 
-/** Who sets a message of this subscription aside, now. */
+/** Who sets a message of this subscription aside, and when. */
 export function contextOf(
-  { environment, options }: DeliveryParts,
+  { options }: DeliveryParts,
   stored: StoredBatch,
   record: number,
+  wallMs: number,
 ): SetAsideContext {
   const { type } = stored.templateAt(record);
   const versions = options.contracts.filter((each) => each.type === type);
   const version = versions.reduce((last, each) => Math.max(last, each.version), 0);
   return {
     group: options.group,
-    wallMs: environment.clock.wallMs(),
+    wallMs,
     isOrdered: options.order === "key",
     version: version > 0 ? version : undefined,
   };

@@ -90,6 +90,7 @@ export class UnitBuilder implements RowWriter {
     const state: StateChange[] = this.#changes.map(({ row: { table, key }, expected, value }) => {
       return { table, key, expected, value };
     });
+    this.outgoing.seal();
     const publishes = this.outgoing.batches;
     return { sequence: this.sequence, settlements, expired, publishes, state };
   }
