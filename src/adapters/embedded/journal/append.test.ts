@@ -34,6 +34,21 @@ describe("appending", () => {
 
   const data = (channel = "orders"): string[] => rig.stored(channel).map((row) => row.data);
 
+  test("goes on behind what another process stored, also in a log that it began", () => {
+    const other = new CoreRig(directory, clock);
+    rig.publish("orders", ["1"]);
+    clock.pass(1_000);
+    // Looks for old messages, in all logs there are.
+    rig.core.tick();
+    assert.equal(rig.publish("orders", ["1"], { priority: "high" }).firstOffset, 0);
+    clock.pass(1_000);
+    rig.core.tick();
+    other.publish("orders", ["2"], { priority: "low" });
+    assert.equal(rig.publish("orders", ["3"], { priority: "low" }).firstOffset, 1);
+    assert.equal(other.publish("orders", ["4"], { priority: "low" }).firstOffset, 2);
+    other.close();
+  });
+
   test("gives dense offsets per lane and says how far each log reaches", () => {
     assert.deepEqual(rig.publish("orders", ["1", "2"]), { firstOffset: 0, exceptions: [] });
     assert.equal(rig.publish("orders", ["3"]).firstOffset, 2);

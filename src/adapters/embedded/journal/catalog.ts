@@ -62,6 +62,8 @@ export class Catalog implements WriterCache {
   readonly #writer: Writer;
   readonly #channels = new Map<string, Channel>();
   readonly #heads = new Map<number, LogHead>();
+  /** Channels all of whose logs are in `#heads`. */
+  readonly #whole = new Set<Channel>();
   readonly #changed = new Set<LogHead>();
   #moved: LogHead[] = [];
 
@@ -83,6 +85,7 @@ export class Catalog implements WriterCache {
   forget(): void {
     this.#channels.clear();
     this.#heads.clear();
+    this.#whole.clear();
     this.#changed.clear();
     this.#moved = [];
   }
@@ -113,6 +116,7 @@ export class Catalog implements WriterCache {
       known.id,
     );
     this.#channels.delete(name);
+    this.#whole.delete(known);
     for (const head of this.#heads.values()) {
       if (head.channel === known) this.#heads.delete(logKey(known.id, head.lane));
     }
@@ -168,6 +172,7 @@ export class Catalog implements WriterCache {
     if (known !== undefined) return known;
     const lost = lostLog(this.#writer, channel.name, lane);
     const end = lost?.end ?? 0;
+    this.#whole.delete(channel);
     const log = this.#writer.insert(
       "INSERT INTO log (id, channel, lane, start, end, bytes, appended_at, last_crc, crc) " +
         "VALUES (?, ?, ?, 0, ?, 0, 0, 0, ?)",
@@ -187,7 +192,7 @@ export class Catalog implements WriterCache {
   /** The log of a channel's lane as of now, or undefined where it was never used. */
   existing(channel: Channel, lane: number): LogHead | undefined {
     const known = this.#heads.get(logKey(channel.id, lane));
-    if (known !== undefined) return known;
+    if (known !== undefined || this.#whole.has(channel)) return known;
     const row = this.#writer.one<LogRow>(
       "SELECT * FROM log WHERE channel = ? AND lane = ?",
       channel.id,
@@ -198,12 +203,21 @@ export class Catalog implements WriterCache {
 
   /** The logs that a channel has. */
   heads(channel: Channel): LogHead[] {
+    if (!this.#whole.has(channel)) this.#readHeads(channel);
     const heads: LogHead[] = [];
     for (let lane = 0; lane < lanes; lane++) {
       const head = this.existing(channel, lane);
       if (head !== undefined) heads.push(head);
     }
     return heads;
+  }
+
+  #readHeads(channel: Channel): void {
+    const sql = "SELECT * FROM log WHERE channel = ?";
+    for (const row of this.#writer.all<LogRow>(sql, channel.id)) {
+      if (!this.#heads.has(logKey(channel.id, row.lane))) this.#keepHead(row, channel);
+    }
+    this.#whole.add(channel);
   }
 
   /** The head was changed; flush() writes it. */
@@ -265,16 +279,7 @@ export class Catalog implements WriterCache {
       appendedAtMs,
       lastCrc,
     ]);
-    const head: LogHead = {
-      id,
-      channel,
-      lane,
-      start,
-      end,
-      bytes,
-      appendedAtMs,
-      lastCrc,
-    };
+    const head: LogHead = { id, channel, lane, start, end, bytes, appendedAtMs, lastCrc };
     this.#heads.set(logKey(channel.id, lane), head);
     return head;
   }

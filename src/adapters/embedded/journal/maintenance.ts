@@ -84,7 +84,9 @@ export class Maintenance {
       this.#retentionAtMs = nowMs + retentionMs;
       this.#attempt(() => {
         const isBusy = journal.retention.step();
-        if (journal.removals.step() || isBusy) this.#retentionAtMs = nowMs + retentionBusyMs;
+        const isRemoving = journal.removals.step();
+        if (isRemoving) journal.timers.forget();
+        if (isRemoving || isBusy) this.#retentionAtMs = nowMs + retentionBusyMs;
       });
     }
     if (journal.limits.isLookDue) this.#attempt(() => journal.limits.look());
@@ -154,9 +156,10 @@ export class Maintenance {
   }
 
   #lookAtCommits(): void {
-    const { catalog, ends, limits, removals, writer } = this.#journal;
+    const { catalog, ends, limits, removals, timers, writer } = this.#journal;
     if (!writer.othersCommitted()) return;
     catalog.forget();
+    timers.forget();
     limits.foreignCommitted();
     removals.tellIfChanged();
     ends.lookAtAll();

@@ -108,6 +108,38 @@ describe("delayed messages", () => {
     other.close();
   });
 
+  test("the wait is until the next one, whoever keeps, moves or cancels it", () => {
+    const other = new CoreRig(directory, clock);
+    const wait = (one: CoreRig, passMs: number): number => {
+      clock.pass(passMs);
+      one.core.poll();
+      return one.core.waitMs();
+    };
+    delay(["a"], [100]);
+    const soon = { data: "b", id: "b" };
+    other.publish("orders", [soon], { dueAtMs: [clock.wall + 40] });
+    assert.deepEqual([wait(rig, 0), wait(other, 0)], [40, 40]);
+    const message = { id: "b", source: "test", tenant: undefined };
+    const timers = rig.withConnection((connection) =>
+      connection.prepare("SELECT id FROM timer WHERE given = 1").all(),
+    );
+    const request = { channel: "orders", message, timers: timers.map(({ id }) => Number(id)) };
+    assert.equal(other.core.handle("cancel", request).cancelled, 1);
+    assert.deepEqual([wait(other, 0), wait(rig, 0)], [100, 100]);
+    assert.ok(wait(other, 100) > 0, "it has moved it");
+    assert.ok(wait(rig, 0) > 0, "it is not due any more");
+    assert.deepEqual(data(), ["a"]);
+    other.close();
+  });
+
+  test("those of a removed channel are waited for by nobody", () => {
+    delay(["a"], [2_000]);
+    rig.core.handle("remove", { channel: "orders" });
+    clock.pass(1_990);
+    rig.core.tick();
+    assert.ok(rig.core.waitMs() > 10);
+  });
+
   test("keep their lane, key, attributes and time", () => {
     const wallMs = clock.wall;
     const sample = { data: "1", id: "a-1", key: "k", attributes: { subject: "s" } };

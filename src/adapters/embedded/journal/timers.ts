@@ -1,7 +1,8 @@
 // Delayed messages: one row each until they are due by wall time, then moved into their log, merged
 // into batches. Any process may move them; the transaction decides which one does. Always true: a
 // message is either a timer or in its log, never both; at most `timersAtOnce` move per transaction,
-// and no more than `timerBytesAtOnce`, but one.
+// and no more than `timerBytesAtOnce`, but one. When the next one is due is kept, until this process
+// changes the table or is told that another one committed.
 import type { ErrorCode } from "../../../errors/error-codes.ts";
 import type { DelayedIdentity } from "../../../ports/delayed.ts";
 import type { Channel } from "./catalog.ts";
@@ -11,7 +12,7 @@ import { timerLane } from "./dedupe-table.ts";
 import type { Doubts } from "./doubts.ts";
 import { assembleBatch, type BatchRecord, checkRowCrc, recordFlags, viewOf } from "./format.ts";
 import { timerCrc } from "./row-checksums.ts";
-import type { Writer } from "./writer.ts";
+import type { Writer, WriterCache } from "./writer.ts";
 
 /** Most timers that one transaction moves. */
 export const timersAtOnce = 1_000;
@@ -56,15 +57,31 @@ export function countDelayed(writer: Writer): Map<number, number> {
 }
 
 /** See the head of this file. */
-export class Timers {
+export class Timers implements WriterCache {
   readonly #writer: Writer;
   readonly #deduper: Deduper;
   readonly #doubts: Doubts;
+  /** What nextDueAtMs() found; undefined: it has to look. */
+  #next: { readonly dueAtMs: number | undefined } | undefined;
 
   constructor(writer: Writer, deduper: Deduper, doubts: Doubts) {
     this.#writer = writer;
     this.#deduper = deduper;
     this.#doubts = doubts;
+    writer.attach(this);
+  }
+
+  begun(foreign: boolean): void {
+    if (foreign) this.forget();
+  }
+
+  rolledBack(): void {
+    this.forget();
+  }
+
+  /** Another process committed, or timers were deleted elsewhere. */
+  forget(): void {
+    this.#next = undefined;
   }
 
   /** Keeps messages of a batch, `room` at most, until each is due; inside a transaction. */
@@ -74,6 +91,7 @@ export class Timers {
     { blob, dueAtMs, room }: DelayedAppend,
     nowMs: number,
   ): AppendException[] {
+    this.forget();
     const view = viewOf(blob);
     const exceptions: AppendException[] = [];
     let kept = 0;
@@ -115,6 +133,7 @@ export class Timers {
     { id, source, tenant }: DelayedIdentity,
     timers: readonly number[],
   ): number {
+    this.forget();
     let cancelled = 0;
     for (const timer of timers) {
       const sql = "SELECT * FROM timer WHERE id = ? AND channel = ?";
@@ -132,12 +151,18 @@ export class Timers {
 
   /** Wall time at which the next timer is due, or undefined when there is none. */
   nextDueAtMs(): number | undefined {
+    this.#next ??= this.#look();
+    return this.#next.dueAtMs;
+  }
+
+  #look(): { readonly dueAtMs: number | undefined } {
     const row = this.#writer.one<{ due: number | null }>("SELECT min(due_at) AS due FROM timer");
-    return row?.due ?? undefined;
+    return { dueAtMs: row?.due ?? undefined };
   }
 
   /** Takes what is due out of the table, in order of due time; inside a transaction. */
   takeDue(nowMs: number): DueBatch[] {
+    this.forget();
     const rows = this.#writer.all<TimerRow>(
       "SELECT * FROM timer WHERE due_at <= ? ORDER BY due_at, id LIMIT ?",
       nowMs,

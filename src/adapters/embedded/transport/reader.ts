@@ -155,6 +155,9 @@ export class BatchReader {
 
   #find(place: LogName, offset: number): BatchView | Gap | undefined {
     const { log } = place;
+    // Whoever reads on comes to where a batch begins.
+    const next = this.#load(place, offset);
+    if (next !== undefined) return next;
     const below = this.#selectBaseAt.get(log, offset)?.["base"];
     if (typeof below === "number") {
       const batch = this.#load(place, below);
