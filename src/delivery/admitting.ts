@@ -23,13 +23,13 @@ export class Admitting {
   }
 
   /**
-   * Whether every message of the batch is to be run: none was open, none can have expired, be for
-   * another group or of a type that is not wanted, nothing was lost since it came, no key is held
-   * up, and numbers are not looked at.
+   * Whether the message is to be run whatever it is: none of its batch was open, can have expired,
+   * be for another group or of a type that is not wanted, nothing was lost since it came, its key is
+   * not held up, and numbers are not looked at.
    */
-  isPlain(batch: WindowBatch): boolean {
-    const { environment, open, sequences } = this.#parts;
-    if (!open.isQuiet || sequences !== undefined) return false;
+  isPlain(batch: WindowBatch, position: number): boolean {
+    const { environment, sequences } = this.#parts;
+    if (sequences !== undefined || !this.#isFree(batch, position)) return false;
     batch.isPlain ??=
       batch.open === undefined &&
       batch.stored.hasOneTemplate === true &&
@@ -42,6 +42,10 @@ export class Admitting {
     return (
       ownershipVersion !== undefined && ownershipVersion === environment.consumer.ownershipVersion
     );
+  }
+
+  #isFree(batch: WindowBatch, position: number): boolean {
+    return this.#parts.open.isFree(batch.stored.slotAt(batch.recordAt(position)));
   }
 
   /**
@@ -109,7 +113,7 @@ export class Admitting {
 
   #isItsTurn(subject: Subject): boolean {
     const { batch, position, open } = subject;
-    if (open === undefined && this.#parts.open.isQuiet) return true;
+    if (open === undefined && this.#isFree(batch, position)) return true;
     const place = this.#outcomes.placeOf(batch, position);
     const admission = this.#parts.open.admit(open, place);
     if (admission === "run") {

@@ -58,7 +58,7 @@ export class Handling {
   prepare(runner: Runner, before: HandlerRun | undefined): Prepared | Promise<Prepared> {
     if (before !== undefined) return this.#prepareAgain(runner, before);
     const { batch, position } = this.#dispatcher;
-    if (this.#admitting.isPlain(batch)) {
+    if (this.#admitting.isPlain(batch, position)) {
       this.#parts.window.take(batch, position);
       return this.#begin(runner, batch, position, undefined);
     }

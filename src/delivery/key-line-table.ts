@@ -1,5 +1,6 @@
 // The lines of one subscription, by log and key. Knows nothing of what moves through them. Always
-// true: a key has at most one line in a log.
+// true: a key has at most one line in a log; the slots of all lines are known by number.
+import { keySlot } from "../kernel/key-slot.ts";
 import { priorities } from "../message/envelope.ts";
 import { KeyLine, type OpenMessage } from "./key-lines.ts";
 
@@ -9,6 +10,13 @@ export class KeyLineTable {
   size = 0;
   /** By lane. */
   readonly #lines: readonly Map<string, KeyLine>[] = priorities.map(() => new Map());
+  /** How many lines have a key of this slot. */
+  readonly #slots = new Map<number, number>();
+
+  /** Whether no key of this slot has a line: to ask costs less than to look for a key. */
+  isFree(slot: number): boolean {
+    return this.size === 0 || !this.#slots.has(slot);
+  }
 
   /** The line of a key, if messages of it are open. */
   of(place: { readonly lane: number; readonly key: string | undefined }): KeyLine | undefined {
@@ -21,7 +29,7 @@ export class KeyLineTable {
     if (known !== undefined) return known;
     const line = new KeyLine(lane, key);
     this.#lines[lane]?.set(key, line);
-    this.size++;
+    this.#count(key, 1);
     return line;
   }
 
@@ -48,12 +56,21 @@ export class KeyLineTable {
 
   /** Takes a line out. */
   delete(line: KeyLine): void {
-    if (this.#lines[line.lane]?.delete(line.key) === true) this.size--;
+    if (this.#lines[line.lane]?.delete(line.key) === true) this.#count(line.key, -1);
+  }
+
+  #count(key: string, change: 1 | -1): void {
+    this.size += change;
+    const slot = keySlot(key);
+    const count = (this.#slots.get(slot) ?? 0) + change;
+    if (count > 0) this.#slots.set(slot, count);
+    else this.#slots.delete(slot);
   }
 
   /** Takes all lines out. */
   clear(): void {
     for (const lines of this.#lines) lines.clear();
+    this.#slots.clear();
     this.size = 0;
   }
 

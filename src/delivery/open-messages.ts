@@ -48,9 +48,9 @@ export class OpenMessages {
     return this.#committed.values();
   }
 
-  /** Whether no message needs a look at its key. */
-  get isQuiet(): boolean {
-    return this.#lines.size === 0;
+  /** Whether no key of this slot is held up: its messages need no look at their keys. */
+  isFree(slot: number): boolean {
+    return this.#lines.isFree(slot);
   }
 
   /** Whether a released message waits to be read again. */
