@@ -19,7 +19,7 @@ import {
   when,
 } from "spillway";
 import { memory } from "spillway/memory";
-import { VirtualClock } from "spillway/testing";
+import { seededRandom, VirtualClock } from "spillway/testing";
 import { z } from "zod";
 import { delay } from "../../../src/kernel/clock.ts";
 import { runCli } from "../cli-io.ts";
@@ -42,7 +42,8 @@ function testOnBoth(name: string, run: (scene: Scene) => Promise<void>): void {
     test(`${subject}: ${name}`, { timeout: 60_000 }, async (context: TestContext) => {
       const transport: Transport = subject === "memory" ? memory() : directJournal(context);
       const clock = new VirtualClock();
-      const bus = await createBus({ name: "shop", transport, clock });
+      // Waits between tries are drawn: never so short that they are over within a test.
+      const bus = await createBus({ name: "shop", transport, clock, random: seededRandom(1) });
       try {
         await run({ bus, clock });
       } finally {
