@@ -24,8 +24,8 @@ export class Admitting {
 
   /**
    * Whether the message is to be run whatever it is: none of its batch was open, can have expired,
-   * be for another group or of a type that is not wanted, nothing was lost since it came, its key is
-   * not held up, and numbers are not looked at.
+   * be for another group or of a type that is not wanted, nothing was lost since it came, its key
+   * is not held up, and numbers are not looked at.
    */
   isPlain(batch: WindowBatch, position: number): boolean {
     const { environment, sequences } = this.#parts;

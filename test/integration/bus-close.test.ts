@@ -75,8 +75,8 @@ test("memory: a handler that does not finish in time is given up, and close says
   await assert.rejects(bus.close(), { code: "DRAIN_DEADLINE" });
 });
 
-test("embedded: what was not finished is delivered to the next bus", async (context) => {
-  const directory = directoryFor(context);
+test("embedded: what was not finished is delivered to the next bus", async () => {
+  const directory = directoryFor();
   const first = await createBus({ name: "shop", transport: await journalIn(directory) });
   const taken: string[] = [];
   await first.subscribe(OrderPlaced, { concurrency: 2 }, async (message) => {
@@ -118,8 +118,8 @@ testOnEach(
   },
 );
 
-test("embedded: SIGTERM drains, and then ends the process as a signal does", async (context) => {
-  const directory = directoryFor(context);
+test("embedded: SIGTERM drains, and then ends the process as a signal does", async () => {
+  const directory = directoryFor();
   const program = join(import.meta.dirname, "fixtures", "bus-until-signal.ts");
   const args = ["--conditions=spillway:source", "--no-warnings", program, directory];
   const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });

@@ -18,7 +18,7 @@ export interface BusSubject {
 /** Every transport of this release. */
 export const busSubjects: readonly BusSubject[] = [
   { name: "memory", create: async () => memory() },
-  { name: "embedded", create: (context) => journalIn(directoryFor(context)) },
+  { name: "embedded", create: () => journalIn(directoryFor()) },
 ];
 
 /** A journal in that directory. */
@@ -27,10 +27,18 @@ export async function journalIn(directory: string): Promise<Transport> {
   return embedded({ directory });
 }
 
-/** A temporary directory that goes with the test. */
-export function directoryFor(context: TestContext): string {
+const directories: string[] = [];
+// Not with the test: processes that it started, and that its last hook kills, may write until then.
+process.once("exit", () => {
+  for (const directory of directories) {
+    rmSync(directory, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 });
+  }
+});
+
+/** A temporary directory that goes with the file of the test. */
+export function directoryFor(): string {
   const directory = mkdtempSync(join(tmpdir(), "spillway-bus-"));
-  context.after(() => rmSync(directory, { recursive: true, force: true }));
+  directories.push(directory);
   return directory;
 }
 

@@ -22,7 +22,7 @@ const row = z.array(z.int());
 
 const transports: Record<string, (context: TestContext) => Transport> = {
   memory: () => memory(),
-  embedded: (context) => embedded({ directory: directoryFor(context), engine: "direct" }),
+  embedded: () => embedded({ directory: directoryFor(), engine: "direct" }),
 };
 
 for (const [subject, create] of Object.entries(transports)) {

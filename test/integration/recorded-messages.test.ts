@@ -25,8 +25,8 @@ const event = (data: unknown, more: object = {}): string =>
 
 const dataSchemaOf = (version: number): string => `urn:spillway:contract:${type}:${version}`;
 
-test("what tail prints of a journal is read as it was published", async (context) => {
-  const directory = directoryFor(context);
+test("what tail prints of a journal is read as it was published", async () => {
+  const directory = directoryFor();
   const bus = await createBus({ name: "shop", transport: await journalIn(directory) });
   await bus.publish(
     Placed,

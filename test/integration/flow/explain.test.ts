@@ -247,8 +247,8 @@ testOnBoth("an open circuit: which rule, since when, the next probe", async (sce
   assert.equal((await bus.explain(Placed, 0)).reasons[0]?.kind, "circuit");
 });
 
-test("another process says what the journal knows, and what it cannot know", async (context) => {
-  const directory = directoryFor(context);
+test("another process says what the journal knows, and what it cannot know", async () => {
+  const directory = directoryFor();
   await using bus = await createBus({ name: "billing", transport: await journalIn(directory) });
   const rates = [rateLimit({ perSecond: 0.01, burst: 1 })];
   const handled: number[] = [];

@@ -161,7 +161,7 @@ test("three processes, one of them killed and replaced, keep one rate and use it
   timeout: 120_000,
 }, async (context) => {
   const [perSecond, burst] = [100, 50];
-  const directory = directoryFor(context);
+  const directory = directoryFor();
   const log = join(directory, "starts.log");
   writeFileSync(log, "");
   const children: ChildProcess[] = [];

@@ -245,8 +245,8 @@ test("a ring of two full channels goes on moving", { timeout: 60_000 }, async ()
 
 test("waiting publishers are woken by what another process settles", {
   timeout: 60_000,
-}, async (context) => {
-  const directory = directoryFor(context);
+}, async () => {
+  const directory = directoryFor();
   const channel = channelWith("wait", { depthMax: 3 });
   const open = async (name: string): Promise<Bus> => {
     return createBus({ name, transport: await journalIn(directory), channels: [channel] });

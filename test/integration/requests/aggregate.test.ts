@@ -188,7 +188,7 @@ for (const fails of ["every time", "at the deadline", "with no question"] as con
 test("the gatherer is killed again and again: one outcome for each aggregate", {
   timeout: 180_000,
 }, async (context) => {
-  const directory = directoryFor(context);
+  const directory = directoryFor();
   await using bus = await createBus({ name: "shop", transport: await journalIn(directory) });
   await handleQuotes(bus);
   const shipments = 200;

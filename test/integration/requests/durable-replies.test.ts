@@ -93,7 +93,7 @@ class Service {
 test(`every answer arrives once, whoever is killed (seed ${seed})`, {
   timeout: 300_000,
 }, async (t) => {
-  const directory = directoryFor(t);
+  const directory = directoryFor();
   const random = seededRandom(seed);
   const shop = new Service(t, "shop", directory);
   const stock = new Service(t, "stock", directory);

@@ -82,7 +82,7 @@ testOnEach("each of ten thousand has its one outcome", async (transport: Transpo
 test("a handler's process is killed: its requests go to another", {
   timeout: 180_000,
 }, async (t) => {
-  const directory = directoryFor(t);
+  const directory = directoryFor();
   const bus = await createBus({ name: "shop", transport: await journalIn(directory) });
   t.after(() => bus.close());
   const workers = [startStock(t, directory), startStock(t, directory)];

@@ -159,8 +159,8 @@ testOnEach("a reply that does not fit its schema fails, asked for or not", async
   await eventually(async () => (await collect(bus.deadLetters(Reserve))).length === 2);
 });
 
-test("a receiver checks a reply by its own schema, and by name", async (context) => {
-  const directory = directoryFor(context);
+test("a receiver checks a reply by its own schema, and by name", async () => {
+  const directory = directoryFor();
   await using bus = await shopOn(await journalIn(directory));
   await using other = await createBus({ name: "other", transport: await journalIn(directory) });
   await bus.handle(Reserve, ({ data }) =>

@@ -44,8 +44,8 @@ for (const [strategy, channel] of strategies) {
     assert.deepEqual([scattered.type, scattered.parts.length], ["all", 1]);
   });
 
-  test(`${strategy}: several callers at once get each its own answers`, async (context) => {
-    const directory = directoryFor(context);
+  test(`${strategy}: several callers at once get each its own answers`, async () => {
+    const directory = directoryFor();
     const buses: Bus[] = [];
     for (const name of ["shop", "shop", "depot", "office"]) {
       buses.push(await shopOn(await journalIn(directory), strategy, { name }));
@@ -91,7 +91,7 @@ for (const [strategy, channel] of strategies) {
   test(`${strategy}: a caller dies; others are answered as before`, {
     timeout: 60_000,
   }, async (context) => {
-    const directory = directoryFor(context);
+    const directory = directoryFor();
     const transport = await journalIn(directory);
     await using bus = await shopOn(transport, strategy);
     const slow = Promise.withResolvers<void>();
@@ -140,8 +140,8 @@ async function depthOf(transport: Transport): Promise<number> {
   return groups.reduce((sum, { depth }) => sum + depth, 0);
 }
 
-test("a temporary channel goes when its bus closes", async (context) => {
-  const directory = directoryFor(context);
+test("a temporary channel goes when its bus closes", async () => {
+  const directory = directoryFor();
   const transport = await journalIn(directory);
   await using stock = await createBus({ name: "stock", transport });
   await stock.handle(Reserve, async () => reserved(1));
@@ -163,7 +163,7 @@ function laterBy(ms: number): Clock {
 test("one whose owner was killed goes with the next bus, some minutes later", {
   timeout: 60_000,
 }, async (context) => {
-  const directory = directoryFor(context);
+  const directory = directoryFor();
   const transport = await journalIn(directory);
   await using stock = await createBus({ name: "stock", transport });
   await stock.handle(Reserve, async () => reserved(1));

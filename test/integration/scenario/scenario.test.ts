@@ -24,7 +24,7 @@ interface Stage {
 function testOnEach(name: string, run: (stage: Stage, context: TestContext) => Promise<void>) {
   const transports: Record<string, (context: TestContext) => Transport> = {
     memory: () => memory(),
-    embedded: (context) => embedded({ directory: directoryFor(context), engine: "direct" }),
+    embedded: () => embedded({ directory: directoryFor(), engine: "direct" }),
   };
   for (const [subject, create] of Object.entries(transports)) {
     test(`${subject}: ${name}`, { timeout: 60_000 }, async (context) => {

@@ -82,8 +82,8 @@ function onEach(
   startsAt: string,
   run: (world: World, context: TestContext) => Promise<void>,
 ): void {
-  const open = (context: TestContext): [string, () => Transport][] => {
-    const directory = directoryFor(context);
+  const open = (): [string, () => Transport][] => {
+    const directory = directoryFor();
     return [
       ["memory", () => memory()],
       ["embedded", () => embedded({ directory, engine: "direct" })],
@@ -91,7 +91,7 @@ function onEach(
   };
   for (const at of [0, 1]) {
     test(`${["memory", "embedded"][at]}: ${name}`, { timeout: 120_000 }, async (context) => {
-      const world = new World((open(context)[at] as [string, () => Transport])[1], startsAt);
+      const world = new World((open()[at] as [string, () => Transport])[1], startsAt);
       try {
         await run(world, context);
       } finally {
@@ -130,8 +130,8 @@ for (const [catchUp, expected] of [
 ] as const) {
   test(`catchUp "${catchUp}" after a night without a process`, {
     timeout: 120_000,
-  }, async (context) => {
-    const directory = directoryFor(context);
+  }, async () => {
+    const directory = directoryFor();
     const open = () => embedded({ directory, engine: "direct" });
     const world = new World(open, "2026-01-01T00:09:30Z");
     const options = { cron: "*/10 * * * *", catchUp, catchUpMax: 3 };
@@ -152,8 +152,8 @@ for (const [catchUp, expected] of [
   });
 }
 
-test("a definition that changed counts from then on", { timeout: 120_000 }, async (context) => {
-  const directory = directoryFor(context);
+test("a definition that changed counts from then on", { timeout: 120_000 }, async () => {
+  const directory = directoryFor();
   const world = new World(() => embedded({ directory, engine: "direct" }), "2026-01-01T00:00:30Z");
   const before = await world.bus();
   await world.schedule(before, { cron: "* * * * *" });

@@ -70,8 +70,8 @@ test("a number that fails is said too; what is parked waits for that alone", asy
   await bus.close();
 });
 
-test("another process knows the number, but not the first of a key", async (context) => {
-  const directory = directoryFor(context);
+test("another process knows the number, but not the first of a key", async () => {
+  const directory = directoryFor();
   await using bus = await createBus({ name: "grid", transport: await journalIn(directory) });
   const sequence = resequence({ first: 1, waitMsMax });
   const subscription = await bus.subscribe(Measured, { delivery, sequence }, async () => {});

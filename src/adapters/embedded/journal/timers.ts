@@ -1,8 +1,8 @@
 // Delayed messages: one row each until they are due by wall time, then moved into their log, merged
 // into batches. Any process may move them; the transaction decides which one does. Always true: a
 // message is either a timer or in its log, never both; at most `timersAtOnce` move per transaction,
-// and no more than `timerBytesAtOnce`, but one. When the next one is due is kept, until this process
-// changes the table or is told that another one committed.
+// and no more than `timerBytesAtOnce`, but one. When the next one is due is kept, until this
+// process changes the table or is told that another one committed.
 import type { ErrorCode } from "../../../errors/error-codes.ts";
 import type { DelayedIdentity } from "../../../ports/delayed.ts";
 import type { Channel } from "./catalog.ts";
