@@ -66,6 +66,7 @@ export type {
   ReplayEnd,
   ReplayGap,
   ReplayRead,
+  Settled,
   TailEnd,
   TailRead,
   TailStart,

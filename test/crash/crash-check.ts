@@ -1,129 +1,82 @@
-// What must hold after any number of crash cycles, checked from the outside: the publishers' notes,
-// the consumers' notes, the whole log read once, and the accounts. Returns violations as text.
+// What must hold after any number of crash cycles: the history that all processes noted, and the
+// whole log read once, go to the history checker; the accounts are compared with what is stored.
+// Violations are text.
 import type { Bus } from "spillway";
-import { acknowledgedIds, consumerNames, linesOf, notesOf, publisherNames } from "./crash-cycle.ts";
+import { HistoryChecker } from "spillway/testing";
+import { consumerNames, type CycleEnd, notesOf, publisherNames } from "./crash-cycle.ts";
 import {
   accountCount,
+  groups,
+  isRecording,
   ledgerGroup,
   openingCents,
   recordingGroups,
   transfers,
 } from "./fixtures/bank.ts";
+import { steadyNowMs } from "./history/history-notes.ts";
+import { notedIn } from "./history/note-files.ts";
 
+/** What a check found. */
 export interface CheckResult {
   readonly stored: number;
   readonly acknowledged: number;
+  /** Deliveries beyond the first of each message to each group that does not keep accounts. */
   readonly redelivered: number;
   readonly violations: readonly string[];
 }
 
-interface Stored {
-  readonly id: string;
-  readonly key: string;
-  readonly sequence: number;
-}
+/** So long, after everything was put right, nothing may be finished; then it is stuck. */
+const stuckMs = 5_000;
+const log = transfers.name;
 
-/** Checks everything; `accounts` are the balances that the ledger group committed. */
+/** Checks everything; `accounts` are the balances of a ledger group that has settled all. */
 export async function checkAll(
   bus: Bus,
   notes: string,
-  accounts: ReadonlyMap<string, number>,
+  accounts: ReadonlyMap<string, number> | undefined,
+  { isDrained, calmAtMs }: CycleEnd,
 ): Promise<CheckResult> {
-  const violations: string[] = [];
-  const site = { notes };
+  const checker = new HistoryChecker({ isDense: true, stuckMs });
+  for (const group of groups) {
+    checker.add({ kind: "subscribe", atMs: 0, group, log, from: 0, hasSettlements: true });
+  }
+  let [acknowledged, delivered, stored] = [0, 0, 0];
+  const names = [...publisherNames, ...consumerNames];
+  for (const event of notedIn(...names.map((name) => notesOf({ notes }, name)))) {
+    checker.add(event);
+    if (event.kind === "ok") acknowledged++;
+    if (event.kind === "delivery" && isRecording(event.group)) delivered++;
+  }
   const expected = new Map<string, number>();
-  const stored = await readLog(bus, expected, violations);
-  // Offsets are dense, else readLog has found a hole: the place in the list is the offset.
-  const storedIds = new Map(stored.map((message, offset) => [message.id, offset]));
-  if (storedIds.size !== stored.length) violations.push("duplicate: an id is stored twice");
-  const acknowledged = acknowledgedIds(site);
-  for (const [id, offset] of acknowledged) {
-    const found = storedIds.get(id);
-    if (found === undefined) violations.push(`lost: ${id} was acknowledged`);
-    else if (found !== offset) violations.push(`moved: ${id} is at ${found}, not at ${offset}`);
-  }
-  const tried = triedIds(notes);
-  for (const id of storedIds.keys())
-    if (!tried.has(id)) violations.push(`phantom: ${id} was never sent`);
-  checkOrder("log", stored, violations);
-  let redelivered = 0;
-  for (const group of recordingGroups) {
-    const handled = handledBy(notes, group);
-    const first = firstHandlings(handled);
-    redelivered += handled.length - first.length;
-    const seen = new Set(first.map((message) => message.id));
-    for (const id of storedIds.keys())
-      if (!seen.has(id)) violations.push(`undelivered: ${id} to ${group}`);
-    for (const id of seen)
-      if (!storedIds.has(id)) violations.push(`phantom: ${group} handled ${id}`);
-    checkOrder(group, first, violations);
-  }
-  checkAccounts(accounts, expected, violations);
-  return { stored: stored.length, acknowledged: acknowledged.size, redelivered, violations };
-}
-
-async function readLog(
-  bus: Bus,
-  expected: Map<string, number>,
-  violations: string[],
-): Promise<Stored[]> {
-  const stored: Stored[] = [];
   const add = (account: number, cents: number): void => {
     expected.set(`${account}`, (expected.get(`${account}`) ?? openingCents) + cents);
   };
-  for await (const message of bus.read(transfers, { from: "earliest" })) {
-    if (message.offset !== stored.length) {
-      violations.push(`hole: offset ${message.offset} follows ${stored.length - 1}`);
-    }
-    const { key, sequence, from, to, cents } = message.data;
-    stored.push({ id: message.id, key, sequence });
-    add(from, -cents);
-    add(to, cents);
+  const atMs = steadyNowMs();
+  let endOffset = 0;
+  for await (const { data, id, key, offset } of bus.read(transfers, { from: "earliest" })) {
+    const value = JSON.stringify(data);
+    checker.add({ kind: "replay", atMs, log, id, key, offset, value });
+    add(data.from, -data.cents);
+    add(data.to, data.cents);
+    endOffset = offset + 1;
+    stored++;
   }
-  return stored;
+  checker.add({ kind: "replay-end", atMs, log, startOffset: 0, endOffset });
+  if (isDrained) for (const group of groups) checker.add({ kind: "drained", atMs, group, log });
+  else checker.add({ kind: "calm", atMs: calmAtMs });
+  const violations = checker.finish().map(({ kind, message }) => `${kind}: ${message}`);
+  if (!isDrained && violations.length === 0) violations.push("stuck: hardly anything moves");
+  if (accounts !== undefined) violations.push(...wrongAccounts(accounts, expected));
+  const redelivered = delivered - stored * recordingGroups.length;
+  return { stored, acknowledged, redelivered, violations };
 }
 
-function triedIds(notes: string): Set<string> {
-  const ids = new Set<string>();
-  for (const name of publisherNames) {
-    for (const line of linesOf(notesOf({ notes }, name))) {
-      const [word, id] = line.split(" ");
-      if (word === "try" && id !== undefined) ids.add(id);
-    }
-  }
-  return ids;
-}
-
-function handledBy(notes: string, group: string): (Stored & { readonly at: bigint })[] {
-  const handled: (Stored & { readonly at: bigint })[] = [];
-  for (const name of consumerNames) {
-    for (const line of linesOf(notesOf({ notes }, name))) {
-      const [at = "0", of, id = "", key = "", sequence] = line.split(" ");
-      if (of === group) handled.push({ at: BigInt(at), id, key, sequence: Number(sequence) });
-    }
-  }
-  return handled.sort((one, other) => (one.at < other.at ? -1 : 1));
-}
-
-function firstHandlings<Handled extends Stored>(handled: readonly Handled[]): Handled[] {
-  const seen = new Set<string>();
-  return handled.filter(({ id }) => !seen.has(id) && seen.add(id));
-}
-
-function checkOrder(where: string, messages: readonly Stored[], violations: string[]): void {
-  const last = new Map<string, number>();
-  for (const { key, sequence, id } of messages) {
-    const before = last.get(key) ?? -1;
-    if (sequence <= before) violations.push(`order: ${where}: ${id} comes after number ${before}`);
-    last.set(key, sequence);
-  }
-}
-
-function checkAccounts(
+/** Money that is not where the messages have moved it. */
+function wrongAccounts(
   accounts: ReadonlyMap<string, number>,
   expected: ReadonlyMap<string, number>,
-  violations: string[],
-): void {
+): string[] {
+  const violations: string[] = [];
   let total = 0;
   for (let account = 0; account < accountCount; account++) {
     const cents = accounts.get(`${account}`) ?? openingCents;
@@ -138,4 +91,5 @@ function checkAccounts(
   const wanted = accountCount * openingCents;
   if (total !== wanted)
     violations.push(`${ledgerGroup}: ${total} cents in all, should be ${wanted}`);
+  return violations;
 }

@@ -10,7 +10,7 @@ import { embedded } from "spillway/embedded";
 import { seededRandom } from "spillway/testing";
 import { isLongRun, recordEvidence } from "../evidence.ts";
 import { checkAll } from "./crash-check.ts";
-import { type CrashSite, runCycle, unsettledMin } from "./crash-cycle.ts";
+import { AcknowledgedCount, type CrashSite, runCycle, unsettledMin } from "./crash-cycle.ts";
 import { balanceSchema, leaseMs, ledgerGroup, transfers } from "./fixtures/bank.ts";
 
 const cycles = Number(process.env["SPILLWAY_CRASH_CYCLES"] ?? (isLongRun ? 200 : 20));
@@ -46,6 +46,7 @@ test(`${cycles} crash cycles, seed ${seed}`, { timeout: cycles * 60_000 }, async
     notes,
     monitor,
     random: seededRandom(seed),
+    acknowledged: new AcknowledgedCount({ notes }),
     running: new Set(),
   };
   const counts = {
@@ -61,7 +62,8 @@ test(`${cycles} crash cycles, seed ${seed}`, { timeout: cycles * 60_000 }, async
     for (let cycle = 1; cycle <= cycles && violations.length === 0; cycle++) {
       const report = await runCycle(site, cycle * messagesPerCycle);
       assert.ok(report.unsettledAtKill >= unsettledMin, `only ${report.unsettledAtKill} unsettled`);
-      const result = await checkAll(monitor, notes, await readAccounts(site));
+      const accounts = report.isDrained ? await readAccounts(site) : undefined;
+      const result = await checkAll(monitor, notes, accounts, report);
       violations.push(...result.violations);
       counts.cycles = cycle;
       counts.acknowledged = result.acknowledged;
@@ -79,6 +81,7 @@ test(`${cycles} crash cycles, seed ${seed}`, { timeout: cycles * 60_000 }, async
   } finally {
     for (const child of site.running) child.kill("SIGKILL");
     await recordEvidence("crash", { seed, counts, violations });
+    site.acknowledged.close();
     await monitor.close();
     rmSync(root, { recursive: true, force: true });
   }

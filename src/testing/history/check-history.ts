@@ -15,6 +15,7 @@ import type {
   PublishFailed,
   PublishInvoke,
   PublishOk,
+  Settled,
   TailEnd,
   TailRead,
   TailStart,
@@ -22,7 +23,7 @@ import type {
 import { LogRecord } from "./log-record.ts";
 import type { Published } from "./published.ts";
 import { TailRecord } from "./tail-record.ts";
-import { type Violation, ViolationList } from "./violation.ts";
+import { type Violation, type ViolationKind, ViolationList } from "./violation.ts";
 
 /** What a history is held against beyond its events. */
 export interface HistoryRules {
@@ -99,6 +100,7 @@ export class HistoryChecker {
       case "subscribe":
       case "delivery":
       case "handled":
+      case "settled":
       case "effect":
       case "drained":
         return this.#addToGroup(event);
@@ -129,11 +131,17 @@ export class HistoryChecker {
     return this.#violations.list();
   }
 
+  /** How many violations of each kind were found, also those that finish() does not list. */
+  get counts(): ReadonlyMap<ViolationKind, number> {
+    return this.#violations.counts;
+  }
+
   #addToGroup(event: GroupEvent): void {
     const record = this.#group(event.group, event.log);
     if (event.kind === "subscribe") record.subscribe(event);
     else if (event.kind === "delivery") record.deliver(event);
     else if (event.kind === "handled") record.handle(event);
+    else if (event.kind === "settled") record.settle(event);
     else if (event.kind === "effect") record.addEffect(event);
     else record.isDrained = true;
   }
@@ -217,7 +225,7 @@ export class HistoryChecker {
 }
 
 /** Events that go to one group on a log. */
-type GroupEvent = GroupSubscribed | Delivered | Handled | Effect | Drained;
+type GroupEvent = GroupSubscribed | Delivered | Handled | Settled | Effect | Drained;
 
 /**
  * Finds what must not be in the history of a run with faults. What needs the full read ("replay"
@@ -232,7 +240,7 @@ type GroupEvent = GroupSubscribed | Delivered | Handled | Effect | Drained;
  *   delivered to a group before one of its key that is not finished.
  * - `inconsistent-offset`: one offset, two messages.
  * - `non-monotonic`: a reader goes back, or a member is given again what it has finished, without
- *   a crash, a rebalance or a seek.
+ *   a crash, a rebalance or a seek; or what was settled before it began.
  * - `tail-not-replay`: a live reader has seen something else than the full read shows.
  * - `stuck`: the faults have stopped, there is work, and nothing is finished for `stuckMs`.
  *

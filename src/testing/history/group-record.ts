@@ -1,7 +1,7 @@
 // One group on one log, as a history shows it: what was delivered, in which order, and how that
 // ended. Finds reorder, members that go back, what the group never got, effects, what is stuck.
 // Always true: a member that was taken for dead and wakes up late is not held against the group.
-import type { Delivered, Effect, GroupSubscribed, Handled } from "./history-event.ts";
+import type { Delivered, Effect, GroupSubscribed, Handled, Settled } from "./history-event.ts";
 import { type KeyLine, openBefore, type OpenDelivery, startLine } from "./key-line.ts";
 import type { LogRecord } from "./log-record.ts";
 import type { Published } from "./published.ts";
@@ -15,6 +15,9 @@ interface Course {
   finishedMarks: number;
   /** Finished, or interrupted in a way that leaves open whether it was. */
   isMaybeFinished: boolean;
+  /** Who settled it, and when in the group's own count. */
+  settledBy: string | undefined;
+  settledAt: number;
   attempt: number;
 }
 
@@ -41,6 +44,10 @@ export class GroupRecord {
   /** Everything that somebody has now, with a key or without. */
   readonly #open = new Map<number, OpenDelivery>();
   readonly #effects = new Set<string>();
+  /** Settlements and beginnings so far, and the last beginning of each member. */
+  #steps = 0;
+  readonly #begun = new Map<string, number>();
+  #allBegun = 0;
 
   constructor(group: string, log: LogRecord, violations: ViolationList) {
     this.group = group;
@@ -60,6 +67,7 @@ export class GroupRecord {
     const line = before?.line ?? this.#lineOf(message);
     const course = before ?? this.#begin(offset, line);
     course.attempt = event.attempt;
+    this.#checkSettled(course, event);
     if (before !== undefined && before.finishedBy !== undefined) {
       if (before.finishedMarks === this.marks) {
         if (before.finishedBy !== member) return; // Somebody who does not know yet that it is late.
@@ -100,12 +108,24 @@ export class GroupRecord {
     if (event.outcome === "abandoned") return;
     if (!course.isMaybeFinished) this.#progressAtMs = event.atMs;
     course.isMaybeFinished = true;
+    if (this.#subscribed?.hasSettlements === true) return;
     course.finishedBy = event.member;
     course.finishedMarks = this.marks;
   }
 
+  /** Without a delivery: it was passed over, because it had expired, or for another reason. */
+  settle({ offset, member, atMs }: Settled): void {
+    const course = this.#courses.get(offset) ?? this.#begin(offset, undefined);
+    if (!course.isMaybeFinished) this.#progressAtMs = atMs;
+    course.isMaybeFinished = true;
+    course.settledBy = member;
+    course.settledAt = ++this.#steps;
+  }
+
   /** A member died, or began anew: what it was at may be finished. */
   crash(member: string | undefined): void {
+    if (member === undefined) this.#allBegun = ++this.#steps;
+    else this.#begun.set(member, ++this.#steps);
     for (const [offset, open] of this.#open) {
       if (member !== undefined && open.member !== member) continue;
       const course = this.#courses.get(offset);
@@ -164,6 +184,16 @@ export class GroupRecord {
     this.#report("stuck", text, message.id, offset);
   }
 
+  #checkSettled(course: Course, { member, id, offset }: Delivered): void {
+    const { settledBy, settledAt } = course;
+    if (settledBy === undefined) return;
+    const begun = Math.max(this.#begun.get(member) ?? 0, this.#allBegun);
+    if (settledBy !== member && begun < settledAt) return; // It had it before, and is late.
+    course.settledBy = undefined;
+    const text = `${member} was given ${id}, which ${settledBy} had settled`;
+    this.#report("non-monotonic", text, id, offset);
+  }
+
   #close(offset: number, course: Course): void {
     this.#open.delete(offset);
     course.line?.open.delete(offset);
@@ -175,6 +205,8 @@ export class GroupRecord {
       finishedBy: undefined,
       finishedMarks: 0,
       isMaybeFinished: false,
+      settledBy: undefined,
+      settledAt: 0,
       attempt: 0,
     };
     this.#courses.set(offset, course);

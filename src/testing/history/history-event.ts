@@ -33,6 +33,11 @@ export interface PublishInvoke {
   readonly dueAtMs?: number | undefined;
   /** Groups may settle it without a handler: it expires, or is merged with another one. */
   readonly isSkippable?: boolean | undefined;
+  /**
+   * Who calls, where messages of one key are stored in the order of its calls even if it does not
+   * wait for outcomes. Absent: only what was acknowledged before the call is stored before it.
+   */
+  readonly publisher?: string | undefined;
 }
 
 /** It is stored, and durable. */
@@ -73,6 +78,8 @@ export interface GroupSubscribed {
   readonly order?: "key" | "none" | undefined;
   /** The failed attempt with which a message is given up; default: it never is. */
   readonly attemptsMax?: number | undefined;
+  /** Whether "settled" events tell what is durable; then "done" need not be: it may come again. */
+  readonly hasSettlements?: boolean | undefined;
   /** Whether "effect" events list the effects of every message; then each must have exactly one. */
   readonly hasEffects?: boolean | undefined;
 }
@@ -100,6 +107,16 @@ export interface Handled {
   readonly log: LogName;
   readonly offset: number;
   readonly outcome: "done" | "failed" | "given-up" | "abandoned";
+}
+
+/** It is durable that the group is done with a message: it must not come back. */
+export interface Settled {
+  readonly kind: "settled";
+  readonly atMs: number;
+  readonly group: string;
+  readonly member: string;
+  readonly log: LogName;
+  readonly offset: number;
 }
 
 /**
@@ -206,6 +223,7 @@ export type HistoryEvent =
   | GroupSubscribed
   | Delivered
   | Handled
+  | Settled
   | Mark
   | Calm
   | Drained

@@ -53,6 +53,9 @@ export class LogRecord {
   readonly #storings = new Map<string, Storing>();
   readonly #acknowledgedEnd = new Map<string, number>();
   readonly #replayedIds = new Map<string, number>();
+  #calls = 0;
+  /** The last call in the full read, by publisher and key. */
+  readonly #lastCalls = new Map<string, Published>();
 
   constructor(name: string, violations: ViolationList, rules: LogRules) {
     this.name = name;
@@ -63,7 +66,7 @@ export class LogRecord {
   publish(event: PublishInvoke): Published {
     const message = this.message(event.id);
     const floor = event.key === undefined ? undefined : this.#acknowledgedEnd.get(event.key);
-    notePublish(message, event, event.dueAtMs === undefined ? floor : undefined);
+    notePublish(message, event, event.dueAtMs === undefined ? floor : undefined, ++this.#calls);
     return message;
   }
 
@@ -106,7 +109,10 @@ export class LogRecord {
       return;
     }
     this.replayed.push(event.offset);
-    if (!this.#replayedIds.has(event.id)) this.#replayedIds.set(event.id, event.offset);
+    if (!this.#replayedIds.has(event.id)) {
+      this.#replayedIds.set(event.id, event.offset);
+      this.#checkCall(message, event.offset);
+    }
     this.#stored(message, event.offset, event.appendedAtMs);
     if (message.oks === 0) this.#checkFloor(message, event.offset);
   }
@@ -220,6 +226,18 @@ export class LogRecord {
       `${id} is at offset ${offset}, but a message of its key '${key}' was acknowledged at ` +
       `${floor} before it was sent`;
     this.#report("reorder", text, id, offset);
+  }
+
+  #checkCall(message: Published, offset: number): void {
+    const { publisher, key, call, id } = message;
+    if (publisher === undefined || key === undefined) return;
+    const line = `${publisher}\u0000${key}`;
+    const before = this.#lastCalls.get(line);
+    if (before === undefined || before.call < call) this.#lastCalls.set(line, message);
+    else {
+      const text = `${id} is at offset ${offset}, behind ${before.id} of its key '${key}'`;
+      this.#report("reorder", `${text}, which ${publisher} published after it`, id, offset);
+    }
   }
 
   #report(kind: ViolationKind, message: string, id: string | undefined, offset?: number): void {

@@ -19,6 +19,9 @@ export interface Published {
   open: number;
   /** Highest offset of its key that was acknowledged before it was first published. */
   floor: number | undefined;
+  /** Whose calls it stands among, and its place there: the first that may have stored it. */
+  publisher: string | undefined;
+  call: number;
   /** From when on it must go on: stored, and due. */
   readyAtMs: number;
   /** Where an acknowledgement said it is. */
@@ -44,6 +47,8 @@ export function unpublished(id: string): Published {
     unknowns: 0,
     open: 0,
     floor: undefined,
+    publisher: undefined,
+    call: 0,
     readyAtMs: 0,
     offset: undefined,
     readBy: undefined,
@@ -51,12 +56,17 @@ export function unpublished(id: string): Published {
   };
 }
 
-/** Notes that an operation publishes it; `floor` counts for the first one. */
+/** Notes that call number `call` publishes it; `floor` counts for the first one. */
 export function notePublish(
   message: Published,
   event: PublishInvoke,
   floor: number | undefined,
+  call: number,
 ): void {
+  if (message.oks + message.unknowns + message.open === 0) {
+    message.publisher = event.dueAtMs === undefined ? event.publisher : undefined;
+    message.call = call;
+  }
   message.open++;
   if (message.isPublished) return;
   message.isPublished = true;

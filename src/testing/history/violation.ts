@@ -41,6 +41,11 @@ export class ViolationList {
     if (count <= violationsPerKindMax) this.#found.push(violation);
   }
 
+  /** How many of each kind were found, listed or not. */
+  get counts(): ReadonlyMap<ViolationKind, number> {
+    return this.#counts;
+  }
+
   /** What was found, in the order of finding; a kind beyond its bound ends with a count. */
   list(): Violation[] {
     const list = [...this.#found];

@@ -9,9 +9,15 @@ import { setTimeout as pause } from "node:timers/promises";
 import { pathToFileURL } from "node:url";
 import { createBus } from "spillway";
 import { embedded } from "spillway/embedded";
-import { seededRandom } from "spillway/testing";
-import { linesOf } from "../crash-cycle.ts";
+import {
+  HistoryChecker,
+  type HistoryEvent,
+  seededRandom,
+  type ViolationKind,
+} from "spillway/testing";
 import { transfers } from "../fixtures/bank.ts";
+import { steadyNowMs } from "../history/history-notes.ts";
+import { notedIn } from "../history/note-files.ts";
 import { freeze, LoopDisk, standsStill, thaw } from "../loop-disk.ts";
 import { NatsClient } from "./nats-client.ts";
 import { readStream, startNats } from "./nats-server.ts";
@@ -29,18 +35,22 @@ export interface ComparePlan {
 export const systems = ["spillway", "nats"] as const;
 export type System = (typeof systems)[number];
 
-/** What one cut came to. */
-export interface CompareReport {
-  readonly system: System;
-  readonly afterMs: number;
+/** What the history checker says of one cut. */
+interface Judged {
   readonly acknowledged: number;
   readonly lost: number;
   /** How long before the cut the oldest of the lost messages was acknowledged; 0 without any. */
   readonly oldestLostMs: number;
+  /** Violations of the other kinds, by kind. */
+  readonly others: Readonly<Partial<Record<ViolationKind, number>>>;
+}
+
+/** What one cut came to. */
+export interface CompareReport extends Judged {
+  readonly system: System;
+  readonly afterMs: number;
   /** Whether the server knew its stream after the cut. */
   readonly streamKept: boolean;
-  /** Read and never sent. */
-  readonly phantoms: number;
 }
 
 const diskMebibytes = 256;
@@ -73,32 +83,71 @@ async function start(system: System, folder: string): Promise<Site> {
   return { system, folder, disk, notes, children };
 }
 
-/** Ids that the store on a cut disk holds; undefined where it has lost the stream itself. */
-async function readIds(system: System, store: string): Promise<string[] | undefined> {
+type Stored = Pick<Extract<HistoryEvent, { kind: "replay" }>, "id" | "key" | "offset" | "value">;
+
+/** What the store on a cut disk holds; undefined where it has lost the stream itself. */
+async function readStored(system: System, store: string): Promise<Stored[] | undefined> {
   if (system === "nats") {
     const server = await startNats(store);
     const client = await NatsClient.connect(server.port);
-    const payloads = await readStream(client);
+    const found = await readStream(client);
     client.close();
     await end(server.process);
-    return payloads?.map((text) => (JSON.parse(text) as { id: string }).id);
+    return found?.map(({ offset, payload }) => {
+      const { id, ...transfer } = JSON.parse(payload) as { id: string; key: string };
+      return { id, key: transfer.key, offset, value: JSON.stringify(transfer) };
+    });
   }
   const transport = embedded({ directory: store });
   const bus = await createBus({ name: "after-the-cut", transport, channels: [transfers] });
-  const ids: string[] = [];
-  for await (const { id } of bus.read(transfers, { from: "earliest" })) ids.push(id);
+  const stored: Stored[] = [];
+  for await (const { id, key, offset, data } of bus.read(transfers, { from: "earliest" })) {
+    stored.push({ id, key, offset, value: JSON.stringify(data) });
+  }
   await bus.close();
-  return ids;
+  return stored;
+}
+
+/** Holds what was noted until the cut against what is stored. */
+function judge(notes: string, stored: readonly Stored[], cutAtMs: number): Judged {
+  const checker = new HistoryChecker();
+  const log = transfers.name;
+  const invoked = new Map<number | string, string>();
+  /** When each message was acknowledged, but for those that are stored. */
+  const missing = new Map<string, number>();
+  let acknowledged = 0;
+  for (const event of notedIn(notes)) {
+    checker.add(event);
+    if (event.kind === "invoke") invoked.set(event.operation, event.id);
+    if (event.kind !== "ok") continue;
+    missing.set(invoked.get(event.operation) ?? "", event.atMs);
+    invoked.delete(event.operation);
+    acknowledged++;
+  }
+  let endOffset = 0;
+  for (const each of stored) {
+    checker.add({ kind: "replay", atMs: cutAtMs, log, ...each });
+    endOffset = each.offset + 1;
+    missing.delete(each.id);
+  }
+  checker.add({ kind: "replay-end", atMs: cutAtMs, log, startOffset: 0, endOffset });
+  checker.finish();
+  const firstLostAtMs = [...missing.values()].reduce(
+    (first, atMs) => Math.min(first, atMs),
+    cutAtMs,
+  );
+  const { lost = 0, ...others } = Object.fromEntries(checker.counts);
+  return { acknowledged, lost, others, oldestLostMs: Math.round(cutAtMs - firstLostAtMs) };
 }
 
 async function cut(site: Site, afterMs: number): Promise<CompareReport> {
   const pids = site.children.map((child) => child.pid ?? 0);
   const notes = join(site.folder, "notes-at-cut.txt");
   let copy: LoopDisk | undefined;
-  let cutAt = 0n;
+  let cutAtMs = 0;
   for (let attempt = 1; copy === undefined && attempt <= cutAttemptsMax; attempt++) {
     await freeze(pids);
-    cutAt = process.hrtime.bigint();
+    cutAtMs = steadyNowMs();
     cpSync(site.notes, notes);
     copy = site.disk.cut(site.folder, "cut");
     if (copy === undefined || pids.every(standsStill)) continue;
@@ -108,24 +157,11 @@ async function cut(site: Site, afterMs: number): Promise<CompareReport> {
   if (copy === undefined) throw new Error(`${site.disk.image} never comes to rest`);
   thaw(pids);
   for (const child of site.children.toReversed()) await end(child);
-  const ids = await readIds(site.system, join(copy.point, "store"));
-  const stored = new Set(ids);
-  const lines = linesOf(notes).map((line) => line.split(" "));
-  const tried = new Set(lines.filter(([word]) => word === "try").map(([, id]) => id));
-  const acknowledged = lines.filter(([word]) => word === "ack");
-  const lost = acknowledged.filter(([, id = ""]) => !stored.has(id));
-  const ages = lost.map(([, , , at = "0"]) => Number(cutAt - BigInt(at)) / 1e6);
+  const stored = await readStored(site.system, join(copy.point, "store"));
   copy.remove();
   site.disk.remove();
-  return {
-    system: site.system,
-    afterMs,
-    acknowledged: acknowledged.length,
-    lost: lost.length,
-    oldestLostMs: Math.round(Math.max(0, ...ages)),
-    streamKept: ids !== undefined,
-    phantoms: [...stored].filter((id) => !tried.has(id)).length,
-  };
+  const judged = judge(notes, stored ?? [], cutAtMs);
+  return { system: site.system, afterMs, streamKept: stored !== undefined, ...judged };
 }
 
 async function end(child: ChildProcess): Promise<void> {
@@ -143,7 +179,7 @@ async function run(plan: ComparePlan): Promise<void> {
     for (const system of systems) {
       const folder = join(plan.folder, `${system}-${index}`);
       const site = await start(system, folder);
-      while (!linesOf(site.notes).some((line) => line.startsWith("ack"))) await pause(10);
+      while (![...notedIn(site.notes)].some(({ kind }) => kind === "ok")) await pause(10);
       // What exists by now is on disk, as in a service that started long ago.
       site.disk.sync();
       await pause(afterMs);

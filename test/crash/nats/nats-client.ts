@@ -10,6 +10,8 @@ const connectPauseMs = 25;
 /** A message that the server sent to a subscription. */
 export interface NatsMessage {
   readonly subject: string;
+  /** Of a consumer of a stream: says where in the stream the message is. */
+  readonly reply: string | undefined;
   readonly payload: Buffer;
 }
 
@@ -97,7 +99,8 @@ export class NatsClient {
         if (this.#received.length < next + length + 2) return;
         const payload = Buffer.from(this.#received.subarray(next, next + length));
         next += length + 2;
-        this.#listeners.get(id)?.({ subject, payload });
+        const reply = rest.length > 1 ? rest[0] : undefined;
+        this.#listeners.get(id)?.({ subject, reply, payload });
       } else if (word === "PING") this.#send("PONG\r\n");
       else if (word === "-ERR") throw new Error(`nats-server: ${line}`);
       this.#received = this.#received.subarray(next);

@@ -1,14 +1,14 @@
 // The publisher of the crash suites, for a stream of nats-server: the same messages, the same
 // number of callers and the same notes.
-import { openSync, writeSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
-import { keysPerPublisher, transferOf } from "../fixtures/bank.ts";
+import { keysPerPublisher, transferId, transferOf, transfers } from "../fixtures/bank.ts";
+import { HistoryNotes } from "../history/history-notes.ts";
 import { NatsClient } from "./nats-client.ts";
 import { makeStream, stream } from "./nats-server.ts";
 
-const [portText = "", notes = "", name = "", pauseText = "0"] = process.argv.slice(2);
+const [portText = "", path = "", name = "", pauseText = "0"] = process.argv.slice(2);
 const pauseMs = Number(pauseText);
-const file = openSync(notes, "a");
+const notes = new HistoryNotes(path, name);
 const client = await NatsClient.connect(Number(portText));
 await makeStream(client);
 
@@ -19,13 +19,15 @@ let index = 0;
 async function publishOne(index: number): Promise<void> {
   const key = `${name}-${index % keysPerPublisher}`;
   const sequence = Math.floor(index / keysPerPublisher);
-  const id = `${key}-${sequence}`;
-  writeSync(file, `try ${id} ${key} ${sequence} ${index}\n`);
-  const message = { id, ...transferOf(key, sequence, index) };
+  const transfer = transferOf(key, sequence, index);
+  const id = transferId(transfer);
+  const value = JSON.stringify(transfer);
+  const operation = notes.invoke({ log: transfers.name, id, key, value, publisher: name });
+  const message = { id, ...transfer };
   const answer = await client.request(stream, JSON.stringify(message));
   const { seq, error } = JSON.parse(answer.toString()) as { seq?: number; error?: object };
   if (seq === undefined) throw new Error(`not stored: ${JSON.stringify(error)}`);
-  writeSync(file, `ack ${id} ${seq - 1} ${process.hrtime.bigint()}\n`);
+  notes.note({ kind: "ok", operation, offset: seq - 1 });
 }
 
 const caller = async (): Promise<void> => {

@@ -38,13 +38,22 @@ export async function makeStream(client: NatsClient): Promise<void> {
   await api(client, `STREAM.CREATE.${stream}`, { ...config });
 }
 
-/** The payloads that the stream holds; undefined where the server knows no such stream. */
-export async function readStream(client: NatsClient): Promise<string[] | undefined> {
+/** A message of the stream; offsets count from 0. */
+export interface StreamMessage {
+  readonly offset: number;
+  readonly payload: string;
+}
+
+/** What the stream holds; undefined where the server knows no such stream. */
+export async function readStream(client: NatsClient): Promise<StreamMessage[] | undefined> {
   const info = await api(client, `STREAM.INFO.${stream}`, {});
   if (info.error !== undefined) return undefined;
   const messages = info.state?.messages ?? 0;
-  const found: string[] = [];
-  client.subscribe("deliver.here", ({ payload }) => found.push(payload.toString()));
+  const found: StreamMessage[] = [];
+  client.subscribe("deliver.here", ({ reply = "", payload }) => {
+    // $JS.ACK.<stream>.<consumer>.<deliveries>.<sequence in the stream>…
+    found.push({ offset: Number(reply.split(".")[5]) - 1, payload: payload.toString() });
+  });
   await api(client, `CONSUMER.CREATE.${stream}`, {
     stream_name: stream,
     config: { deliver_subject: "deliver.here", deliver_policy: "all", ack_policy: "none" },

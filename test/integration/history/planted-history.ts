@@ -28,6 +28,15 @@ export function stored(id: string, offset: number, key?: string): Untimed[] {
   ];
 }
 
+/** A message of key "k" that its publisher calls for, and how that ends: failed, or its offset. */
+export function called(id: string, end: "failed" | "unknown" | number, publisher = "p") {
+  const operation = ++operations;
+  const invoke: Untimed = { kind: "invoke", operation, log, id, key: "k", publisher };
+  const outcome: Untimed =
+    typeof end === "number" ? { kind: "ok", operation, offset: end } : { kind: end, operation };
+  return { invoke, outcome };
+}
+
 /** A message whose publishing ended like this. */
 export function tried(id: string, outcome: "failed" | "unknown", key?: string): Untimed[] {
   const operation = ++operations;
