@@ -16,12 +16,22 @@ export const jobsChannel = "spillway.redrives";
 /** Days that notes are kept: longer than the letters that they are about. */
 const noteDays = 730;
 
+/** Times that a job is read anew because another process wrote it before it could be changed. */
+export const changesMax = 100;
+
 const jobs = "jobs";
 const current = "current";
 
 /** A job with the version of its row; version 0: there is none. */
 export interface StoredJob {
   readonly job: RedriveJob | undefined;
+  readonly version: StateVersion;
+}
+
+/** What changeLast() did. */
+export interface JobChange {
+  readonly before: RedriveJob | undefined;
+  readonly job: RedriveJob;
   readonly version: StateVersion;
 }
 
@@ -107,11 +117,21 @@ export class JobStore extends JobReader {
   ): Promise<StateVersion> {
     const version = await this.#rows.commit([this.#change(job, expected)], publishes);
     if (version !== undefined) return version;
-    throw new SpillwayError(
-      "REDRIVE_TAKEN_OVER",
-      `redrive ${job.id} of '${job.letters}' was resumed or cancelled elsewhere`,
-      { details: { redrive: job.id, letters: job.letters } },
-    );
+    throw takenOver(job);
+  }
+
+  /**
+   * Writes what `change` makes of the last job; where its runner wrote meanwhile, of what that
+   * left, changesMax times at most: then REDRIVE_TAKEN_OVER. Throws what `change` throws.
+   */
+  async changeLast(change: (job: RedriveJob | undefined) => RedriveJob): Promise<JobChange> {
+    for (let attempt = 1; ; attempt++) {
+      const { job: before, version: expected } = await this.last();
+      const job = change(before);
+      const version = await this.#rows.commit([this.#change(job, expected)]);
+      if (version !== undefined) return { before, job, version };
+      if (attempt === changesMax) throw takenOver(job);
+    }
   }
 
   /** Leaves the group. */
@@ -122,4 +142,12 @@ export class JobStore extends JobReader {
   #change(job: RedriveJob, expected: StateVersion): StateChange {
     return { table: jobs, key: job.id, expected, value: JSON.stringify(job) };
   }
+}
+
+function takenOver({ id, letters }: RedriveJob): SpillwayError {
+  return new SpillwayError(
+    "REDRIVE_TAKEN_OVER",
+    `redrive ${id} of '${letters}' was resumed or cancelled elsewhere`,
+    { details: { redrive: id, letters } },
+  );
 }

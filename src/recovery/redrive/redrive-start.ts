@@ -94,14 +94,17 @@ export async function resumeRedrive(
   store: JobStore,
   options: { readonly allowRepeat?: boolean } = {},
 ): Promise<RunnerStart> {
-  const { job: found, version: before } = await store.last();
-  if (found === undefined || found.state === "finished" || found.state === "cancelled") {
-    throw unknownError(box, found);
-  }
-  const rules = options.allowRepeat === true ? { ...found.rules, allowRepeat: true } : found.rules;
   const runner = newId(clock, random);
-  const taken: RedriveJob = { ...found, rules, runner, state: "running", stopReason: undefined };
-  const version = await store.write(taken, before);
+  const {
+    before,
+    job: taken,
+    version,
+  } = await store.changeLast((found) => {
+    const job = unfinished(box, found);
+    const rules = options.allowRepeat === true ? { ...job.rules, allowRepeat: true } : job.rules;
+    return { ...job, rules, runner, state: "running", stopReason: undefined };
+  });
+  const { rules } = taken;
   const { standings, counts, mine } = await readOutcomes(box, taken.id);
   const { filter, types, end } = taken;
   const wholeKeys = rules.wholeKeys !== false;
@@ -116,7 +119,7 @@ export async function resumeRedrive(
     else if (outcome !== "resolved" && sequence !== undefined) failed.add(sequence);
   }
   // What was skipped in vain is planned again; who failed before may have been mended since.
-  if (found.state === "stopped") failed.clear();
+  if (before?.state === "stopped") failed.clear();
   const isPlanned = new Set(plan.letters.map(({ offset }) => offset));
   const again = [...mine].filter(([letter]) => isPlanned.has(letter)).length;
   const job = { ...taken, ...counts, skipped: counts.skipped - again };
@@ -128,27 +131,20 @@ export async function cancelRedrive(
   { box, clock }: RedriveEnvironment,
   store: JobStore,
 ): Promise<RedriveJob> {
-  for (;;) {
-    const { job, version } = await store.last();
-    if (job === undefined || job.state === "finished" || job.state === "cancelled") {
-      throw unknownError(box, job);
-    }
-    const updatedAtMs = Math.trunc(clock.wallMs());
-    const over = {
-      ...job,
-      state: "cancelled",
-      stopReason: "it was cancelled",
-      updatedAtMs,
-    } as const;
-    try {
-      await store.write(over, version);
-      return over;
-    } catch (error) {
-      // It moved on meanwhile: once more.
-      const isLate = error instanceof SpillwayError && error.code === "REDRIVE_TAKEN_OVER";
-      if (!isLate) throw error;
-    }
-  }
+  const { job } = await store.changeLast((found) => ({
+    ...unfinished(box, found),
+    state: "cancelled",
+    stopReason: "it was cancelled",
+    updatedAtMs: Math.trunc(clock.wallMs()),
+  }));
+  return job;
+}
+
+/** The job, if there is something to go on with or to end. */
+function unfinished(box: LetterBox, job: RedriveJob | undefined): RedriveJob {
+  const isOver = job === undefined || job.state === "finished" || job.state === "cancelled";
+  if (isOver) throw unknownError(box, job);
+  return job;
 }
 
 interface Outcomes {
