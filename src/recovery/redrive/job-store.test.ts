@@ -39,7 +39,7 @@ async function begun(): Promise<{ readonly store: JobStore; readonly other: JobS
   return { store, other };
 }
 
-test("a job whose runner writes between the look and the change is changed all the same", async () => {
+test("a job is changed although its runner writes between the look and the change", async () => {
   const { store, other } = await begun();
   const { version } = await store.last();
   let moved: Promise<unknown> | undefined;
