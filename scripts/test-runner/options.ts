@@ -34,7 +34,8 @@ export const suites: readonly Suite[] = [
   suite("integration"),
   suite("brokers", { timeoutMs: 8 * minuteMs }),
   suite("docs"),
-  suite("package", { exclusive: true }),
+  // Packages come from npm, and three test runners run.
+  suite("package", { exclusive: true, timeoutMs: 5 * minuteMs }),
   // Its files start hundreds of processes and wait for real leases to run out.
   suite("crash", { exclusive: true, timeoutMs: 5 * minuteMs }),
 ];

@@ -2,7 +2,15 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import { mock, test } from "node:test";
-import { atDeadline, type CancelTimer, type Clock, delay, systemClock } from "./clock.ts";
+import { VirtualClock } from "../testing/virtual-clock.ts";
+import {
+  atDeadline,
+  type CancelTimer,
+  type Clock,
+  delay,
+  systemClock,
+  timerInParts,
+} from "./clock.ts";
 
 test("wall time is now, monotonic time does not go back", () => {
   assert.ok(Math.abs(systemClock.wallMs() - Date.now()) < 60_000);
@@ -51,26 +59,39 @@ test("soon() runs after the current turn", async () => {
   assert.deepEqual(order, ["turn", "soon"]);
 });
 
-test("a wait longer than one timer can hold is split, and can be cancelled in any part", () => {
-  mock.timers.enable({ apis: ["setTimeout"] });
+test("a wait longer than one timer holds is split, and can be cancelled in any part", async () => {
+  const part = 2_147_483_647;
+  const clock = new VirtualClock();
+  let longestMs = 0;
+  const start = (partMs: number, action: () => void): CancelTimer => {
+    longestMs = Math.max(longestMs, partMs);
+    return clock.after(partMs, action);
+  };
+  let fired = 0;
+  const action = (): void => {
+    fired++;
+  };
+  timerInParts(part * 2 + 10, start, action);
+  const cancelLater = timerInParts(part + 10, start, action);
+  const cancelFirst = timerInParts(part + 10, start, action);
+  cancelFirst();
+  await clock.advance(part);
+  cancelLater();
+  await clock.advance(part);
+  assert.equal(fired, 0);
+  await clock.advance(9);
+  assert.equal(fired, 0);
+  await clock.advance(1);
+  assert.equal(fired, 1);
+  assert.equal(longestMs, part);
+});
+
+test("a test runner's fake timers hold nothing up", async () => {
+  mock.timers.enable({ apis: ["setTimeout", "setImmediate", "Date"], now: 0 });
   try {
-    const part = 2_147_483_647;
-    let fired = 0;
-    const action = (): void => {
-      fired++;
-    };
-    systemClock.after(part * 2 + 10, action);
-    const cancelLater = systemClock.after(part + 10, action, { background: true });
-    const cancelFirst = systemClock.after(part + 10, action);
-    cancelFirst();
-    mock.timers.tick(part);
-    cancelLater();
-    mock.timers.tick(part);
-    assert.equal(fired, 0);
-    mock.timers.tick(9);
-    assert.equal(fired, 0);
-    mock.timers.tick(1);
-    assert.equal(fired, 1);
+    await new Promise<void>((resolve) => systemClock.soon(resolve));
+    await delay(systemClock, 1);
+    assert.ok(systemClock.wallMs() > 0);
   } finally {
     mock.timers.reset();
   }

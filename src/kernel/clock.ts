@@ -1,7 +1,10 @@
 // The one door to time. Everything above asks a Clock for the wall time, for a monotonic time and
 // for timers; only this folder touches `Date`, `performance` and Node's timers, so that a
 // simulation can replace them all. Always true: monotonicMs() never goes back, whatever the wall
-// clock does.
+// clock does; a test runner's fake timers, which replace those of the global object, change nothing
+// here, so that nothing waits for a time that only a test moves.
+import { performance } from "node:perf_hooks";
+import { clearTimeout, setImmediate, setTimeout } from "node:timers";
 
 /** Cancels a timer; calling it twice, or after the timer fired, does nothing. */
 export type CancelTimer = () => void;
@@ -27,28 +30,41 @@ const timerDelayMsMax = 2_147_483_647;
 
 /** The machine's own clock and timers. */
 export const systemClock: Clock = {
-  wallMs: () => Date.now(),
-  monotonicMs: () => performance.now(),
+  // As they were when this file was loaded.
+  wallMs: Date.now.bind(Date),
+  monotonicMs: performance.now.bind(performance),
   after(delayMs, action, options) {
-    if (delayMs > timerDelayMsMax) {
-      let cancelRest: CancelTimer = () => undefined;
-      const rest = (): void => {
-        cancelRest = systemClock.after(delayMs - timerDelayMsMax, action, options);
-      };
-      const cancelFirst = systemClock.after(timerDelayMsMax, rest, options);
-      return () => {
-        cancelFirst();
-        cancelRest();
-      };
-    }
-    const timer = setTimeout(action, delayMs);
-    if (options?.background === true) timer.unref();
-    return () => clearTimeout(timer);
+    return timerInParts(
+      delayMs,
+      (partMs, part) => {
+        const timer = setTimeout(part, partMs);
+        if (options?.background === true) timer.unref();
+        return () => clearTimeout(timer);
+      },
+      action,
+    );
   },
   soon(action) {
     setImmediate(action);
   },
 };
+
+/** Splits a delay into parts that `start`, one timer, can hold. */
+export function timerInParts(
+  delayMs: number,
+  start: (partMs: number, part: () => void) => CancelTimer,
+  action: () => void,
+): CancelTimer {
+  if (delayMs <= timerDelayMsMax) return start(delayMs, action);
+  let cancelRest: CancelTimer = () => undefined;
+  const cancelFirst = start(timerDelayMsMax, () => {
+    cancelRest = timerInParts(delayMs - timerDelayMsMax, start, action);
+  });
+  return () => {
+    cancelFirst();
+    cancelRest();
+  };
+}
 
 /**
  * Runs `action` at a point of monotonic time; one that has passed needs no timer, so that a clock

@@ -1,19 +1,27 @@
 /**
  * Every example in the documents and in the docstrings of public names compiles and runs.
  * A block fenced as `ts no-run` is only compiled; one fenced as `ts file=NAME` is compiled here
- * and run by the commands that its document shows, in shell-blocks.test.ts.
+ * and run by the commands that its document shows, in shell-blocks.test.ts; one with `runner=NAME`
+ * is left to test/package.
  */
 import assert from "node:assert/strict";
 import { rmSync } from "node:fs";
 import { dirname } from "node:path";
 import { after, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { blocksOf, docstringBlocks, documentBlocks, fileOf } from "./examples.ts";
+import {
+  type Block,
+  blocksOf,
+  docstringBlocks,
+  documentBlocks,
+  fileOf,
+  runnerOf,
+} from "./examples.ts";
 import { checkTypes, runExample, writeExamples } from "./run-examples.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const isExample = ({ language }: { language: string }): boolean =>
-  ["ts", "typescript"].includes(language);
+const isExample = (block: Block): boolean =>
+  ["ts", "typescript"].includes(block.language) && runnerOf(block) === undefined;
 
 test("blocks are found with their line, language and options", () => {
   const text = ["# Title", "", "```ts no-run", "const a = 1;", "```", "", "```sh", "ls", "```"];

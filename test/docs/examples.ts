@@ -19,7 +19,20 @@ export interface Block {
 
 /** The name under which a document's reader saves a block, from its option `file=NAME`. */
 export function fileOf(block: Block): string | undefined {
-  return block.options.find((option) => option.startsWith("file="))?.slice("file=".length);
+  return valueOf(block, "file");
+}
+
+/**
+ * The test runner that a block is about, from its option `runner=NAME`. It is no package of this
+ * repository: such blocks are for the package tests, which install it.
+ */
+export function runnerOf(block: Block): string | undefined {
+  return valueOf(block, "runner");
+}
+
+/** The value of a block's option `name=value`. */
+export function valueOf({ options }: Block, name: string): string | undefined {
+  return options.find((option) => option.startsWith(`${name}=`))?.slice(name.length + 1);
 }
 
 const generatedOrHistorical = ["docs/adr/", "docs/reference/", "docs/evidence/"];

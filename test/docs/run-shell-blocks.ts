@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import { type Block, fileOf } from "./examples.ts";
+import { type Block, fileOf, runnerOf } from "./examples.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const flags = "--conditions=spillway:source --disable-warning=ExperimentalWarning";
@@ -33,9 +33,10 @@ const isPrinted = ({ language, options }: Block): boolean =>
 
 /** Whether the walk does anything with a block. */
 export const isWalked = (block: Block): boolean =>
-  fileOf(block) !== undefined ||
-  isPrinted(block) ||
-  (block.language === "sh" && block.options.includes("run"));
+  runnerOf(block) === undefined &&
+  (fileOf(block) !== undefined ||
+    isPrinted(block) ||
+    (block.language === "sh" && block.options.includes("run")));
 
 /** What went wrong with the first block that does not do what its fence says. */
 export async function problemOf(blocks: readonly Block[]): Promise<string | undefined> {

@@ -57,6 +57,25 @@ export async function createConsumer(): Promise<Consumer> {
   };
 }
 
+const silences = /\b(ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ENETUNREACH|E\w*TIMEDOUT)\b/;
+
+/**
+ * Why no package can be had from npm's registry, or undefined; what depends on it is then not run.
+ * Where CI says so it has to be there: what needs it fails.
+ */
+export async function silentRegistry(): Promise<string | undefined> {
+  if (process.env["CI"] === "true") return undefined;
+  const words = ["view", "zod", "version", "--fetch-retries=0", "--fetch-timeout=20000"];
+  try {
+    await run(tmpdir(), "npm", words);
+    return undefined;
+  } catch (error) {
+    const [silence] = silences.exec(String(error)) ?? [];
+    if (silence === undefined) throw error;
+    return `npm's registry does not answer (${silence})`;
+  }
+}
+
 /** Runs a command in `folder`; rejects with its output when it fails. */
 export async function run(
   folder: string,

@@ -3,18 +3,22 @@
  * supported Node.js, that its types are right, and that the command starts.
  */
 import assert from "node:assert/strict";
-import { copyFileSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { copyFileSync, cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { after, before, describe, test } from "node:test";
+import { stripVTControlCharacters } from "node:util";
 import { entryPoints } from "../../scripts/public-surface.ts";
 import {
   createConsumer,
   missingSource,
   root,
   run,
+  silentRegistry,
   type Consumer,
   type Printed,
 } from "./consumer.ts";
+import { blocksOf } from "../docs/examples.ts";
+import { beginningOf, projectOf, runCommand, writeFiles } from "./guide-project.ts";
 
 const oldestNode = "22.23.3";
 const paths = [...Object.keys(entryPoints), "spillway/package.json"];
@@ -42,6 +46,27 @@ const consumerConfig = {
   },
   files: ["consumer.ts", "program.mts"],
 };
+
+/** What each test runner says of how many tests have passed. */
+const runners = [
+  { name: "node:test", runner: undefined, passed: /^\S+ pass (\d+)$/m },
+  { name: "vitest", runner: "vitest", passed: /^ *Tests +(\d+) passed \(\1\)$/m },
+  { name: "jest", runner: "jest", passed: /^Tests: +(\d+) passed, \1 total$/m },
+] as const;
+
+/** A failed assertion of the kit, as every runner shows it. */
+const failure =
+  /to be published 2 times, it was so once[^]*what happened:[^]*attempt 2: Error: out of paper/;
+
+const flags =
+  "--noEmit --strict --skipLibCheck --allowImportingTsExtensions --target esnext " +
+  "--module nodenext --types node --typeRoots";
+const compile = [
+  join(root, "node_modules/typescript/bin/tsc"),
+  ...flags.split(" "),
+  join(root, "node_modules/@types"),
+];
+const isChecked = (word: string): boolean => !word.endsWith(".js");
 
 const programPrints = `orders com.acme.invoice.issued 990.00 990
 VALIDATION_FAILED
@@ -136,5 +161,42 @@ describe("the packed package", { skip: missingSource() }, () => {
     const program = join(root, "node_modules/@arethetypeswrong/cli/dist/index.js");
     const words = [program, consumer.tarball, "--profile", "esm-only", "--format", "ascii"];
     await run(root, process.execPath, words);
+  });
+
+  const guide = "docs/guides/testing-with-spillway.md";
+  const blocks = blocksOf(guide, readFileSync(join(root, guide), "utf8"));
+
+  describe(`projects made of the text of ${guide}`, { concurrency: 2 }, () => {
+    let folder: string;
+    let silence: string | undefined;
+    before(async () => {
+      silence = await silentRegistry();
+      if (silence !== undefined) return;
+      folder = join(dirname(consumer.folder), "guide");
+      mkdirSync(folder);
+      for (const code of beginningOf(blocks)) await runCommand(folder, code, consumer.tarball);
+    });
+
+    for (const { name, runner, passed } of runners) {
+      test(`under ${name} all tests pass, and one that fails says why`, async (context) => {
+        if (silence !== undefined) {
+          context.skip(`${silence}: zod and ${name} are not installed, and nothing was run`);
+          return;
+        }
+        const project = projectOf(blocks, runner);
+        const at = `${folder}-${runner ?? "node"}`;
+        cpSync(folder, at, { recursive: true });
+        for (const code of project.setup) await runCommand(at, code, consumer.tarball);
+        writeFiles(at, project);
+        const { stdout, stderr } = await runCommand(at, project.test, consumer.tarball);
+        const [, count] = passed.exec(stripVTControlCharacters(stdout + stderr)) ?? [];
+        assert.equal(Number(count), project.tests, `${stdout}\n${stderr}`);
+        await run(at, process.execPath, [...compile, ...project.files.keys()].filter(isChecked));
+
+        const text = project.files.get("billing.test.ts") ?? "";
+        writeFileSync(join(at, "billing.test.ts"), text.replace("times: 1,", "times: 2,"));
+        await assert.rejects(runCommand(at, project.test, consumer.tarball), failure);
+      });
+    }
   });
 });

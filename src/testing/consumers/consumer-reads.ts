@@ -105,8 +105,11 @@ function watched(value: unknown, path: string, fields: Fields): unknown {
   });
 }
 
+/** Also where the object comes from globals other than these: Jest has its own in every file. */
 function isPlain(value: object): boolean {
-  return Array.isArray(value) || Object.getPrototypeOf(value) === Object.prototype;
+  if (Array.isArray(value)) return true;
+  const prototype: unknown = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }
 
 function keep(set: Set<string>, path: string, { type, present, absent }: Fields): void {

@@ -95,7 +95,8 @@ function rightsOf(path: string): string {
 }
 
 function codeOf(error: unknown): string {
-  return error instanceof Error && "code" in error ? String(error.code) : "";
+  const isCoded = typeof error === "object" && error !== null && "code" in error;
+  return isCoded ? String(error.code) : "";
 }
 
 function isThere(path: string): boolean {

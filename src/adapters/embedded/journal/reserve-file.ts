@@ -126,7 +126,7 @@ export function makeRoom(directory: string): boolean {
 
 /** Whether the system said that the disk is full, or a quota used up. */
 export function isNoSpace(error: unknown): boolean {
-  if (!(error instanceof Error) || !("code" in error)) return false;
+  if (typeof error !== "object" || error === null || !("code" in error)) return false;
   return error.code === "ENOSPC" || error.code === "EDQUOT";
 }
 

@@ -23,10 +23,18 @@ const shortRead = 522;
 /** SQLITE_READONLY_ROLLBACK: a hot rollback journal, and a connection that may not write. */
 const readOnlyRollback = 776;
 
+/**
+ * What SQLite said. Not asked of the error's class: node:sqlite's errors are of another `Error`
+ * where a test runner gives every file globals of its own.
+ */
+function extendedCodeOf(error: unknown): number | undefined {
+  if (typeof error !== "object" || error === null || !("errcode" in error)) return undefined;
+  return typeof error.errcode === "number" ? error.errcode : undefined;
+}
+
 /** The primary result code of an error of node:sqlite; 0 for any other error. */
 export function resultCodeOf(error: unknown): number {
-  if (!(error instanceof Error) || !("errcode" in error)) return 0;
-  return typeof error.errcode === "number" ? error.errcode & 0xff : 0;
+  return (extendedCodeOf(error) ?? 0) & 0xff;
 }
 
 /** Whether the same statement may succeed as soon as another connection lets go of its lock. */
@@ -37,7 +45,7 @@ export function isBusy(error: unknown): boolean {
 
 /** Whether a transaction that a crash cut short must be undone before the file can be read. */
 export function needsRollback(error: unknown): boolean {
-  return error instanceof Error && "errcode" in error && error.errcode === readOnlyRollback;
+  return extendedCodeOf(error) === readOnlyRollback;
 }
 
 /** Whether there was no space left on the disk; the transaction was rolled back. */
@@ -86,7 +94,7 @@ export function isFatal(error: unknown): boolean {
 export function isDamage(error: unknown): boolean {
   const code = resultCodeOf(error);
   if (code === codes.corrupt || code === codes.notADatabase || code === codes.error) return true;
-  return error instanceof Error && "errcode" in error && error.errcode === shortRead;
+  return extendedCodeOf(error) === shortRead;
 }
 
 /** The error for what was under way when the journal's disk failed: nobody knows its end. */
