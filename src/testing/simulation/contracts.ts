@@ -16,6 +16,11 @@ export interface ResultData extends OrderData {
   readonly group: string;
 }
 
+/** The data of a message that a schedule publishes. */
+export interface TickData {
+  readonly dueAtMs: number;
+}
+
 function validated<Data>(accepts: (value: unknown) => value is Data): StandardSchema<Data> {
   const validate = (value: unknown) =>
     accepts(value) ? { value } : { issues: [{ message: "not what was published" }] };
@@ -29,6 +34,10 @@ function isOrder(value: unknown): value is OrderData {
 
 function isResult(value: unknown): value is ResultData {
   return isOrder(value) && "group" in value && typeof value.group === "string";
+}
+
+function isTick(value: unknown): value is TickData {
+  return typeof value === "object" && value !== null && "dueAtMs" in value;
 }
 
 function isNumbers(value: unknown): value is readonly number[] {
@@ -47,6 +56,8 @@ export const Resulted = defineEvent("simulation.resulted", {
   data: validated(isResult),
   key: ({ key }) => key,
 });
+/** What the schedule publishes. */
+export const Ticked = defineEvent("simulation.ticked", { data: validated(isTick) });
 
 /** The state of a group: the messages whose effect it holds, in the order of their effects. */
 export const appliedSchema = validated(isNumbers);
@@ -66,6 +77,7 @@ export function channelsOf(partitions: number, hasPriorities: boolean) {
     }),
     notes: defineChannel("notes", { messages: [Noted], partitions }),
     results: defineChannel("results", { messages: [Resulted], partitions }),
+    ticks: defineChannel("ticks", { messages: [Ticked] }),
   } as const;
 }
 

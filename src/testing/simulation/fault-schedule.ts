@@ -10,6 +10,8 @@ export class FaultSchedule {
   readonly coverage = new Coverage();
   /** How many faults struck, by kind. */
   readonly struck = new Map<FaultKind, number>();
+  /** When the last one struck, virtual time. */
+  struckAtMs = 0;
   readonly #waiting: Fault[];
   readonly #passed = new Map<StepKind, number>();
 
@@ -32,7 +34,10 @@ export class FaultSchedule {
     );
     if (index < 0) return undefined;
     const [fault] = this.#waiting.splice(index, 1);
-    if (fault !== undefined) this.#count(fault.kind, step);
+    if (fault !== undefined) {
+      this.#count(fault.kind, step);
+      this.struckAtMs = nowMs;
+    }
     return fault;
   }
 

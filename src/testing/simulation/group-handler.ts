@@ -4,6 +4,10 @@
 // what the verdict expects of a call that went well.
 import { Reject, RetryLater } from "../../errors/handler-outcomes.ts";
 import { delay } from "../../kernel/clock.ts";
+import { CallBounds } from "./call-bounds.ts";
+import { CallRules } from "./call-rules.ts";
+import { judgeExpiry } from "./expiry-rules.ts";
+import { PriorityRules } from "./priority-rules.ts";
 import { type Call, logName, messageId, resultId } from "./recorder.ts";
 import { fateOf, type GroupPlan } from "./scenario.ts";
 import type { SimulatedProcess } from "./simulated-process.ts";
@@ -25,6 +29,7 @@ export interface Delivered {
   readonly channel: string;
   readonly priority: "high" | "normal" | "low";
   readonly offset: number;
+  readonly expiresAtMs?: number | undefined;
 }
 
 /** See the head of this file. */
@@ -32,15 +37,22 @@ export class GroupHandler {
   readonly plan: GroupPlan;
   readonly #world: World;
   readonly #isMended: () => boolean;
+  readonly #rules: CallRules;
+  readonly #priorities: PriorityRules;
+  readonly #bounds = new WeakMap<SimulatedProcess, CallBounds>();
   readonly #failed = new Map<number, number>();
   /** Keys whose handler runs, with the process in which it does. */
   readonly #running = new Map<string, Call>();
   readonly #ended = new WeakSet<Call>();
+  /** Calls that run, with the bounds that they count for. */
+  readonly #counted = new Map<Call, CallBounds>();
 
   constructor(world: World, plan: GroupPlan, isMended: () => boolean) {
     this.#world = world;
     this.plan = plan;
     this.#isMended = isMended;
+    this.#rules = new CallRules(plan, world);
+    this.#priorities = new PriorityRules(plan, world);
   }
 
   /** One call; `work` is done between its beginning and its end. */
@@ -51,6 +63,7 @@ export class GroupHandler {
     work: () => Promise<Result>,
   ): Promise<Result> {
     const call = this.#callOf(process, message, context.attempt);
+    if (!process.hasEnded) this.#count(call, process, context.signal, message.expiresAtMs);
     const beginning = this.#world.pass(process, "handler-start");
     if (beginning !== undefined) await beginning;
     this.#begin(call, process, context.signal);
@@ -62,9 +75,33 @@ export class GroupHandler {
       return result;
     } catch (error) {
       if (context.signal.aborted) this.#finish(call, process, "abandoned");
-      else this.#finish(call, process, this.#outcomeOf(error));
+      else this.#finish(call, process, this.#outcomeOf(error), waitMsOf(error));
       throw error;
     }
+  }
+
+  /** A call counts from the moment in which the bus makes it, until it ends or is taken away. */
+  #count(
+    call: Call,
+    process: SimulatedProcess,
+    signal: AbortSignal,
+    expiresAtMs = Number.POSITIVE_INFINITY,
+  ): void {
+    const bounds = this.#bounds.get(process) ?? new CallBounds(this.plan, process.clock);
+    this.#bounds.set(process, bounds);
+    this.#rules.begun(call, process);
+    this.#priorities.begun(call, process);
+    const excess = bounds.begun();
+    if (excess !== undefined) this.#world.recorder.trouble(`${excess} (${process.name})`);
+    const late = judgeExpiry(call, expiresAtMs, process.clock.wallMs());
+    if (late !== undefined) this.#world.recorder.trouble(late);
+    this.#counted.set(call, bounds);
+    signal.addEventListener("abort", () => this.#discount(call), { once: true });
+  }
+
+  #discount(call: Call): void {
+    this.#counted.get(call)?.ended();
+    this.#counted.delete(call);
   }
 
   #callOf({ name }: SimulatedProcess, message: Delivered, attempt: number): Call {
@@ -146,13 +183,21 @@ export class GroupHandler {
     call: Call,
     process: SimulatedProcess,
     outcome: "done" | "failed" | "given-up" | "abandoned",
+    waitMs = 0,
   ): void {
+    this.#discount(call);
     if (process.hasEnded || this.#ended.has(call)) return;
     this.#ended.add(call);
+    this.#rules.ended(call, { isCounted: outcome === "failed", waitMs });
     const place = `${process.name} ${call.log} ${call.key}`;
     if (this.#running.get(place) === call) this.#running.delete(place);
     const { recorder } = this.#world;
     recorder.handled(call, outcome);
     if (outcome === "done" && this.plan.publishes !== "nothing") recorder.caused(call);
   }
+}
+
+/** How long the bus must wait after this failure, at the least. */
+function waitMsOf(error: unknown): number {
+  return error instanceof RetryLater ? error.afterMs : 0;
 }

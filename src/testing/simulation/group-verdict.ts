@@ -23,10 +23,22 @@ export interface Letter {
   readonly code: string;
   readonly log: string;
   readonly offset: number;
+  /** The failed attempts that it lists, in its order. */
+  readonly listed: readonly number[];
+}
+
+/** What struck in a run, as far as the verdict depends on it. */
+export interface Circumstances {
+  /** Nothing struck after which a message comes again. */
+  readonly isMild: boolean;
+  /** Wall clocks were wrong. */
+  readonly hasJumped: boolean;
 }
 
 /** What a group is judged by. */
 export interface GroupEvidence {
+  /** How many messages each group says have expired. */
+  readonly expired: ReadonlyMap<string, number>;
   readonly stored: readonly StoredMessage[];
   readonly letters: readonly Letter[];
   readonly applied: ReadonlyMap<string, ReadonlyMap<string, readonly number[]>>;
@@ -41,7 +53,12 @@ export class GroupVerdict {
   readonly #letters = new Map<string, Letter[]>();
   readonly #results = new Map<string, number>();
   readonly #rows: ReadonlyMap<string, readonly number[]>;
+  readonly #expired: number;
   readonly #found: string[] = [];
+  #hasJumped = false;
+  /** Messages that nobody handled, and those that may have expired. */
+  #unhandled = 0;
+  #expirable = 0;
 
   constructor(plan: GroupPlan, { seed }: Scenario, recorder: Recorder, end: GroupEvidence) {
     this.#plan = plan;
@@ -56,14 +73,17 @@ export class GroupVerdict {
     for (const { channel, id } of end.stored) {
       if (channel === "results") this.#results.set(id, (this.#results.get(id) ?? 0) + 1);
     }
+    this.#expired = end.expired.get(plan.name) ?? 0;
     this.#rows = end.applied.get(plan.name) ?? new Map();
   }
 
-  /** What is wrong; `isMild`: no fault struck after which a message comes again. */
-  violations(isMild: boolean): readonly string[] {
+  /** What is wrong. */
+  violations({ isMild, hasJumped }: Circumstances): readonly string[] {
+    this.#hasJumped = hasJumped;
     const counts = this.#effects();
     for (const message of this.#messages) this.#judge(message, counts.get(message.id) ?? 0, isMild);
     if (this.#plan.order === "key") this.#judgeOrder();
+    this.#judgeExpired();
     return this.#found;
   }
 
@@ -77,10 +97,14 @@ export class GroupVerdict {
     const name = `${this.#plan.name} ${id}`;
     const done = this.#recorder.done.get(name) ?? 0;
     const failures = this.#recorder.failures.get(name) ?? 0;
-    const isDiscarded = this.#plan.ending === "discard" && failures > 0;
-    if (done === 0 && letters.length === 0 && !isDiscarded) {
-      this.#report(id, "was neither handled nor given up");
+    const isDiscarded = this.#plan.ending === "discard" && this.#mayGiveUp(message, failures);
+    const mayBeUnhandled = isDiscarded || this.#mayHaveExpired(id);
+    if (done === 0 && letters.length === 0) {
+      if (!mayBeUnhandled) this.#report(id, "was neither handled nor given up");
+      else if (!isDiscarded) this.#unhandled++;
     }
+    const isSettled = this.#isOnce && effects + letters.length > 0;
+    if (!isSettled && this.#mayHaveExpired(id)) this.#expirable++;
     if (this.#plan.ending !== "dead-letter" && letters.length > 0) {
       this.#report(id, `is a dead letter, and the group's policy says ${this.#plan.ending}`);
     }
@@ -89,16 +113,42 @@ export class GroupVerdict {
       this.#report(id, `is ${letters.length} dead letters`);
     }
     if (isMild && done > 1 && !this.#isContended) this.#report(id, `was handled ${done} times`);
-    if (this.#isOnce) this.#judgeEffects(message, effects, letters.length, isDiscarded);
+    if (this.#isOnce) this.#judgeEffects(message, effects, letters.length, mayBeUnhandled);
   }
 
   get #isContended(): boolean {
     return this.#isOnce && this.#plan.order === "none";
   }
 
-  #judgeLetter({ id, n }: StoredMessage, { code, attempts }: Letter): void {
-    const calls = this.#recorder.calls.get(`${this.#plan.name} ${id}`) ?? 0;
-    if (attempts > calls) this.#report(id, `was given up after ${attempts} calls of ${calls}`);
+  #mayHaveExpired(id: string): boolean {
+    return this.#recorder.expiry.mayHavePassed(id, this.#recorder.nowMs, this.#hasJumped);
+  }
+
+  /** What the group says it has passed over: everything that nobody handled, and no more. */
+  #judgeExpired(): void {
+    if (this.#unhandled <= this.#expired && this.#expired <= this.#expirable) return;
+    const between = `between ${this.#unhandled} and ${this.#expirable}`;
+    this.#report("it", `says that ${this.#expired} messages have expired: ${between} have`);
+  }
+
+  /** Whether its handler failed in a way after which the policy gives up. */
+  #mayGiveUp({ n }: StoredMessage, failures: number): boolean {
+    if (failures >= this.#plan.attempts) return true;
+    return failures > 0 && fateOf(this.#seed, this.#plan.name, n).kind === "rejected";
+  }
+
+  #judgeLetter({ id, n }: StoredMessage, { code, attempts, listed }: Letter): void {
+    const name = `${this.#plan.name} ${id}`;
+    const failures = this.#recorder.failures.get(name) ?? 0;
+    if (attempts > failures) {
+      this.#report(id, `was given up after ${attempts} failures of ${failures}`);
+    }
+    if (listed.some((attempt, index) => attempt < (listed[index - 1] ?? 1))) {
+      this.#report(id, `lists the attempts ${listed.join(", ")}`);
+    }
+    if (listed.at(-1) !== attempts) {
+      this.#report(id, `was given up at attempt ${attempts}, and lists ${listed.join(", ")}`);
+    }
     if (code === "REJECTED") {
       if (fateOf(this.#seed, this.#plan.name, n).kind === "rejected") return;
       this.#report(id, "was rejected by nobody");
@@ -111,10 +161,10 @@ export class GroupVerdict {
     { id, n }: StoredMessage,
     effects: number,
     letters: number,
-    isDiscarded: boolean,
+    mayBeUnhandled: boolean,
   ): void {
     const ends = effects + letters;
-    const isRight = ends === 1 || (ends === 0 && isDiscarded);
+    const isRight = ends === 1 || (ends === 0 && mayBeUnhandled);
     if (!isRight) this.#report(id, `has ${effects} effects and ${letters} dead letters`);
     if (this.#plan.publishes === "nothing") return;
     const results = this.#results.get(resultId(n)) ?? 0;

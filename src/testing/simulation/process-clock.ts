@@ -9,6 +9,8 @@ export type Stillness = "frozen" | "stalled";
 
 /** See the head of this file. */
 export class ProcessClock implements Clock {
+  /** Since when it runs without a stop, in the world's time. */
+  runsSinceMs: number;
   readonly #world: Clock;
   /** What would have run, in order; undefined while the process runs. */
   #held: (() => void)[] | undefined;
@@ -19,6 +21,7 @@ export class ProcessClock implements Clock {
 
   constructor(world: Clock, wallOffsetMs = 0) {
     this.#world = world;
+    this.runsSinceMs = world.monotonicMs();
     this.#wallOffsetMs = wallOffsetMs;
   }
 
@@ -97,6 +100,7 @@ export class ProcessClock implements Clock {
     const action = this.#held?.shift();
     if (action === undefined) {
       this.#held = undefined;
+      this.runsSinceMs = this.#world.monotonicMs();
       return;
     }
     action();

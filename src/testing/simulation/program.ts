@@ -3,6 +3,7 @@
 // until it is surely stored, by whichever process is up; one without an id is published once.
 import type { Bus } from "../../bus/bus.ts";
 import { SpillwayError } from "../../errors/spillway-error.ts";
+import { joinBeat } from "./beat.ts";
 import { type Channels, channelsOf, Noted, Ordered } from "./contracts.ts";
 import { GroupHandler } from "./group-handler.ts";
 import { logName, messageId } from "./recorder.ts";
@@ -13,6 +14,9 @@ import type { World } from "./world.ts";
 
 /** How long a message waits for a process that is up, and after a publish of unknown end. */
 const againMs = 150;
+
+/** How often somebody lets go of what is held, while it fails yet. */
+const releaseEveryMs = 330;
 
 /** See the head of this file. */
 export class Program {
@@ -40,6 +44,7 @@ export class Program {
     for (const message of scenario.messages) {
       clock.after(message.atMs, () => this.#publish(message));
     }
+    if (scenario.releases) this.#releaseLater();
   }
 
   #noteGroup({ name, channel, order, ending, attempts }: GroupPlan): void {
@@ -59,7 +64,9 @@ export class Program {
       if (!handler.plan.members.includes(process.number)) continue;
       subscriptions.push(await subscribeGroup(bus, this.channels, handler, process));
     }
+    if (this.#world.scenario.hasBeat) await joinBeat(bus, this.#world, process);
     this.#subscriptions.set(process, subscriptions);
+    if (this.#world.scenario.releases) this.#release();
   }
 
   #publish(message: MessagePlan): void {
@@ -75,7 +82,7 @@ export class Program {
 
   async #publishFrom(process: SimulatedProcess, message: MessagePlan): Promise<void> {
     const { recorder, nowMs } = this.#world;
-    const { n, channel, key, priority, delayMs } = message;
+    const { n, channel, key, priority, delayMs, expiresInMs } = message;
     const operation = recorder.invoke(
       process.name,
       {
@@ -83,10 +90,12 @@ export class Program {
         id: messageId(n),
         key: channel === "orders" ? key : undefined,
         value: `${n} ${key}`,
+        isSkippable: expiresInMs !== undefined,
       },
       delayMs === undefined ? undefined : nowMs + delayMs,
       () => this.#ended(message, "unknown"),
     );
+    if (expiresInMs !== undefined) recorder.expiry.published(messageId(n), nowMs + expiresInMs);
     const waiting = this.#world.pass(process, "publish");
     if (waiting !== undefined) await waiting;
     try {
@@ -101,10 +110,12 @@ export class Program {
     }
   }
 
-  #send(bus: Bus | undefined, { n, channel, key, priority, delayMs, hasId }: MessagePlan) {
+  #send(bus: Bus | undefined, message: MessagePlan) {
+    const { n, channel, key, priority, delayMs, expiresInMs, hasId } = message;
     if (bus === undefined) throw new SpillwayError("CLOSED", "the process is down");
     const options = {
       ...(delayMs !== undefined && { delayMs }),
+      ...(expiresInMs !== undefined && { expiresInMs }),
       ...(hasId && { id: messageId(n) }),
     };
     const data = { n, key };
@@ -121,9 +132,21 @@ export class Program {
     this.#world.clock.after(againMs, () => this.#publish(message));
   }
 
+  #releaseLater(): void {
+    this.#world.clock.after(releaseEveryMs, () => {
+      if (this.#isMended) return;
+      this.#release();
+      this.#releaseLater();
+    });
+  }
+
   /** Lets everything go that is held; from now on nothing fails for good. */
   mend(): void {
     this.#isMended = true;
+    this.#release();
+  }
+
+  #release(): void {
     for (const [process, subscriptions] of this.#subscriptions) {
       if (process.hasEnded) this.#subscriptions.delete(process);
       else for (const subscription of subscriptions) subscription.release();

@@ -3,6 +3,7 @@
 // had begun to publish is noted as unknown.
 import type { Priority } from "../../message/envelope.ts";
 import type { HistoryEvent } from "../history/history-event.ts";
+import { ExpiryRules } from "./expiry-rules.ts";
 import type { Trace } from "./trace.ts";
 
 /** The log of a channel and priority, as the history names it. */
@@ -32,6 +33,14 @@ export interface Call {
   readonly attempt: number;
 }
 
+/** A publish that has no outcome yet. */
+interface Publishing {
+  readonly member: string;
+  readonly log: string;
+  readonly id: string;
+  readonly interrupted: () => void;
+}
+
 /** See the head of this file. */
 export class Recorder {
   readonly events: HistoryEvent[] = [];
@@ -43,17 +52,25 @@ export class Recorder {
   readonly failures = new Map<string, number>();
   /** Handler calls that began. */
   readonly calls = new Map<string, number>();
+  readonly expiry = new ExpiryRules();
   readonly #trace: Trace;
   readonly #nowMs: () => number;
-  readonly #publishing = new Map<number, { member: string; interrupted: () => void }>();
+  readonly #publishing = new Map<number, Publishing>();
+  readonly #listeners: ((log: string, id: string) => void)[] = [];
   /** How often keys have moved, in all, and when each message was last given to a handler. */
   #moves = 0;
   readonly #movesSeen = new Map<string, number>();
+  readonly #dueAtMs = new Map<string, number>();
   #operations = 0;
 
   constructor(trace: Trace, nowMs: () => number) {
     this.#trace = trace;
     this.#nowMs = nowMs;
+  }
+
+  /** Virtual time. */
+  get nowMs(): number {
+    return this.#nowMs();
   }
 
   /** Takes an event down. */
@@ -70,25 +87,45 @@ export class Recorder {
   /** A process begins to publish; returns the operation. `interrupted`: it was killed meanwhile. */
   invoke(
     member: string,
-    message: { log: string; id: string; key: string | undefined; value: string },
+    message: {
+      log: string;
+      id: string;
+      key: string | undefined;
+      value: string;
+      isSkippable: boolean;
+    },
     dueAtMs: number | undefined,
     interrupted: () => void,
   ): number {
     const operation = ++this.#operations;
-    this.#publishing.set(operation, { member, interrupted });
+    const { id, log } = message;
+    this.#publishing.set(operation, { member, id, log, interrupted });
     this.#trace.note(`${member} publishes ${message.id}`);
+    if (dueAtMs !== undefined && !this.#dueAtMs.has(message.id)) {
+      this.#dueAtMs.set(message.id, dueAtMs);
+    }
     this.note({ kind: "invoke", atMs: this.#nowMs(), operation, ...message, dueAtMs });
     return operation;
   }
 
   /** What became of it; false where its process has ended, which noted it already. */
   publishEnded(operation: number, outcome: "ok" | "failed" | "unknown", offset?: number): boolean {
-    if (!this.#publishing.delete(operation)) return false;
+    const publish = this.#publishing.get(operation);
+    if (publish === undefined) return false;
+    this.#publishing.delete(operation);
     this.#trace.note(`publish ${operation} ${outcome} ${offset ?? ""}`);
     const atMs = this.#nowMs();
-    if (outcome === "ok") this.note({ kind: "ok", atMs, operation, offset });
-    else this.note({ kind: outcome, atMs, operation });
+    if (outcome === "ok") {
+      this.note({ kind: "ok", atMs, operation, offset });
+      const isVisible = !this.#dueAtMs.has(publish.id) && !this.expiry.has(publish.id);
+      if (isVisible) for (const listener of this.#listeners) listener(publish.log, publish.id);
+    } else this.note({ kind: outcome, atMs, operation });
     return true;
+  }
+
+  /** Calls back for each message that is surely stored, can be read at once, and stays. */
+  onStored(listener: (log: string, id: string) => void): void {
+    this.#listeners.push(listener);
   }
 
   /** A process was killed. */
@@ -104,6 +141,16 @@ export class Recorder {
   /** Keys changed their member, or a unit was refused. */
   moved(): void {
     this.#moves++;
+  }
+
+  /** How often that happened. */
+  get moves(): number {
+    return this.#moves;
+  }
+
+  /** When a delayed message is due, the earliest time that was asked for. */
+  dueAtMs(id: string): number | undefined {
+    return this.#dueAtMs.get(id);
   }
 
   /** A handler began; `isContended`: it may be called again because others changed its state. */

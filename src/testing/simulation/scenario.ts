@@ -44,6 +44,8 @@ export interface MessagePlan {
   readonly delayMs: number | undefined;
   /** Whether it is given an id, and published again until it is surely stored. */
   readonly hasId: boolean;
+  /** After which time it needs not be handled any more. */
+  readonly expiresInMs: number | undefined;
 }
 
 /** See the head of this file. */
@@ -54,6 +56,10 @@ export interface Scenario {
   readonly leaseMs: number;
   /** Whether keys have priorities. */
   readonly hasPriorities: boolean;
+  /** Whether there is a schedule. */
+  readonly hasBeat: boolean;
+  /** Whether somebody lets go of parked messages now and then. */
+  readonly releases: boolean;
   /** Whether processes ring each other; without doorbells they look every 200 ms. */
   readonly rings: boolean;
   readonly groups: readonly GroupPlan[];
@@ -67,6 +73,8 @@ export const messagesOfRun = 200;
 export const groupsOfRun = 3;
 /** Publishes of so many milliseconds happen at once. */
 const slotMs = 50;
+/** What expires so late does not expire within a run. */
+const farMs = 3_600_000;
 /** How long messages are published, in virtual milliseconds. */
 export const publishingMs = 3_000;
 
@@ -81,11 +89,18 @@ export function scenarioOf(seed: number): Scenario {
     partitions: drawOne([1, 2, 4], random),
     leaseMs: drawOne([900, 1_500], random),
     hasPriorities,
+    hasBeat: besides(seed, 0x3c6ef372).float() < 0.4,
+    releases: besides(seed, 0x2545f491).float() < 0.5,
     rings: random.float() < 0.7,
     groups: drawGroups(processes, random),
-    messages: drawMessages(processes, hasPriorities, random),
+    messages: drawExpiry(seed, drawMessages(processes, hasPriorities, random)),
     faults: drawFaults(random),
   };
+}
+
+/** Randomness for one part of a scenario, which leaves the other parts as they are. */
+function besides(seed: number, part: number): Random {
+  return seededRandom(Math.imul(seed, 0x27d4eb2f) ^ part);
 }
 
 function drawGroups(processes: number, random: Random): GroupPlan[] {
@@ -152,8 +167,21 @@ function drawMessages(processes: number, hasPriorities: boolean, random: Random)
       process: Math.floor(random.float() * processes),
       delayMs: random.float() < delayed ? Math.floor(random.float() * 1_500) : undefined,
       hasId: random.float() < 0.5,
+      expiresInMs: undefined,
     };
   }).sort((left, right) => left.atMs - right.atMs || left.n - right.n);
+}
+
+/** In half of the seeds some messages expire, most of them before the last groups come to them. */
+function drawExpiry(seed: number, messages: readonly MessagePlan[]): MessagePlan[] {
+  const random = besides(seed, 0x165667b1);
+  const share = random.float() < 0.5 ? 0.1 : 0;
+  return messages.map((message) => {
+    if (random.float() >= share) return message;
+    const isShort = random.float() < 0.7;
+    const expiresInMs = isShort ? 30 + Math.floor(random.float() * 400) : farMs;
+    return { ...message, expiresInMs: (message.delayMs ?? 0) + expiresInMs };
+  });
 }
 
 /** What a message does to the handler of a group, the first times or always. */

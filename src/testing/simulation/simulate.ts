@@ -7,7 +7,7 @@ import type { Coverage, FaultKind } from "./faults.ts";
 import { Program } from "./program.ts";
 import { publishingMs, type Scenario } from "./scenario.ts";
 import type { SimulatedProcess } from "./simulated-process.ts";
-import { type EndState, judge, readEnd } from "./verdict.ts";
+import { channelNames, type EndState, judge, readEnd } from "./verdict.ts";
 import { World } from "./world.ts";
 
 /** How a run ended. */
@@ -92,7 +92,8 @@ async function run(scenario: Scenario, root: string, keepsTrace: boolean): Promi
   if (end === undefined) violations.push(...(await whatWaits(world, program)));
   else {
     const isMild = repeating.every((kind) => !world.faults.struck.has(kind));
-    violations.push(...judge(scenario, recorder, end, isMild));
+    const hasJumped = world.faults.struck.has("jump");
+    violations.push(...judge(scenario, recorder, end, { isMild, hasJumped }));
   }
   await closeAll(world);
   return outcomeOf(world, violations, end);
@@ -115,7 +116,9 @@ async function whetherSettled(world: World): Promise<boolean> {
   if (transport === undefined) return false;
   const channels = await transport.stats().catch(() => undefined);
   if (channels === undefined) return false;
-  return channels.every(({ delayed, groups }) => {
+  // A schedule is never done: its next time waits in a channel of its own.
+  const own = channels.filter(({ channel }) => channelNames.some((each) => each === channel));
+  return own.every(({ delayed, groups }) => {
     return delayed === 0 && groups.every(({ depth }) => depth === 0);
   });
 }
@@ -124,7 +127,8 @@ async function readAll(world: World, program: Program): Promise<EndState | undef
   const process = world.processes[0];
   if (process?.bus === undefined) return undefined;
   const { scenario, recorder } = world;
-  return readEnd(process, process.bus, program.channels, scenario, recorder);
+  const hasJumped = world.faults.struck.has("jump");
+  return readEnd(process, process.bus, program.channels, scenario, recorder, hasJumped);
 }
 
 /** What has not come to rest, for people. */

@@ -34,6 +34,8 @@ export class SimulatedProcess {
   readonly directory: string;
   readonly bell: string;
   readonly clock: ProcessClock;
+  /** When this life began, in virtual time. */
+  readonly beganAtMs: number;
   readonly transport: EmbeddedTransport;
   readonly #random: Random;
   #engine: SimulatedEngine | undefined;
@@ -47,6 +49,7 @@ export class SimulatedProcess {
     this.directory = journal.directory;
     this.bell = `bell-${life}`;
     this.clock = new ProcessClock(world, wallOffsetMs);
+    this.beganAtMs = world.monotonicMs();
     this.#random = seededRandom(Math.imul(seed + 1, 0x01000193) ^ life);
     const options = resolveOptions({ ...journal, engine: "direct" });
     const { bell, clock } = this;

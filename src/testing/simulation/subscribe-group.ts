@@ -9,6 +9,7 @@ import { deadLetter, discard, type EndAction, park, pause, retry } from "../../r
 import { type ErrorPolicy, errorPolicy } from "../../recovery/error-policy.ts";
 import { otherwise, when } from "../../recovery/matching.ts";
 import { exponential } from "../../recovery/schedules.ts";
+import { burst } from "./call-bounds.ts";
 import { appliedSchema, type Channels, Resulted } from "./contracts.ts";
 import {
   type Delivered,
@@ -81,7 +82,7 @@ function endOf(ending: Ending): EndAction {
 function flowOf({ concurrency, perSecond, ages }: GroupPlan): FlowControl {
   return flowControl({
     concurrency,
-    ...(perSecond !== undefined && { rates: [rateLimit({ perSecond, burst: 10 })] }),
+    ...(perSecond !== undefined && { rates: [rateLimit({ perSecond, burst })] }),
     ...(ages && { priorityAgeing: { afterMs: 500 } }),
   });
 }

@@ -4,22 +4,34 @@
 // the settings of each group say.
 import type { Bus } from "../../bus/bus.ts";
 import { priorities } from "../../message/envelope.ts";
+import { judgeBeat } from "./beat.ts";
 import { checkHistory } from "../history/check-history.ts";
 import type { Channels } from "./contracts.ts";
-import { GroupVerdict, type Letter, type StoredMessage } from "./group-verdict.ts";
+import {
+  type Circumstances,
+  GroupVerdict,
+  type Letter,
+  type StoredMessage,
+} from "./group-verdict.ts";
 import { logName, messageId, type Recorder, resultId } from "./recorder.ts";
 import type { ChannelName, Scenario } from "./scenario.ts";
 import type { SimulatedProcess } from "./simulated-process.ts";
 
 /** What there is in the end. */
 export interface EndState {
+  readonly expired: ReadonlyMap<string, number>;
+  /** What is wrong with the schedule. */
+  readonly beat: readonly string[];
   readonly stored: readonly StoredMessage[];
   readonly letters: readonly Letter[];
   /** The state of each group: row → the messages whose effect it holds. */
   readonly applied: ReadonlyMap<string, ReadonlyMap<string, readonly number[]>>;
 }
 
-const channelNames = ["orders", "notes", "results"] as const;
+/** When everything has come to rest nothing may be missing in any log, or still to be done. */
+const atRest = { isDense: true, stuckMs: 1 } as const;
+/** Channels that hold what is published, or follows from it. */
+export const channelNames = ["orders", "notes", "results"] as const;
 
 /** Reads everything there is, and notes it in the history. */
 export async function readEnd(
@@ -28,6 +40,7 @@ export async function readEnd(
   channels: Channels,
   scenario: Scenario,
   recorder: Recorder,
+  hasJumped: boolean,
 ): Promise<EndState> {
   const stored: StoredMessage[] = [];
   for (const channel of channelNames) {
@@ -38,9 +51,10 @@ export async function readEnd(
   const letters: Letter[] = [];
   for (const channel of channelNames) {
     for await (const letter of bus.deadLetters(channels[channel])) {
-      const { group, attempts, code, origin } = letter;
+      const { group, attempts, code, origin, failures } = letter;
+      const listed = failures.map(({ attempt }) => attempt);
       const log = logName(origin.channel, origin.priority);
-      letters.push({ group, attempts, code, log, offset: origin.offset });
+      letters.push({ group, attempts, code, log, offset: origin.offset, listed });
     }
   }
   const applied = new Map<string, ReadonlyMap<string, readonly number[]>>();
@@ -53,7 +67,14 @@ export async function readEnd(
     }
     applied.set(group, rows);
   }
-  return { stored, letters, applied };
+  const expired = new Map<string, number>();
+  for (const { groups } of await process.transport.stats()) {
+    for (const each of groups) expired.set(each.group, each.expired);
+  }
+  const beat = scenario.hasBeat
+    ? await judgeBeat(bus, channels, process.clock.wallMs(), hasJumped)
+    : [];
+  return { stored, letters, applied, expired, beat };
 }
 
 async function* readChannel(
@@ -62,6 +83,7 @@ async function* readChannel(
   channel: ChannelName,
   recorder: Recorder,
 ): AsyncGenerator<StoredMessage> {
+  const atMs = recorder.nowMs;
   for (const priority of priorities) {
     const log = logName(channel, priority);
     let end = 0;
@@ -70,28 +92,29 @@ async function* readChannel(
       const id = channel === "results" ? resultId(n) : messageId(n);
       const offset = message.offset;
       const value = `${n} ${key}`;
-      const event = { kind: "replay", atMs: 0, log, id, offset, value } as const;
+      const event = { kind: "replay", atMs, log, id, offset, value } as const;
       recorder.note({ ...event, key: channel === "notes" ? undefined : key });
       end = offset + 1;
       yield { channel, log, priority, offset, n, key, id };
     }
-    recorder.note({ kind: "replay-end", atMs: 0, log, startOffset: 0, endOffset: end });
+    recorder.note({ kind: "replay-end", atMs, log, startOffset: 0, endOffset: end });
   }
 }
 
-/** Everything that is not as it was promised. `isMild`: nothing struck that repeats a message. */
+/** Everything that is not as it was promised. */
 export function judge(
   scenario: Scenario,
   recorder: Recorder,
   end: EndState,
-  isMild: boolean,
+  circumstances: Circumstances,
 ): string[] {
   const violations = recorder.troubles.map((trouble) => `trouble: ${trouble}`);
-  for (const { kind, message } of checkHistory(recorder.events, { isDense: true })) {
+  violations.push(...end.beat);
+  for (const { kind, message } of checkHistory(recorder.events, atRest)) {
     violations.push(`${kind}: ${message}`);
   }
   for (const plan of scenario.groups) {
-    violations.push(...new GroupVerdict(plan, scenario, recorder, end).violations(isMild));
+    violations.push(...new GroupVerdict(plan, scenario, recorder, end).violations(circumstances));
   }
   return violations;
 }
