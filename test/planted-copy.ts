@@ -22,20 +22,46 @@ export function onPlantedCopy<Result>(
   places: readonly string[],
   work: (copy: string) => Result,
 ): Result {
-  const copy = mkdtempSync(join(tmpdir(), "spillway-plant-"));
+  const copy = makeCopy();
   try {
-    for (const entry of ["src", "package.json", "test/evidence.ts", ...places]) {
-      cpSync(join(root, entry), join(copy, entry), {
-        recursive: true,
-        filter: (source) => !source.includes("/demo/data"),
-      });
-    }
-    symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
-    for (const change of changes) plant(copy, change);
-    return work(copy);
+    return work(plantInto(copy, changes, places));
   } finally {
-    rmSync(copy, { recursive: true, force: true });
+    removeCopy(copy);
   }
+}
+
+/** The same where the work takes its time, so that other work is done beside it. */
+export async function besidePlantedCopy<Result>(
+  changes: readonly Change[],
+  places: readonly string[],
+  work: (copy: string) => Promise<Result>,
+): Promise<Result> {
+  const copy = makeCopy();
+  try {
+    return await work(plantInto(copy, changes, places));
+  } finally {
+    removeCopy(copy);
+  }
+}
+
+function makeCopy(): string {
+  return mkdtempSync(join(tmpdir(), "spillway-plant-"));
+}
+
+function removeCopy(copy: string): void {
+  rmSync(copy, { recursive: true, force: true });
+}
+
+function plantInto(copy: string, changes: readonly Change[], places: readonly string[]): string {
+  for (const entry of ["src", "package.json", "test/evidence.ts", ...places]) {
+    cpSync(join(root, entry), join(copy, entry), {
+      recursive: true,
+      filter: (source) => !source.includes("/demo/data"),
+    });
+  }
+  symlinkSync(join(root, "node_modules"), join(copy, "node_modules"));
+  for (const change of changes) plant(copy, change);
+  return copy;
 }
 
 function plant(copy: string, { file, find, replace }: Change): void {
