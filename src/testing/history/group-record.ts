@@ -10,6 +10,8 @@ import type { ViolationKind, ViolationList } from "./violation.ts";
 /** What became of one message in this group. */
 interface Course {
   readonly line: KeyLine | undefined;
+  /** Once it has failed, it may be settled without another call. */
+  readonly isSkippable: boolean;
   /** Who finished it last, and how many marks there were then. */
   finishedBy: string | undefined;
   finishedMarks: number;
@@ -65,7 +67,7 @@ export class GroupRecord {
     this.#progressAtMs ||= event.atMs;
     const before = this.#courses.get(offset);
     const line = before?.line ?? this.#lineOf(message);
-    const course = before ?? this.#begin(offset, line);
+    const course = before ?? this.#begin(offset, line, message.isSkippable);
     course.attempt = event.attempt;
     this.#checkSettled(course, event);
     if (before !== undefined && before.finishedBy !== undefined) {
@@ -101,7 +103,9 @@ export class GroupRecord {
     const open = this.#open.get(event.offset);
     const isOwn = open?.member === event.member;
     if (event.outcome === "failed" && !isLast) {
-      if (open !== undefined && isOwn) open.hasFailed = true;
+      if (open === undefined || !isOwn) return;
+      if (course.isSkippable) this.#maySkip(event.offset, course);
+      else open.hasFailed = true;
       return;
     }
     if (isOwn) this.#close(event.offset, course);
@@ -120,6 +124,12 @@ export class GroupRecord {
     course.isMaybeFinished = true;
     course.settledBy = member;
     course.settledAt = ++this.#steps;
+  }
+
+  /** Its time may have passed meanwhile: it is tried again, or nobody hears of it any more. */
+  #maySkip(offset: number, course: Course): void {
+    course.isMaybeFinished = true;
+    this.#close(offset, course);
   }
 
   /** A member died, or began anew: what it was at may be finished. */
@@ -199,9 +209,10 @@ export class GroupRecord {
     course.line?.open.delete(offset);
   }
 
-  #begin(offset: number, line: KeyLine | undefined): Course {
+  #begin(offset: number, line: KeyLine | undefined, isSkippable: boolean): Course {
     const course: Course = {
       line,
+      isSkippable,
       finishedBy: undefined,
       finishedMarks: 0,
       isMaybeFinished: false,

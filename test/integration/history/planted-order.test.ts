@@ -2,6 +2,7 @@
 // some that must be found, and near misses, which look alike and are sound.
 import {
   type Planted,
+  type Untimed,
   crash,
   delivered,
   drained,
@@ -15,6 +16,11 @@ import {
   testPlanted,
   tried,
 } from "./planted-history.ts";
+
+/** The publish as one of a message that groups may settle without a handler. */
+function skippable(event: Untimed): Untimed {
+  return event.kind === "invoke" ? { ...event, isSkippable: true } : event;
+}
 
 const reorders: Planted[] = [
   {
@@ -88,6 +94,31 @@ const reorders: Planted[] = [
       handled(0, "failed"),
       delivered("b", 1, "k"),
     ],
+  },
+  {
+    name: "one after another that has failed, and whose time may have passed meanwhile",
+    history: [
+      subscribed,
+      ...stored("a", 0, "k").map(skippable),
+      ...stored("b", 1, "k"),
+      delivered("a", 0, "k"),
+      handled(0, "failed"),
+      delivered("b", 1, "k"),
+      handled(1),
+      drained,
+      ...full(["a", "b"]),
+    ],
+  },
+  {
+    name: "one before another whose time may pass, and which is still handled",
+    history: [
+      subscribed,
+      ...stored("a", 0, "k").map(skippable),
+      ...stored("b", 1, "k"),
+      delivered("a", 0, "k"),
+      delivered("b", 1, "k"),
+    ],
+    finds: ["reorder"],
   },
   {
     name: "out of order in a group that does not ask for order",
