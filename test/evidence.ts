@@ -10,6 +10,8 @@ export interface Evidence {
   readonly seed: number | string;
   readonly counts: Readonly<Record<string, number>>;
   readonly violations: readonly string[];
+  /** Of which sources it is, where runs of the same ones are added up. */
+  readonly code?: string;
 }
 
 /** True when the run was started as `npm run test:long`. */
@@ -24,6 +26,7 @@ export async function recordEvidence(suite: string, evidence: Evidence): Promise
     date: new Date().toISOString(),
     node: process.version,
     seed: evidence.seed,
+    code: evidence.code,
     counts: evidence.counts,
     violations: evidence.violations,
   };

@@ -1,27 +1,64 @@
 // Runs seeds of the simulation one after another, sums up what they did, and makes the first seeds
-// that fail small. Shared by the suite and by the planted bugs.
+// that fail small. Shared by the suite, its workers and the planted bugs.
 import { existsSync } from "node:fs";
 import { tmpdir } from "node:os";
+import { faultKindsMin, faultsMin } from "../../src/testing/simulation/fault-schedule.ts";
 import { Coverage, type FaultKind } from "../../src/testing/simulation/faults.ts";
-import { type Scenario, scenarioOf } from "../../src/testing/simulation/scenario.ts";
+import { messagesOfRun, type Scenario, scenarioOf } from "../../src/testing/simulation/scenario.ts";
 import { describeScenario, shrink } from "../../src/testing/simulation/shrink.ts";
 import { type Outcome, simulate } from "../../src/testing/simulation/simulate.ts";
 
 /** Where directories are made: in memory where there is such a place, the disk is not the point. */
 export const folder = existsSync("/dev/shm") ? "/dev/shm" : tmpdir();
 
-/** What a run of seeds did. */
+/** Seeds that follow each other. */
+export interface SeedRange {
+  readonly first: number;
+  readonly count: number;
+}
+
+/** What a run of seeds did; plain data, which workers send to whoever asked them. */
 export interface Totals {
-  seeds: number;
-  messages: number;
-  calls: number;
-  faults: number;
-  /** Seeds with fewer faults, or fewer kinds of them, than a run must have. */
-  readonly tame: number[];
-  readonly coverage: Coverage;
+  readonly seeds: number;
+  readonly messages: number;
+  readonly calls: number;
+  readonly faults: number;
+  /** Seeds with fewer messages, faults, or kinds of them, than a run must have. */
+  readonly tame: readonly number[];
+  /** How often each kind of fault struck at each kind of step, see Coverage. */
+  readonly counts: Readonly<Record<string, number>>;
   /** One line for each violation. */
-  readonly violations: string[];
-  readonly failedSeeds: number[];
+  readonly violations: readonly string[];
+  readonly failedSeeds: readonly number[];
+}
+
+/** What no seed has done yet. */
+export const noTotals: Totals = {
+  seeds: 0,
+  messages: 0,
+  calls: 0,
+  faults: 0,
+  tame: [],
+  counts: {},
+  violations: [],
+  failedSeeds: [],
+};
+
+/** What both did. */
+export function sumOf(one: Totals, other: Totals): Totals {
+  const coverage = new Coverage();
+  coverage.addAll(one.counts);
+  coverage.addAll(other.counts);
+  return {
+    seeds: one.seeds + other.seeds,
+    messages: one.messages + other.messages,
+    calls: one.calls + other.calls,
+    faults: one.faults + other.faults,
+    tame: [...one.tame, ...other.tame].toSorted((left, right) => left - right),
+    counts: coverage.counts,
+    violations: [...one.violations, ...other.violations],
+    failedSeeds: [...one.failedSeeds, ...other.failedSeeds].toSorted((left, right) => left - right),
+  };
 }
 
 /** Runs one scenario. */
@@ -29,42 +66,31 @@ export function runScenario(scenario: Scenario, keepsTrace = false): Promise<Out
   return simulate(scenario, { folder, keepsTrace });
 }
 
-/** Runs seeds until one of them is the last, or `failuresMax` failed. */
-export async function runSeeds(
-  first: number,
-  count: number,
-  options: { readonly failuresMax: number; readonly progress?: (totals: Totals) => void },
-): Promise<Totals> {
-  const totals: Totals = {
-    seeds: 0,
-    messages: 0,
-    calls: 0,
-    faults: 0,
-    tame: [],
-    coverage: new Coverage(),
-    violations: [],
-    failedSeeds: [],
-  };
+/** Runs all seeds of a range. */
+export async function runSeeds({ first, count }: SeedRange): Promise<Totals> {
+  let totals = noTotals;
   for (let seed = first; seed < first + count; seed++) {
-    const outcome = await runScenario(scenarioOf(seed));
-    take(totals, seed, outcome);
-    options.progress?.(totals);
-    if (totals.failedSeeds.length >= options.failuresMax) break;
+    totals = sumOf(totals, totalsOf(seed, await runScenario(scenarioOf(seed))));
   }
   return totals;
 }
 
-function take(totals: Totals, seed: number, outcome: Outcome): void {
-  totals.seeds++;
-  totals.messages += outcome.stored;
-  totals.calls += outcome.calls;
-  totals.coverage.addAll(outcome.coverage);
-  const count = sum(outcome.struck);
-  totals.faults += count;
-  if (count < 4 || outcome.struck.size < 3) totals.tame.push(seed);
-  if (outcome.violations.length === 0) return;
-  totals.failedSeeds.push(seed);
-  for (const violation of outcome.violations) totals.violations.push(`seed ${seed}: ${violation}`);
+function totalsOf(seed: number, outcome: Outcome): Totals {
+  const faults = sum(outcome.struck);
+  const isFailed = outcome.violations.length > 0;
+  // One that failed may have stored less than it should have.
+  const hasFaults = faults >= faultsMin && outcome.struck.size >= faultKindsMin;
+  const isTame = !hasFaults || (!isFailed && outcome.stored < messagesOfRun);
+  return {
+    seeds: 1,
+    messages: outcome.stored,
+    calls: outcome.calls,
+    faults,
+    tame: isTame ? [seed] : [],
+    counts: outcome.coverage.counts,
+    violations: outcome.violations.map((violation) => `seed ${seed}: ${violation}`),
+    failedSeeds: isFailed ? [seed] : [],
+  };
 }
 
 function sum(counts: ReadonlyMap<FaultKind, number>): number {
@@ -80,6 +106,11 @@ export async function reportFailure(seed: number): Promise<string> {
   return [
     describeScenario(smallest),
     ...violations.slice(0, 10).map((violation) => `  ${violation}`),
-    `  repeat it: SPILLWAY_SEED=${seed} npm test -- simulation/simulation --verbose`,
+    `  ${howToRepeat(seed)}`,
   ].join("\n");
+}
+
+/** The command that runs one seed. */
+export function howToRepeat(seed: number | string): string {
+  return `repeat it: SPILLWAY_SEED=${seed} npm test -- simulation/simulation --verbose`;
 }

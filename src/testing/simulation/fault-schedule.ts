@@ -5,6 +5,11 @@ import { Coverage, type Fault, type FaultKind, type StepKind, stepsOf } from "./
 /** Faults that have not struck by then, strike at the next step that they fit. */
 export const faultsBehindMs = 4_500;
 
+/** Faults that a run has at the least, and kinds of them. */
+export const faultsMin = 4;
+/** See faultsMin. */
+export const faultKindsMin = 3;
+
 /** See the head of this file. */
 export class FaultSchedule {
   readonly coverage = new Coverage();
@@ -19,9 +24,20 @@ export class FaultSchedule {
     this.#waiting = [...faults];
   }
 
-  /** Faults that have not struck. */
-  get waiting(): number {
-    return this.#waiting.length;
+  /**
+   * Whether to wait for faults that have not struck. Late ones are not worth it where only the
+   * journals' own work goes on, which has commits, and doorbells if there are any, and no other
+   * steps; but a run has its least number of them.
+   */
+  isAwaited(nowMs: number, rings: boolean): boolean {
+    if (this.#waiting.length === 0) return false;
+    const count = Array.from(this.struck.values()).reduce((sum, each) => sum + each, 0);
+    if (nowMs <= faultsBehindMs || count < faultsMin || this.struck.size < faultKindsMin)
+      return true;
+    return this.#waiting.some(({ kind }) => {
+      const steps = stepsOf(kind);
+      return steps.includes("commit") || (rings && steps.includes("ring"));
+    });
   }
 
   /** A step is reached: the fault that strikes there, or none. */

@@ -112,9 +112,9 @@ export class Coverage {
     this.#counts.set(name, (this.#counts.get(name) ?? 0) + count);
   }
 
-  /** Adds what another run counted. */
-  addAll(other: Coverage): void {
-    for (const [name, count] of other.#counts) {
+  /** Adds the counts of another run. */
+  addAll(counts: Readonly<Record<string, number>>): void {
+    for (const [name, count] of Object.entries(counts)) {
       this.#counts.set(name, (this.#counts.get(name) ?? 0) + count);
     }
   }

@@ -73,9 +73,9 @@ async function run(scenario: Scenario, root: string, keepsTrace: boolean): Promi
   program.begin();
   const { clock, recorder } = world;
   await clock.advance(publishingMs);
-  while (world.nowMs < faultsMsMax && (world.faults.waiting > 0 || !program.isPublished)) {
-    await clock.advance(lookMs);
-  }
+  const isAwaited = (): boolean =>
+    !program.isPublished || world.faults.isAwaited(world.nowMs, scenario.rings);
+  while (world.nowMs < faultsMsMax && isAwaited()) await clock.advance(lookMs);
   world.calm();
   const untilMs = world.nowMs + restMsMax;
   let isAtRest = false;
