@@ -200,7 +200,8 @@ const rest: Mutation[] = [
       return history.map((event) => {
         if (event === first.ok) return { ...first.ok, offset: second.ok.offset };
         if (event === second.ok) return { ...second.ok, offset: first.ok.offset };
-        if (!("id" in event) || event.kind === "invoke" || event.kind === "effect") return event;
+        if (event.kind !== "delivery" && event.kind !== "tail" && event.kind !== "replay")
+          return event;
         return { ...event, id: exchanged.get(event.id) ?? event.id };
       });
     },
@@ -214,7 +215,7 @@ const rest: Mutation[] = [
       const early = history
         .filter(isKind("delivery"))
         .find((event) => late && event.key === late.key && event.group === late.group);
-      if (!late || !early || late.offset <= early.offset) return undefined;
+      if (!late || !early || (late.offset ?? 0) <= (early.offset ?? 0)) return undefined;
       return history.flatMap((event) => (event === early ? [late, event] : [event]));
     },
   },

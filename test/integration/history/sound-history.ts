@@ -28,6 +28,7 @@ interface KeyWork {
 /** The world; run() plays it. */
 export class SoundWorld {
   readonly #random: Random;
+  readonly #hasDoubts: boolean;
   readonly #events: HistoryEvent[] = [];
   readonly #stored: StoredMessage[] = [];
   readonly #offsetsOf = new Map<string, number[]>();
@@ -37,8 +38,10 @@ export class SoundWorld {
   #operations = 0;
   #lives = 0;
 
-  constructor(seed: number) {
+  /** `hasDoubts`: publishers get failures and unknown ends, too. */
+  constructor(seed: number, hasDoubts = true) {
     this.#random = seededRandom(seed);
+    this.#hasDoubts = hasDoubts;
   }
 
   run(steps: number): HistoryEvent[] {
@@ -69,7 +72,7 @@ export class SoundWorld {
     for (let tries = 0; tries < 3; tries++) {
       const operation = this.#operations++;
       this.#note({ kind: "invoke", operation, log, id, key, value: `v${id}` });
-      const fate = this.#below(6);
+      const fate = this.#hasDoubts ? this.#below(6) : 5;
       if (fate === 0) {
         this.#note({ kind: "failed", operation });
       } else if (fate === 1) {
@@ -122,7 +125,7 @@ export class SoundWorld {
   #takeOver(
     group: string,
     work: KeyWork,
-    handled: Omit<Extract<Untimed, { kind: "handled" }>, "outcome">,
+    handled: Omit<Extract<Untimed, { kind: "handled" }>, "outcome"> & { readonly offset: number },
     message: StoredMessage,
   ): void {
     const old = work.member;
