@@ -2,7 +2,7 @@
 // count of both. Knows nothing of messages. Always true: what is reported exceeds the settings of
 // the subscription, whatever faults there are.
 import type { ProcessClock } from "./process-clock.ts";
-import type { GroupPlan } from "./scenario.ts";
+import { type GroupPlan, isContended } from "./scenario.ts";
 
 /** Calls that the rate of a group lets through at once. */
 export const burst = 10;
@@ -33,10 +33,8 @@ export class CallBounds {
   }
 
   #judgeRate(): string | undefined {
-    const { perSecond, delivery, order, name } = this.#plan;
-    // Calls that collide at a row of state are repeated at once.
-    const isContended = delivery === "effectively-once" && order === "none";
-    if (perSecond === undefined || isContended) return undefined;
+    const { perSecond, name } = this.#plan;
+    if (perSecond === undefined || isContended(this.#plan)) return undefined;
     const nowMs = this.#clock.monotonicMs();
     const newTokens = ((nowMs - this.#countedAtMs) * perSecond) / 1_000;
     this.#tokens = Math.min(burst, this.#tokens + newTokens) - 1;

@@ -4,7 +4,7 @@
 // committed, nor of a process that does not know yet that it lost a message.
 import type { SimulatedProcess } from "./simulated-process.ts";
 import type { Call } from "./recorder.ts";
-import type { GroupPlan } from "./scenario.ts";
+import { type GroupPlan, isContended } from "./scenario.ts";
 import type { World } from "./world.ts";
 
 /** How a call ended, as far as attempts are concerned. */
@@ -96,7 +96,7 @@ export class CallRules {
       this.#report(`${id} has attempt ${attempt} in ${member}, after attempt ${course.highest}`);
       return;
     }
-    const isAgain = last.movesAtFailure === this.#world.recorder.moves;
+    const isAgain = last.movesAtFailure === this.#world.recorder.moves && !isContended(this.#plan);
     if (attempt >= last.attempt + (isAgain ? 1 : 0)) return;
     this.#report(`${id} has attempt ${attempt} in ${member}, after failed ${last.attempt}`);
   }

@@ -3,7 +3,7 @@
 // delivery level promises. Knows no history but how often handlers were called. Always true: what
 // it reports contradicts the settings of the group, whatever faults there were.
 import { type Recorder, resultId } from "./recorder.ts";
-import { fateOf, type GroupPlan, type Scenario } from "./scenario.ts";
+import { fateOf, type GroupPlan, isContended, type Scenario } from "./scenario.ts";
 
 /** A message as it is stored in the end. */
 export interface StoredMessage {
@@ -112,12 +112,9 @@ export class GroupVerdict {
     if (letters.length > 1 && (this.#isOnce || isMild)) {
       this.#report(id, `is ${letters.length} dead letters`);
     }
-    if (isMild && done > 1 && !this.#isContended) this.#report(id, `was handled ${done} times`);
+    if (isMild && done > 1 && !isContended(this.#plan))
+      this.#report(id, `was handled ${done} times`);
     if (this.#isOnce) this.#judgeEffects(message, effects, letters.length, mayBeUnhandled);
-  }
-
-  get #isContended(): boolean {
-    return this.#isOnce && this.#plan.order === "none";
   }
 
   #mayHaveExpired(id: string): boolean {

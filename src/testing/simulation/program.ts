@@ -5,6 +5,7 @@ import type { Bus } from "../../bus/bus.ts";
 import { SpillwayError } from "../../errors/spillway-error.ts";
 import { joinBeat } from "./beat.ts";
 import { type Channels, channelsOf, Noted, Ordered } from "./contracts.ts";
+import { Follower } from "./follower.ts";
 import { GroupHandler } from "./group-handler.ts";
 import { logName, messageId } from "./recorder.ts";
 import type { GroupPlan, MessagePlan } from "./scenario.ts";
@@ -24,6 +25,7 @@ export class Program {
   readonly #world: World;
   readonly #handlers: readonly GroupHandler[];
   readonly #subscriptions = new Map<SimulatedProcess, readonly Held[]>();
+  readonly #followers: Follower[] = [];
   #unpublished: number;
   /** Whether what was held is let go, and nothing fails for good any more. */
   #isMended = false;
@@ -64,7 +66,11 @@ export class Program {
       if (!handler.plan.members.includes(process.number)) continue;
       subscriptions.push(await subscribeGroup(bus, this.channels, handler, process));
     }
-    if (this.#world.scenario.hasBeat) await joinBeat(bus, this.#world, process);
+    const { followedBy, hasBeat } = this.#world.scenario;
+    if (followedBy === process.number) {
+      this.#followers.push(new Follower(process, this.#world, bus, this.channels));
+    }
+    if (hasBeat) await joinBeat(bus, this.#world, process);
     this.#subscriptions.set(process, subscriptions);
     if (this.#world.scenario.releases) this.#release();
   }
@@ -144,6 +150,11 @@ export class Program {
   mend(): void {
     this.#isMended = true;
     this.#release();
+  }
+
+  /** Notes what those saw that followed a log. */
+  endFollowing(): void {
+    for (const follower of this.#followers) follower.end();
   }
 
   #release(): void {

@@ -33,6 +33,11 @@ export interface GroupPlan {
   readonly publishes: "returned" | "in context" | "nothing";
 }
 
+/** Whether calls of a group can collide at a row of state: then they are repeated at once. */
+export function isContended({ delivery, order }: GroupPlan): boolean {
+  return delivery === "effectively-once" && order === "none";
+}
+
 /** One message. */
 export interface MessagePlan {
   readonly n: number;
@@ -56,6 +61,8 @@ export interface Scenario {
   readonly leaseMs: number;
   /** Whether keys have priorities. */
   readonly hasPriorities: boolean;
+  /** The process that follows a log without a group. */
+  readonly followedBy: number;
   /** Whether there is a schedule. */
   readonly hasBeat: boolean;
   /** Whether somebody lets go of parked messages now and then. */
@@ -89,6 +96,7 @@ export function scenarioOf(seed: number): Scenario {
     partitions: drawOne([1, 2, 4], random),
     leaseMs: drawOne([900, 1_500], random),
     hasPriorities,
+    followedBy: Math.floor(besides(seed, 0x1b873593).float() * processes),
     hasBeat: besides(seed, 0x3c6ef372).float() < 0.4,
     releases: besides(seed, 0x2545f491).float() < 0.5,
     rings: random.float() < 0.7,

@@ -127,6 +127,7 @@ async function readAll(world: World, program: Program): Promise<EndState | undef
   const process = world.processes[0];
   if (process?.bus === undefined) return undefined;
   const { scenario, recorder } = world;
+  program.endFollowing();
   const hasJumped = world.faults.struck.has("jump");
   return readEnd(process, process.bus, program.channels, scenario, recorder, hasJumped);
 }
