@@ -1,9 +1,8 @@
 // Judges a history: one pass over its events, then one over what is known of each message. Owns the
 // kinds of events and who is told of which; the rules stand with the log, the group and the tail.
 // Always true: time is linear in the history's length; memory is a few objects for each message and
-// each delivery of it to a group, and nothing for an event as such.
+// each delivery of it to a group since the last checkpoint, and nothing for an event as such.
 import { SpillwayError } from "../../errors/spillway-error.ts";
-import { GroupRecord } from "./group-record.ts";
 import type {
   Delivered,
   Drained,
@@ -11,6 +10,7 @@ import type {
   GroupSubscribed,
   Handled,
   HistoryEvent,
+  LogName,
   Mark,
   PublishFailed,
   PublishInvoke,
@@ -20,9 +20,9 @@ import type {
   TailRead,
   TailStart,
 } from "./history-event.ts";
-import { LogRecord } from "./log-record.ts";
+import { judgeMessage } from "./judge-message.ts";
 import type { Published } from "./published.ts";
-import { TailRecord } from "./tail-record.ts";
+import { Records, type Topic } from "./records.ts";
 import { type Violation, type ViolationKind, ViolationList } from "./violation.ts";
 
 /** What a history is held against beyond its events. */
@@ -39,14 +39,15 @@ export interface HistoryRules {
 }
 
 interface Operation {
-  readonly log: LogRecord;
+  readonly log: LogName;
   readonly message: Published;
   readonly invokedAtMs: number;
 }
 
 /**
  * Takes a history event by event, for histories that do not fit into memory at once. Memory grows
- * with the number of messages and deliveries; checkHistory() says what is found.
+ * with the number of messages and deliveries, until checkpoint() forgets them; checkHistory() says
+ * what is found.
  *
  * @example
  * import { HistoryChecker } from "spillway/testing";
@@ -59,10 +60,7 @@ interface Operation {
 export class HistoryChecker {
   readonly #rules: Required<HistoryRules>;
   readonly #violations = new ViolationList();
-  readonly #logs = new Map<string, LogRecord>();
-  readonly #groups = new Map<string, GroupRecord>();
-  readonly #tails = new Map<string, TailRecord>();
-  readonly #tailsOf = new Map<string, TailRecord[]>();
+  readonly #records: Records;
   readonly #operations = new Map<number | string, Operation>();
   #calmAtMs: number | undefined;
   #endAtMs = 0;
@@ -73,12 +71,16 @@ export class HistoryChecker {
       dedupeWindowMs: rules.dedupeWindowMs ?? Number.POSITIVE_INFINITY,
       isDense: rules.isDense ?? false,
     };
+    const { dedupeWindowMs, isDense } = this.#rules;
+    this.#records = new Records(this.#violations, dedupeWindowMs, isDense);
   }
 
   /** Takes the next event. Throws INVALID_ARGUMENT for an outcome of an unknown operation. */
   add(event: HistoryEvent): void {
     this.#endAtMs = Math.max(this.#endAtMs, event.atMs);
     switch (event.kind) {
+      case "partition":
+        return this.#records.addPartition(event.log, event.of);
       case "invoke":
         return this.#invoke(event);
       case "ok":
@@ -86,7 +88,7 @@ export class HistoryChecker {
       case "unknown":
         return this.#complete(event);
       case "cancelled":
-        this.#log(event.log).message(event.id).isCancelled = true;
+        this.#records.topic(event.log).record.message(event.id).isCancelled = true;
         return;
       case "calm":
         this.#calmAtMs = event.atMs;
@@ -109,11 +111,11 @@ export class HistoryChecker {
       case "tail-end":
         return this.#addToTail(event);
       case "replay":
-        return this.#log(event.log).replay(event);
+        return this.#records.log(event.log).replay(event);
       case "replay-gap":
-        return this.#log(event.log).gone.add(event);
+        return this.#records.log(event.log).gone.add(event);
       case "replay-end":
-        this.#log(event.log).replayEnd = event;
+        this.#records.log(event.log).replayEnd = event;
         return;
     }
   }
@@ -121,13 +123,30 @@ export class HistoryChecker {
   /** Judges everything that was added. Call it once, at the end. */
   finish(): Violation[] {
     for (const [operation, { log, message, invokedAtMs }] of this.#operations) {
-      this.#judgeOpen(operation, log.name, message.id, invokedAtMs);
+      this.#judgeOpen(operation, log, message.id, invokedAtMs);
     }
-    for (const log of this.#logs.values()) log.finish();
-    const { stuckMs } = this.#rules;
-    const patience = { stuckMs, calmAtMs: this.#calmAtMs, endAtMs: this.#endAtMs };
-    for (const group of this.#groups.values()) group.finish(patience);
-    for (const tail of this.#tails.values()) tail.finish();
+    for (const topic of this.#records.topics.values()) this.#judgeTopic(topic);
+    return this.#violations.list();
+  }
+
+  /**
+   * Judges everything so far, and forgets it, so that a run may be as long as it likes. Call it
+   * where a log was read in full and every group has settled everything ("drained"); what is not
+   * at such a point is kept. The log's next full read may begin anew, and then must show what it
+   * showed before, of which a digest remains, or begin (`startOffset`) behind that. What was
+   * settled must not come back. Effects are told once. Without offsets, a message that comes once
+   * more later on is taken for a phantom. Returns all violations so far.
+   */
+  checkpoint(): Violation[] {
+    for (const topic of this.#records.topics.values()) {
+      const { record, logs, groups, tails, effects } = topic;
+      if (!groups.every(({ isDone }) => isDone)) continue;
+      if (logs.some(({ hasOffsets, replayEnd }) => hasOffsets && replayEnd === undefined)) continue;
+      this.#judgeTopic(topic);
+      record.forget();
+      for (const log of logs) log.forget();
+      for (const each of [...groups, ...tails, ...effects.values()]) each.forget();
+    }
     return this.#violations.list();
   }
 
@@ -136,27 +155,38 @@ export class HistoryChecker {
     return this.#violations.counts;
   }
 
+  #judgeTopic({ record, logs, groups, tails, effects }: Topic): void {
+    const { stuckMs } = this.#rules;
+    for (const message of record.messages.values()) {
+      for (const violation of judgeMessage(message, logs, stuckMs)) this.#violations.add(violation);
+    }
+    for (const log of logs) log.finish();
+    const patience = { stuckMs, calmAtMs: this.#calmAtMs, endAtMs: this.#endAtMs };
+    for (const group of groups) group.finish(patience);
+    for (const each of [...effects.values(), ...tails]) each.finish();
+  }
+
   #addToGroup(event: GroupEvent): void {
-    const record = this.#group(event.group, event.log);
+    if (event.kind === "effect") return this.#records.effects(event.group, event.log).add(event);
+    const record = this.#records.group(event.group, event.log);
     if (event.kind === "subscribe") record.subscribe(event);
     else if (event.kind === "delivery") record.deliver(event);
     else if (event.kind === "handled") record.handle(event);
     else if (event.kind === "settled") record.settle(event);
-    else if (event.kind === "effect") record.addEffect(event);
     else record.isDrained = true;
   }
 
   #addToTail(event: TailStart | TailRead | TailEnd): void {
-    const record = this.#tail(event.reader, event.log);
+    const record = this.#records.tail(event.reader, event.log);
     if (event.kind === "tail-start") record.start(event.from);
     else if (event.kind === "tail") record.read(event);
     else record.isEnded = true;
   }
 
   #invoke(event: PublishInvoke): void {
-    const log = this.#log(event.log);
-    const message = log.publish(event);
-    this.#operations.set(event.operation, { log, message, invokedAtMs: event.atMs });
+    const { operation, log, atMs: invokedAtMs } = event;
+    const message = this.#records.topic(log).record.publish(event);
+    this.#operations.set(operation, { log, message, invokedAtMs });
   }
 
   #complete(event: PublishOk | PublishFailed): void {
@@ -169,23 +199,31 @@ export class HistoryChecker {
       );
     }
     this.#operations.delete(event.operation);
-    if (event.kind === "ok") return operation.log.acknowledge(operation.message, event);
+    if (event.kind === "ok") return this.#acknowledge(operation, event);
     operation.message.open--;
     if (event.kind === "failed") operation.message.failures++;
     else operation.message.unknowns++;
   }
 
+  #acknowledge({ log, message }: Operation, event: PublishOk): void {
+    const { atMs, offset } = event;
+    const spot = offset === undefined ? undefined : { log: event.log ?? log, offset };
+    this.#records.topic(log).record.acknowledge(message, atMs, spot);
+    if (spot !== undefined) this.#records.log(spot.log).acknowledge(message, spot.offset);
+    else message.log ??= event.log;
+  }
+
   #mark({ kind, group, member, reader }: Mark): void {
     const concernsGroups = group !== undefined || reader === undefined;
     if (concernsGroups) {
-      for (const record of this.#groups.values()) {
+      for (const record of this.#records.groups) {
         if (group !== undefined && record.group !== group) continue;
         record.marks++;
         if (kind === "crash") record.crash(member);
       }
     }
-    if (reader !== undefined) for (const tail of this.#tailsOf.get(reader) ?? []) tail.seek();
-    else if (group === undefined) for (const tail of this.#tails.values()) tail.seek();
+    if (reader === undefined && group !== undefined) return;
+    for (const tail of this.#records.tailsOf(reader)) tail.seek();
   }
 
   #judgeOpen(operation: number | string, log: string, id: string, invokedAtMs: number): void {
@@ -194,33 +232,6 @@ export class HistoryChecker {
     if (waitedMs < this.#rules.stuckMs) return;
     const message = `publishing ${id} (operation ${operation}) has no outcome after ${waitedMs} ms`;
     this.#violations.add({ kind: "stuck", message, log, id });
-  }
-
-  #log(name: string): LogRecord {
-    let log = this.#logs.get(name);
-    if (log === undefined) {
-      this.#logs.set(name, (log = new LogRecord(name, this.#violations, this.#rules)));
-    }
-    return log;
-  }
-
-  #group(group: string, log: string): GroupRecord {
-    const name = `${group}\u0000${log}`;
-    let record = this.#groups.get(name);
-    if (record === undefined) {
-      this.#groups.set(name, (record = new GroupRecord(group, this.#log(log), this.#violations)));
-    }
-    return record;
-  }
-
-  #tail(reader: string, log: string): TailRecord {
-    const name = `${reader}\u0000${log}`;
-    let record = this.#tails.get(name);
-    if (record === undefined) {
-      this.#tails.set(name, (record = new TailRecord(reader, this.#log(log), this.#violations)));
-      this.#tailsOf.set(reader, [...(this.#tailsOf.get(reader) ?? []), record]);
-    }
-    return record;
   }
 }
 

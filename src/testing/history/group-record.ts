@@ -1,27 +1,17 @@
 // One group on one log, as a history shows it: what was delivered, in which order, and how that
-// ended. Finds reorder, members that go back, what the group never got, effects, what is stuck.
-// Always true: a member that was taken for dead and wakes up late is not held against the group.
-import type { Delivered, Effect, GroupSubscribed, Handled, Settled } from "./history-event.ts";
-import { type KeyLine, openBefore, type OpenDelivery, startLine } from "./key-line.ts";
+// ended. Finds reorder, members that go back, what the group never got, what is stuck. Always true:
+// a member that was taken for dead and wakes up late is not held against the group.
+import { type Course, newCourse } from "./course.ts";
+import type { GroupEffects } from "./group-effects.ts";
+import type { Delivered, GroupSubscribed, Handled, Settled } from "./history-event.ts";
+import { KeyLine, type OpenDelivery, type Standing } from "./key-line.ts";
 import type { LogRecord } from "./log-record.ts";
+import { MemberLives } from "./member-lives.ts";
 import type { Published } from "./published.ts";
 import type { ViolationKind, ViolationList } from "./violation.ts";
 
-/** What became of one message in this group. */
-interface Course {
-  readonly line: KeyLine | undefined;
-  /** Once it has failed, it may be settled without another call. */
-  readonly isSkippable: boolean;
-  /** Who finished it last, and how many marks there were then. */
-  finishedBy: string | undefined;
-  finishedMarks: number;
-  /** Finished, or interrupted in a way that leaves open whether it was. */
-  isMaybeFinished: boolean;
-  /** Who settled it, and when in the group's own count. */
-  settledBy: string | undefined;
-  settledAt: number;
-  attempt: number;
-}
+/** Where a message is: its offset, or its id where the log has none. */
+type Place = number | string;
 
 /** When it is judged at the end: after which time without progress something is stuck. */
 export interface Patience {
@@ -38,206 +28,246 @@ export class GroupRecord {
   /** Marks that concerned this group so far. */
   marks = 0;
   readonly #log: LogRecord;
+  readonly #effects: GroupEffects;
   readonly #violations: ViolationList;
   #subscribed: GroupSubscribed | undefined;
+  /** How many calls there were when it subscribed. */
+  #subscribedAt = 0;
   #progressAtMs = 0;
-  readonly #courses = new Map<number, Course>();
+  readonly #courses = new Map<Place, Course>();
   readonly #lines = new Map<string, KeyLine>();
   /** Everything that somebody has now, with a key or without. */
-  readonly #open = new Map<number, OpenDelivery>();
-  readonly #effects = new Set<string>();
-  /** Settlements and beginnings so far, and the last beginning of each member. */
-  #steps = 0;
-  readonly #begun = new Map<string, number>();
-  #allBegun = 0;
+  readonly #open = new Map<Place, OpenDelivery>();
+  readonly #lives = new MemberLives();
+  /** When what is sealed was settled. */
+  #sealedStep = 0;
 
-  constructor(group: string, log: LogRecord, violations: ViolationList) {
+  constructor(group: string, log: LogRecord, effects: GroupEffects, violations: ViolationList) {
     this.group = group;
     this.#log = log;
+    this.#effects = effects;
     this.#violations = violations;
   }
 
+  /** Whether everything that it is to get is settled. */
+  get isDone(): boolean {
+    return this.#subscribed === undefined || this.isDrained;
+  }
+
   subscribe(event: GroupSubscribed): void {
-    this.#subscribed ??= event;
+    if (this.#subscribed !== undefined) return;
+    this.#subscribed = event;
+    this.#subscribedAt = this.#log.topic.steps;
   }
 
   deliver(event: Delivered): void {
     const { offset, member, id } = event;
+    if (offset !== undefined && this.#log.isSealed(offset)) return this.#deliverSealed(event);
     const message = this.#log.read(event, `group ${this.group}`);
     this.#progressAtMs ||= event.atMs;
-    const before = this.#courses.get(offset);
-    const line = before?.line ?? this.#lineOf(message);
-    const course = before ?? this.#begin(offset, line, message.isSkippable);
+    const place = offset ?? id;
+    const course = this.#courses.get(place) ?? this.#begin(place);
+    course.line ??= this.#lineOf(message);
     course.attempt = event.attempt;
-    this.#checkSettled(course, event);
-    if (before !== undefined && before.finishedBy !== undefined) {
-      if (before.finishedMarks === this.marks) {
-        if (before.finishedBy !== member) return; // Somebody who does not know yet that it is late.
-        this.#report(
-          "non-monotonic",
-          `${member} finished ${id}, and was given it again`,
-          id,
-          offset,
-        );
-      }
-      before.finishedBy = undefined;
+    const isFirst = course.deliveries++ === 0;
+    if (!isFirst && this.#subscribed?.delivery === "at-most-once") {
+      this.#report("duplicate", `${member} was given ${id}, which had been given before`, event);
     }
-    const passed = line === undefined ? undefined : openBefore(line, offset, member);
-    const open = { member, hasFailed: false };
-    this.#open.set(offset, open);
-    if (line === undefined) return;
-    this.#checkOrder(line, event, before === undefined, passed);
-    line.open.set(offset, open);
-    line.last = Math.max(line.last, offset);
+    this.#checkSettled(course, event);
+    if (course.finishedBy !== undefined) {
+      if (course.finishedMarks === this.marks) {
+        if (course.finishedBy !== member) return; // Somebody who does not know yet that it is late.
+        this.#report("non-monotonic", `${member} finished ${id}, and was given it again`, event);
+      }
+      course.finishedBy = undefined;
+    }
+    const at = this.#subscribed?.order === "sequence" ? message.sequence : offset;
+    const standing = { message, at };
+    const passed = course.line?.openBefore(standing, member);
+    const open = { ...standing, member, hasFailed: false };
+    this.#open.set(place, open);
+    if (course.line === undefined) return;
+    this.#checkOrder(course.line, event, isFirst ? standing : undefined, passed);
+    course.line.open.set(place, open);
+    course.line.advance(standing);
   }
 
   handle(event: Handled): void {
-    const course = this.#courses.get(event.offset);
-    if (course === undefined) {
-      const text = `${event.member} handled offset ${event.offset}, which nobody delivered to it`;
-      this.#report("phantom", text, undefined, event.offset);
+    const found = this.#courseOf(event);
+    if (found === "sealed") return;
+    if (found === undefined || found.course.deliveries === 0) {
+      const what = event.id ?? `offset ${event.offset}`;
+      const text = `${event.member} handled ${what}, which nobody delivered to it`;
+      this.#report("phantom", text, event);
       return;
     }
+    const { course, place } = found;
     const attemptsMax = this.#subscribed?.attemptsMax ?? Number.POSITIVE_INFINITY;
     const isLast = event.outcome === "failed" && course.attempt >= attemptsMax;
-    const open = this.#open.get(event.offset);
+    const open = this.#open.get(place);
     const isOwn = open?.member === event.member;
     if (event.outcome === "failed" && !isLast) {
       if (open === undefined || !isOwn) return;
-      if (course.isSkippable) this.#maySkip(event.offset, course);
-      else open.hasFailed = true;
+      open.hasFailed = true;
+      // Its time may pass meanwhile: it is tried again, or nobody hears of it any more.
+      if (!open.message.isSkippable) return;
+      course.isMaybeFinished = true;
+      this.#close(place, course);
       return;
     }
-    if (isOwn) this.#close(event.offset, course);
+    if (isOwn) this.#close(place, course);
     if (event.outcome === "abandoned") return;
-    if (!course.isMaybeFinished) this.#progressAtMs = event.atMs;
-    course.isMaybeFinished = true;
+    this.#finished(course, event.atMs);
     if (this.#subscribed?.hasSettlements === true) return;
     course.finishedBy = event.member;
     course.finishedMarks = this.marks;
   }
 
   /** Without a delivery: it was passed over, because it had expired, or for another reason. */
-  settle({ offset, member, atMs }: Settled): void {
-    const course = this.#courses.get(offset) ?? this.#begin(offset, undefined);
-    if (!course.isMaybeFinished) this.#progressAtMs = atMs;
-    course.isMaybeFinished = true;
-    course.settledBy = member;
-    course.settledAt = ++this.#steps;
-  }
-
-  /** Its time may have passed meanwhile: it is tried again, or nobody hears of it any more. */
-  #maySkip(offset: number, course: Course): void {
-    course.isMaybeFinished = true;
-    this.#close(offset, course);
+  settle(event: Settled): void {
+    const found = this.#courseOf(event);
+    if (found === "sealed") return;
+    const place = event.offset ?? event.id;
+    if (found === undefined && place === undefined) return;
+    const course = found?.course ?? this.#begin(place ?? "");
+    this.#finished(course, event.atMs);
+    course.settledBy = event.member;
+    course.settledStep = this.#lives.step();
   }
 
   /** A member died, or began anew: what it was at may be finished. */
   crash(member: string | undefined): void {
-    if (member === undefined) this.#allBegun = ++this.#steps;
-    else this.#begun.set(member, ++this.#steps);
-    for (const [offset, open] of this.#open) {
+    this.#lives.begin(member);
+    for (const [place, open] of this.#open) {
       if (member !== undefined && open.member !== member) continue;
-      const course = this.#courses.get(offset);
+      const course = this.#courses.get(place);
       if (course === undefined) continue;
       course.isMaybeFinished = true;
-      this.#close(offset, course);
-    }
-  }
-
-  addEffect({ id }: Effect): void {
-    if (this.#effects.has(id)) this.#report("duplicate", `${id} has had its effect twice`, id);
-    this.#effects.add(id);
-    const message = this.#log.messages.get(id);
-    if (message?.isPublished !== true) {
-      this.#report("phantom", `${id} has an effect, and was never sent`, id);
+      this.#close(place, course);
     }
   }
 
   /** Compares with everything that is stored: what was never delivered, what is not finished. */
   finish(patience: Patience): void {
-    const from = this.#subscribed?.from;
-    if (from === undefined) return;
-    for (const offset of this.#log.replayed) {
+    if (this.#subscribed === undefined || this.#subscribed.delivery === "at-most-once") return;
+    const { replayed, replayEnd, topic } = this.#log;
+    const { from } = this.#subscribed;
+    for (const offset of replayed) {
       const id = this.#log.idAt(offset);
-      if (offset >= from && id !== undefined) this.#judge(offset, this.#log.message(id), patience);
+      if (id !== undefined && from !== undefined && offset >= from) {
+        this.#judge(offset, topic.message(id), patience);
+      }
+    }
+    if (replayEnd !== undefined) return;
+    // Without a full read, what was acknowledged is stored.
+    for (const message of topic.messages.values()) {
+      if (message.oks === 0 || message.replayedAt !== undefined) continue;
+      if (message.offset !== undefined || message.isDelayed) continue;
+      const isAfter = from === 0 || message.call > this.#subscribedAt;
+      if (isAfter) this.#judge(message.id, message, patience);
     }
   }
 
-  #judge(offset: number, message: Published, patience: Patience): void {
+  /** Everything is settled, and is forgotten with the log's messages. */
+  forget(): void {
+    this.#courses.clear();
+    this.#open.clear();
+    for (const line of this.#lines.values()) line.open.clear();
+    this.#sealedStep = this.#lives.step();
+    this.isDrained = false;
+  }
+
+  #judge(place: Place, message: Published, patience: Patience): void {
     const { id, key } = message;
-    const course = this.#courses.get(offset);
+    const course = this.#courses.get(place);
+    const where = { id, offset: typeof place === "number" ? place : undefined };
     const hasEffect = this.#subscribed?.hasEffects === true ? this.#effects.has(id) : undefined;
     if (course?.isMaybeFinished === true) {
-      if (hasEffect !== false || !this.isDrained || course.finishedBy === undefined) return;
-      this.#report("lost", `${id} is settled, and has had no effect`, id, offset);
+      const isSettled = course.finishedBy !== undefined || course.settledBy !== undefined;
+      if (hasEffect !== false || !this.isDrained || !isSettled) return;
+      this.#report("lost", `${id} is settled, and has had no effect`, where);
       return;
     }
     if (hasEffect === true || message.isSkippable) return;
-    const last = key === undefined || !this.#isOrdered() ? -1 : (this.#lines.get(key)?.last ?? -1);
-    const wasDelivered = course !== undefined;
-    if (this.isDrained || (!wasDelivered && last > offset)) {
-      const why = this.isDrained ? "everything is settled" : `offset ${last} of its key was`;
-      const what = wasDelivered ? "was not finished" : "was not delivered";
-      this.#report("lost", `${id} ${what}, but ${why}`, id, offset);
+    const line = key === undefined || !this.#isOrdered() ? undefined : this.#lines.get(key);
+    const at = this.#subscribed?.order === "sequence" ? message.sequence : where.offset;
+    const passedBy = course?.deliveries ? undefined : line?.passedBy({ message, at });
+    if (this.isDrained || passedBy !== undefined) {
+      const why = this.isDrained ? "everything is settled" : `${passedBy} of its key was`;
+      const what = course === undefined ? "was not delivered" : "was not finished";
+      this.#report("lost", `${id} ${what}, but ${why}`, where);
       return;
     }
-    this.#judgeStuck(message, offset, patience);
+    this.#judgeStuck(message, where, patience);
   }
 
-  #judgeStuck(message: Published, offset: number, patience: Patience): void {
+  #judgeStuck(message: Published, where: Where, patience: Patience): void {
     const { stuckMs, calmAtMs, endAtMs } = patience;
     if (calmAtMs === undefined) return;
     const sinceMs = Math.max(calmAtMs, this.#progressAtMs, message.readyAtMs);
     if (endAtMs - sinceMs < stuckMs) return;
     const text = `${message.id} is not finished, and nothing was for ${endAtMs - sinceMs} ms`;
-    this.#report("stuck", text, message.id, offset);
+    this.#report("stuck", text, where);
   }
 
-  #checkSettled(course: Course, { member, id, offset }: Delivered): void {
-    const { settledBy, settledAt } = course;
+  #deliverSealed(event: Delivered): void {
+    if (!this.#lives.hasBegunSince(event.member, this.#sealedStep)) return;
+    this.#report("non-monotonic", `${event.member} was given ${event.id}, long settled`, event);
+  }
+
+  #checkSettled(course: Course, event: Delivered): void {
+    const { settledBy, settledStep, deliveries } = course;
     if (settledBy === undefined) return;
-    const begun = Math.max(this.#begun.get(member) ?? 0, this.#allBegun);
-    if (settledBy !== member && begun < settledAt) return; // It had it before, and is late.
+    const { member, id } = event;
+    // Settled before it is given to anybody: at most once.
+    if (deliveries === 1 && settledBy === member) return;
+    // It had it before, and is late.
+    if (settledBy !== member && !this.#lives.hasBegunSince(member, settledStep)) return;
     course.settledBy = undefined;
     const text = `${member} was given ${id}, which ${settledBy} had settled`;
-    this.#report("non-monotonic", text, id, offset);
-  }
-
-  #close(offset: number, course: Course): void {
-    this.#open.delete(offset);
-    course.line?.open.delete(offset);
-  }
-
-  #begin(offset: number, line: KeyLine | undefined, isSkippable: boolean): Course {
-    const course: Course = {
-      line,
-      isSkippable,
-      finishedBy: undefined,
-      finishedMarks: 0,
-      isMaybeFinished: false,
-      settledBy: undefined,
-      settledAt: 0,
-      attempt: 0,
-    };
-    this.#courses.set(offset, course);
-    return course;
+    this.#report("non-monotonic", text, event);
   }
 
   #checkOrder(
     line: KeyLine,
-    { offset, member, id, attempt }: Delivered,
-    isFirst: boolean,
-    passed: number | undefined,
+    event: Delivered,
+    first: Standing | undefined,
+    passed: string | undefined,
   ): void {
-    const { last } = line;
     if (line.isReported || !this.#isOrdered()) return;
-    const isLate = isFirst && offset < last;
-    if (!isLate && passed === undefined) return;
-    const what = isLate ? `came after offset ${last}` : `passes offset ${passed}, unfinished`;
+    const later = first === undefined ? undefined : line.passedBy(first);
+    if (later === undefined && passed === undefined) return;
+    const what = later === undefined ? `passes ${passed}, unfinished` : `came after ${later}`;
     line.isReported = true;
+    const { id, attempt, member } = event;
     const text = `${id} of key '${line.key}' ${what} (attempt ${attempt}, ${member})`;
-    this.#report("reorder", text, id, offset);
+    this.#report("reorder", text, event);
+  }
+
+  #courseOf({ offset, id }: Handled | Settled) {
+    if (offset !== undefined && this.#log.isSealed(offset)) return "sealed";
+    const isHere = (place: Place | undefined): place is Place =>
+      place !== undefined && this.#courses.has(place);
+    const known = id === undefined ? undefined : this.#log.topic.messages.get(id)?.readOffset;
+    const place = [offset, id, known].find(isHere);
+    const course = place === undefined ? undefined : this.#courses.get(place);
+    return place === undefined || course === undefined ? undefined : { place, course };
+  }
+
+  #finished(course: Course, atMs: number): void {
+    if (!course.isMaybeFinished) this.#progressAtMs = atMs;
+    course.isMaybeFinished = true;
+  }
+
+  #close(place: Place, course: Course): void {
+    this.#open.delete(place);
+    course.line?.open.delete(place);
+  }
+
+  #begin(place: Place): Course {
+    const course = newCourse();
+    this.#courses.set(place, course);
+    return course;
   }
 
   #isOrdered(): boolean {
@@ -247,13 +277,19 @@ export class GroupRecord {
   #lineOf({ key }: Published): KeyLine | undefined {
     if (key === undefined) return undefined;
     let line = this.#lines.get(key);
-    if (line === undefined) this.#lines.set(key, (line = startLine(key)));
+    if (line === undefined) this.#lines.set(key, (line = new KeyLine(key)));
     return line;
   }
 
-  #report(kind: ViolationKind, text: string, id: string | undefined, offset?: number): void {
+  #report(kind: ViolationKind, text: string, { id, offset }: Where): void {
     const { name: log } = this.#log;
     const message = `group ${this.group}: ${text}`;
     this.#violations.add({ kind, message, log, group: this.group, id, offset });
   }
+}
+
+/** What a violation is about. */
+interface Where {
+  readonly id?: string | undefined;
+  readonly offset?: number | undefined;
 }

@@ -3,14 +3,30 @@
 // a simulation, processes that were killed, a real broker. What must be true of it is judged by
 // checkHistory().
 
-/** One log: a channel, with its lane or partition where it has several. Offsets count within it. */
+/**
+ * One log: a channel, with its lane where it has several. Offsets count within it; where a log has
+ * none, a queue for instance, events leave them out, and name messages by id.
+ */
 export type LogName = string;
+
+/**
+ * A log consists of partitions, each a log with offsets of its own: "orders/3" of "orders". Comes
+ * before what is told of the partition. Messages are published to the whole; who subscribes, reads
+ * and settles names the partition.
+ */
+export interface Partition {
+  readonly kind: "partition";
+  readonly atMs: number;
+  readonly log: LogName;
+  readonly of: LogName;
+}
 
 /** A message as somebody read it from a log. */
 export interface ReadMessage {
   readonly log: LogName;
   readonly id: string;
-  readonly offset: number;
+  /** Absent: the log has none. */
+  readonly offset?: number | undefined;
   /** Absent: it has none, or the reader did not see it. */
   readonly key?: string | undefined;
   /** Its content, or a digest of it; absent: not compared. */
@@ -38,6 +54,8 @@ export interface PublishInvoke {
    * wait for outcomes. Absent: only what was acknowledged before the call is stored before it.
    */
   readonly publisher?: string | undefined;
+  /** Its place among the messages of its key, for groups with the order "sequence". */
+  readonly sequence?: number | undefined;
 }
 
 /** It is stored, and durable. */
@@ -45,8 +63,10 @@ export interface PublishOk {
   readonly kind: "ok";
   readonly atMs: number;
   readonly operation: number | string;
-  /** Where; absent for a delayed message. */
+  /** Where; absent for a delayed message, and in a log without offsets. */
   readonly offset?: number | undefined;
+  /** The partition it went to, where it was published to a log that has some. */
+  readonly log?: LogName | undefined;
 }
 
 /**
@@ -67,15 +87,21 @@ export interface Cancelled {
   readonly id: string;
 }
 
-/** A group reads a log, from the given offset on. The first of a group counts. */
+/** A group reads a log, or a partition. The first of a group counts. */
 export interface GroupSubscribed {
   readonly kind: "subscribe";
   readonly atMs: number;
   readonly group: string;
   readonly log: LogName;
-  readonly from: number;
-  /** "key" (default): a message waits until those before it with its key are finished. */
-  readonly order?: "key" | "none" | undefined;
+  /** From this offset on; 0: everything. Absent: what is published from here on. */
+  readonly from?: number | undefined;
+  /** "at-most-once": a message may be left out, and never comes twice. */
+  readonly delivery?: "at-least-once" | "at-most-once" | undefined;
+  /**
+   * "key" (default): a message waits until those before it with its key are finished; "sequence":
+   * the same, where "before" goes by their `sequence`.
+   */
+  readonly order?: "key" | "sequence" | "none" | undefined;
   /** The failed attempt with which a message is given up; default: it never is. */
   readonly attemptsMax?: number | undefined;
   /** Whether "settled" events tell what is durable; then "done" need not be: it may come again. */
@@ -105,7 +131,9 @@ export interface Handled {
   readonly group: string;
   readonly member: string;
   readonly log: LogName;
-  readonly offset: number;
+  /** One of these two. */
+  readonly offset?: number | undefined;
+  readonly id?: string | undefined;
   readonly outcome: "done" | "failed" | "given-up" | "abandoned";
 }
 
@@ -116,7 +144,9 @@ export interface Settled {
   readonly group: string;
   readonly member: string;
   readonly log: LogName;
-  readonly offset: number;
+  /** One of these two. */
+  readonly offset?: number | undefined;
+  readonly id?: string | undefined;
 }
 
 /**
@@ -151,8 +181,11 @@ export interface Effect {
   readonly kind: "effect";
   readonly atMs: number;
   readonly group: string;
+  /** Where the message was published to. */
   readonly log: LogName;
   readonly id: string;
+  /** Its place among the effects that have one; in their order, keys are in theirs. */
+  readonly place?: number | undefined;
 }
 
 /** A reader without a group begins to follow a log, with the message at this offset. */
@@ -167,6 +200,7 @@ export interface TailStart {
 /** A reader without a group that follows a log saw a message. */
 export interface TailRead extends ReadMessage {
   readonly kind: "tail";
+  readonly offset: number;
   readonly atMs: number;
   readonly reader: string;
 }
@@ -182,6 +216,7 @@ export interface TailEnd {
 /** The log, read in full when all was over: one event a message, in order. */
 export interface ReplayRead extends ReadMessage {
   readonly kind: "replay";
+  readonly offset: number;
   readonly atMs: number;
   /** When it was stored; only compared with the window of the deduplication. */
   readonly appendedAtMs?: number | undefined;
@@ -216,6 +251,7 @@ export interface HistoryEnd {
  * window of the deduplication. Everything else goes by the order of the events.
  */
 export type HistoryEvent =
+  | Partition
   | PublishInvoke
   | PublishOk
   | PublishFailed

@@ -1,20 +1,10 @@
-// One log as a history shows it: what was published to it, which message is at which offset, and
-// the full read at the end. Finds what concerns the log alone; knows nothing of groups and tails.
-import type {
-  PublishInvoke,
-  PublishOk,
-  ReadMessage,
-  ReplayEnd,
-  ReplayRead,
-} from "./history-event.ts";
+// One log, or partition, as a history shows it: which message is at which offset, and the full read
+// at the end. Finds what concerns the log alone; knows nothing of groups and tails.
 import { GoneRanges } from "./gone-ranges.ts";
-import {
-  hasOnlyFailed,
-  isOtherContent,
-  notePublish,
-  type Published,
-  unpublished,
-} from "./published.ts";
+import type { ReadMessage, ReplayEnd, ReplayRead } from "./history-event.ts";
+import { isOtherContent, type Published } from "./published.ts";
+import { SealedRanges } from "./sealed-ranges.ts";
+import type { TopicRecord } from "./topic-record.ts";
 import type { ViolationKind, ViolationList } from "./violation.ts";
 
 interface Place {
@@ -22,110 +12,95 @@ interface Place {
   value: string | undefined;
 }
 
-interface Storing {
-  readonly id: string;
-  readonly offset: number;
-  readonly appendedAtMs: number | undefined;
-}
-
-/** What a log's rules need to know beyond the events. */
-export interface LogRules {
-  /** A delayed message must be visible this long after it was due. */
-  readonly stuckMs: number;
-  /** Storings of one idempotency id further apart than this are no duplicates. */
-  readonly dedupeWindowMs: number;
-  /** Whether a missing offset within the full read is a lost message. */
-  readonly isDense: boolean;
-}
-
-/** A log: memory is a few objects for each message, and none for a message read again. */
+/** A log: memory is an object for each message, and none for a message read again. */
 export class LogRecord {
   readonly name: string;
-  readonly messages = new Map<string, Published>();
-  /** Offsets of the full read, ascending. */
+  readonly topic: TopicRecord;
+  /** Offsets of the full read that are not sealed, ascending. */
   readonly replayed: number[] = [];
   /** What the log itself says is gone. */
   readonly gone = new GoneRanges();
   replayEnd: ReplayEnd | undefined;
   readonly #violations: ViolationList;
-  readonly #rules: LogRules;
+  readonly #isDense: boolean;
   readonly #places = new Map<number, Place>();
-  readonly #storings = new Map<string, Storing>();
-  readonly #acknowledgedEnd = new Map<string, number>();
-  readonly #replayedIds = new Map<string, number>();
-  #calls = 0;
+  readonly #sealed = new SealedRanges();
+  #lastReplayed = -1;
   /** The last call in the full read, by publisher and key. */
   readonly #lastCalls = new Map<string, Published>();
 
-  constructor(name: string, violations: ViolationList, rules: LogRules) {
+  /** `isDense`: whether a missing offset within the full read is a lost message. */
+  constructor(name: string, topic: TopicRecord, violations: ViolationList, isDense: boolean) {
     this.name = name;
+    this.topic = topic;
     this.#violations = violations;
-    this.#rules = rules;
+    this.#isDense = isDense;
   }
 
-  publish(event: PublishInvoke): Published {
-    const message = this.message(event.id);
-    const floor = event.key === undefined ? undefined : this.#acknowledgedEnd.get(event.key);
-    notePublish(message, event, event.dueAtMs === undefined ? floor : undefined, ++this.#calls);
-    return message;
-  }
-
-  acknowledge(message: Published, { offset, atMs }: PublishOk): void {
-    message.open--;
-    message.oks++;
-    message.readyAtMs = Math.max(message.readyAtMs, message.oks === 1 ? atMs : 0);
-    if (offset === undefined) return;
+  /** It was acknowledged that a message is here. */
+  acknowledge(message: Published, offset: number): void {
+    message.log ??= this.name;
     message.offset ??= offset;
+    if (this.isSealed(offset)) return this.#checkSealed(message, offset);
     this.#place(offset, message.id, message.value, "was acknowledged there");
-    this.#stored(message, offset, undefined);
+    this.topic.stored(message, { log: this.name, offset }, undefined);
     this.#checkFloor(message, offset);
-    const { key } = message;
-    if (key === undefined) return;
-    this.#acknowledgedEnd.set(key, Math.max(offset, this.#acknowledgedEnd.get(key) ?? -1));
   }
 
   /** A message was read by whom `reader` names; returns what is known of it. */
   read(event: ReadMessage, reader: string): Published {
-    const message = this.message(event.id);
+    const { id, offset } = event;
+    const message = this.topic.message(id);
     if (message.readBy === undefined) {
       message.readBy = reader;
-      message.readOffset = event.offset;
+      message.readLog = this.name;
+      message.readOffset = offset;
     }
     message.key ??= event.key;
     if (isOtherContent(message, event)) {
-      const text = `${reader} read ${event.id} with content that was never sent`;
-      this.#report("phantom", text, event.id, event.offset);
+      const text = `${reader} read ${id} with content that was never sent`;
+      this.#report("phantom", text, id, offset);
     }
-    this.#place(event.offset, event.id, event.value, `was read there by ${reader}`);
+    if (offset !== undefined) this.#place(offset, id, event.value, `was read there by ${reader}`);
     return message;
   }
 
   replay(event: ReplayRead): void {
-    const message = this.read(event, "the full read");
-    const last = this.replayed.at(-1) ?? -1;
-    if (event.offset <= last) {
-      const text = `the full read of ${this.name} goes back from ${last} to ${event.offset}`;
-      this.#report("non-monotonic", text, event.id, event.offset);
+    const { id, offset, value } = event;
+    if (offset <= this.#lastReplayed) {
+      const last = this.#lastReplayed;
+      const text = `the full read of ${this.name} goes back from ${last} to ${offset}`;
+      this.#report("non-monotonic", text, id, offset);
+      if (!this.isSealed(offset)) this.read(event, "the full read");
       return;
     }
-    this.replayed.push(event.offset);
-    if (!this.#replayedIds.has(event.id)) {
-      this.#replayedIds.set(event.id, event.offset);
-      this.#checkCall(message, event.offset);
+    this.#lastReplayed = offset;
+    this.#sealed.read(offset, id, value);
+    if (this.isSealed(offset)) return;
+    const message = this.read(event, "the full read");
+    this.replayed.push(offset);
+    const spot = { log: this.name, offset };
+    if (message.replayedAt === undefined) {
+      message.replayedAt = spot;
+      this.#checkCall(message, offset);
     }
-    this.#stored(message, event.offset, event.appendedAtMs);
-    if (message.oks === 0) this.#checkFloor(message, event.offset);
-  }
-
-  message(id: string): Published {
-    let message = this.messages.get(id);
-    if (message === undefined) this.messages.set(id, (message = unpublished(id)));
-    return message;
+    this.topic.stored(message, spot, event.appendedAtMs);
+    if (message.oks === 0) this.#checkFloor(message, offset);
   }
 
   /** The message at an offset, as far as anybody saw one. */
   idAt(offset: number): string | undefined {
     return this.#places.get(offset)?.id;
+  }
+
+  /** Whether anybody has seen an offset of this log. */
+  get hasOffsets(): boolean {
+    return this.#places.size > 0 || this.#sealed.end > 0;
+  }
+
+  /** Whether the message there was judged before, and is forgotten. */
+  isSealed(offset: number): boolean {
+    return offset < this.#sealed.end;
   }
 
   /** Whether the full read covers this offset, so that it would have shown a message there. */
@@ -135,55 +110,39 @@ export class LogRecord {
     return !this.gone.has(offset);
   }
 
-  /** Whether the full read has shown this message. */
-  isReplayed(id: string): boolean {
-    return this.#replayedIds.has(id);
-  }
-
   /** What can only be said when everything was seen. */
   finish(): void {
-    for (const message of this.messages.values()) this.#judge(message);
     const end = this.replayEnd;
-    if (end === undefined || !this.#rules.isDense) return;
-    let expected = end.startOffset;
+    if (end === undefined) return;
+    const isGone = (from: number, to: number): boolean => this.gone.overlaps(from, to);
+    for (const { from, to, missing } of this.#sealed.finish(end.startOffset, isGone)) {
+      const what = missing > 0 ? `${missing} messages fewer` : "other messages";
+      const text = `the full read has ${what} from offset ${from} to ${to - 1} than it had before`;
+      this.#report(missing > 0 ? "lost" : "inconsistent-offset", text, undefined, from);
+    }
+    if (!this.#isDense) return;
+    let expected = Math.max(end.startOffset, this.#sealed.end);
     for (const offset of [...this.replayed, end.endOffset]) {
       for (; expected < offset; expected++) this.#checkHole(expected);
       expected = offset + 1;
     }
   }
 
-  #judge(message: Published): void {
-    const { id, offset, readOffset } = message;
-    if (message.readBy !== undefined) this.#judgeRead(message, message.readBy, readOffset);
+  /** Seals what the full read has shown; the next one begins. */
+  forget(): void {
     const end = this.replayEnd;
-    if (end === undefined || message.oks === 0 || this.isReplayed(id)) return;
-    const isKnownGone = offset !== undefined && (offset < end.startOffset || this.gone.has(offset));
-    if (isKnownGone || message.isCancelled) return;
-    if (message.isDelayed && end.atMs - message.readyAtMs < this.#rules.stuckMs) return;
-    const where = offset === undefined ? "" : ` at offset ${offset}`;
-    const text = `${id} was acknowledged${where}, and the full read has not got it`;
-    this.#report("lost", text, id, offset);
-  }
-
-  #judgeRead(message: Published, readBy: string, offset: number): void {
-    const { id } = message;
-    if (!message.isPublished) {
-      this.#report("phantom", `${id} was never sent, and ${readBy} read it`, id, offset);
-    } else if (hasOnlyFailed(message)) {
-      this.#report(
-        "aborted-read",
-        `publishing ${id} has failed, and ${readBy} read it`,
-        id,
-        offset,
-      );
-    } else if (message.oks === 0 && this.covers(offset) && !this.isReplayed(id)) {
-      this.#report("phantom", `${readBy} read ${id}, and it is not stored`, id, offset);
-    }
+    if (end === undefined) return;
+    this.#sealed.seal(end.startOffset, end.endOffset);
+    this.#places.clear();
+    this.replayed.length = 0;
+    this.#lastReplayed = -1;
+    this.gone.clear();
+    this.replayEnd = undefined;
   }
 
   #checkHole(offset: number): void {
     const id = this.idAt(offset);
-    const wasReported = id !== undefined && (this.messages.get(id)?.oks ?? 0) > 0;
+    const wasReported = id !== undefined && (this.topic.messages.get(id)?.oks ?? 0) > 0;
     if (this.gone.has(offset) || wasReported) return;
     this.#report("lost", `the full read has nothing at offset ${offset}`, id, offset);
   }
@@ -202,29 +161,18 @@ export class LogRecord {
     this.#report("inconsistent-offset", text, id, offset);
   }
 
-  #stored(message: Published, offset: number, appendedAtMs: number | undefined): void {
-    const { idempotencyId, id } = message;
-    const before = this.#storings.get(idempotencyId);
-    if (before === undefined || (before.offset === offset && appendedAtMs !== undefined)) {
-      this.#storings.set(idempotencyId, { id, offset, appendedAtMs });
-    }
-    if (before === undefined || before.offset === offset) return;
-    const apartMs = Math.abs((appendedAtMs ?? 0) - (before.appendedAtMs ?? appendedAtMs ?? 0));
-    if (apartMs > this.#rules.dedupeWindowMs) {
-      this.#storings.set(idempotencyId, { id, offset, appendedAtMs });
-      return;
-    }
-    const also = before.id === id ? "" : ` as ${before.id}`;
-    const text = `${id} is stored at offset ${offset}, and at ${before.offset}${also}`;
-    this.#report("duplicate", `${text}, under one idempotency id`, id, offset);
+  #checkSealed({ id, call }: Published, offset: number): void {
+    if (call <= this.topic.forgottenAt) return; // The answer to a call from before.
+    const text = `${id} was acknowledged at offset ${offset}, which another one had before`;
+    this.#report("inconsistent-offset", text, id, offset);
   }
 
   #checkFloor(message: Published, offset: number): void {
     const { floor, key, id } = message;
-    if (floor === undefined || offset > floor) return;
+    if (floor?.log !== this.name || offset > floor.offset) return;
     const text =
       `${id} is at offset ${offset}, but a message of its key '${key}' was acknowledged at ` +
-      `${floor} before it was sent`;
+      `${floor.offset} before it was sent`;
     this.#report("reorder", text, id, offset);
   }
 

@@ -1,8 +1,15 @@
 // What is known of one message: who published it, what came of that, and whether it was read. Owns
-// nothing else. Always true: a message that was only read exists here too, as not published.
-import type { PublishInvoke, ReadMessage } from "./history-event.ts";
+// nothing else but how two messages follow each other. Always true: a message that was only read
+// exists here too, as not published.
+import type { LogName, PublishInvoke, ReadMessage } from "./history-event.ts";
 
-/** One message id within one log. */
+/** Where a message is. */
+export interface Spot {
+  readonly log: LogName;
+  readonly offset: number;
+}
+
+/** One message id within one log, or within all partitions of one. */
 export interface Published {
   readonly id: string;
   key: string | undefined;
@@ -17,18 +24,26 @@ export interface Published {
   failures: number;
   unknowns: number;
   open: number;
-  /** Highest offset of its key that was acknowledged before it was first published. */
-  floor: number | undefined;
+  /** Where the last of its key was that was acknowledged before it was first published. */
+  floor: Spot | undefined;
   /** Whose calls it stands among, and its place there: the first that may have stored it. */
   publisher: string | undefined;
   call: number;
+  /** When it was first acknowledged, in the count of calls and acknowledgements; 0: never. */
+  acknowledgedAt: number;
+  /** Its place within its key, where that is not the order of the log. */
+  sequence: number | undefined;
   /** From when on it must go on: stored, and due. */
   readyAtMs: number;
-  /** Where an acknowledgement said it is. */
+  /** The log, or partition, it went to, and where it is there, as far as anybody said. */
+  log: LogName | undefined;
   offset: number | undefined;
   /** Who read it first, and where. */
   readBy: string | undefined;
-  readOffset: number;
+  readLog: LogName | undefined;
+  readOffset: number | undefined;
+  /** Where the full read showed it first. */
+  replayedAt: Spot | undefined;
 }
 
 /** A message that nobody published so far. */
@@ -49,10 +64,15 @@ export function unpublished(id: string): Published {
     floor: undefined,
     publisher: undefined,
     call: 0,
+    acknowledgedAt: 0,
+    sequence: undefined,
     readyAtMs: 0,
+    log: undefined,
     offset: undefined,
     readBy: undefined,
-    readOffset: -1,
+    readLog: undefined,
+    readOffset: undefined,
+    replayedAt: undefined,
   };
 }
 
@@ -60,7 +80,7 @@ export function unpublished(id: string): Published {
 export function notePublish(
   message: Published,
   event: PublishInvoke,
-  floor: number | undefined,
+  floor: Spot | undefined,
   call: number,
 ): void {
   if (message.oks + message.unknowns + message.open === 0) {
@@ -75,6 +95,7 @@ export function notePublish(
   message.idempotencyId = event.idempotencyId ?? event.id;
   message.isSkippable = event.isSkippable === true;
   message.isDelayed = event.dueAtMs !== undefined;
+  message.sequence = event.sequence;
   message.readyAtMs = Math.max(event.atMs, event.dueAtMs ?? 0);
   message.floor = floor;
 }
@@ -88,4 +109,16 @@ export function hasOnlyFailed(message: Published): boolean {
 export function isOtherContent(message: Published, read: ReadMessage): boolean {
   const { value, isPublished } = message;
   return isPublished && value !== undefined && read.value !== undefined && value !== read.value;
+}
+
+/** Whether, where no offset tells, one message was to come before another one of its key. */
+export function wasCalledBefore(one: Published, other: Published): boolean {
+  if (!one.isPublished || one.isDelayed || other.isDelayed) return false;
+  if (one.acknowledgedAt > 0 && one.acknowledgedAt < callOf(other)) return true;
+  return one.publisher !== undefined && one.publisher === other.publisher && one.call < other.call;
+}
+
+/** Its place among the calls so far: what was read before it was sent comes behind all of them. */
+export function callOf({ isPublished, call }: Published): number {
+  return isPublished ? call : Number.POSITIVE_INFINITY;
 }

@@ -15,7 +15,7 @@ export class TailRecord {
   #last = -1;
   /** What was read since it began, or was last told to go elsewhere: one run of offsets. */
   #run: number[] = [];
-  readonly #runs: number[][] = [this.#run];
+  #runs: number[][] = [this.#run];
 
   constructor(reader: string, log: LogRecord, violations: ViolationList) {
     this.#reader = reader;
@@ -31,13 +31,14 @@ export class TailRecord {
 
   read(event: TailRead): void {
     const { offset, id } = event;
-    this.#log.read(event, this.#reader);
+    const isSealed = this.#log.isSealed(offset);
+    if (!isSealed) this.#log.read(event, this.#reader);
     if (offset <= this.#last) {
       this.#report("non-monotonic", `goes back from ${this.#last} to ${offset}`, id, offset);
       return;
     }
     this.#last = offset;
-    this.#run.push(offset);
+    if (!isSealed) this.#run.push(offset);
   }
 
   /** From here on it may be anywhere. */
@@ -59,6 +60,13 @@ export class TailRecord {
       undefined,
       newest,
     );
+  }
+
+  /** What it has seen was compared; it goes on behind that. */
+  forget(): void {
+    this.isEnded = false;
+    this.#runs = [(this.#run = [])];
+    if (this.#last >= 0) this.#from = this.#last + 1;
   }
 
   /** Walks both, which are ascending, side by side. */

@@ -36,7 +36,7 @@ export const deliveryPlants: readonly Plant[] = [
       },
     ],
     caughtBy: 1,
-    finds: /dead letters|stuck|non-monotonic/,
+    finds: /dead letters|stuck|non-monotonic|has attempt/,
   },
   {
     bug: "several messages of a key are handled at once",
@@ -88,8 +88,11 @@ export const deliveryPlants: readonly Plant[] = [
         replace:
           "    this.#settler.tally.deadLettered++;\n" +
           "    const { outgoing } = this.#settler.unit;\n" +
+          "    const around = contextOf(this.#parts, stored, record, wallMs);\n" +
+          "    const context = { ...around, horizonMs: 0 };\n" +
+          "    const again = () => deadLetterAttributes(stored, record, context, all);\n" +
           "    if (stored.offsetAt(record) % 5 === 0)\n" +
-          "      outgoing.addCopy(this.#deadLetters, stored, record, attributes);",
+          "      outgoing.addCopy(this.#deadLetters, stored, record, again);",
       },
     ],
     caughtBy: 1,
@@ -136,8 +139,8 @@ export const deliveryPlants: readonly Plant[] = [
           "    this.tally = new Tally();\n    this.refusal = undefined;",
       },
     ],
-    caughtBy: 4,
-    finds: /results|dead letters|duplicate/,
+    caughtBy: 1,
+    finds: /results|dead letters|duplicate|fired twice/,
   },
   {
     bug: "what has expired is handled all the same",
@@ -165,5 +168,18 @@ export const deliveryPlants: readonly Plant[] = [
     ],
     caughtBy: 1,
     finds: /neither|effects/,
+  },
+  {
+    bug: "what is fetched is handled in the order of fetching, whatever its priority",
+    like: "fixed here: high priority behind everything fetched before (f206b5a)",
+    changes: [
+      {
+        file: `${delivery}/dispatcher.ts`,
+        find: "    this.#fresh[batch.lane]?.push(batch);",
+        replace: "    this.#fresh[0]?.push(batch);",
+      },
+    ],
+    caughtBy: 62,
+    finds: /of high priority waits/,
   },
 ];

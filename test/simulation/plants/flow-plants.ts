@@ -59,4 +59,31 @@ export const flowPlants: readonly Plant[] = [
     caughtBy: 1,
     finds: /stuck/,
   },
+  {
+    bug: "a second tick of a due time fires it again",
+    like: "row 14: one event, told twice",
+    changes: [
+      {
+        file: "src/scheduling/schedule.ts",
+        find: "row?.definition !== tick.definition || row.dueAtMs !== tick.dueAtMs;",
+        replace: "row?.definition !== tick.definition;",
+      },
+    ],
+    caughtBy: 1,
+    finds: /beat: .* fired twice/,
+  },
+  {
+    bug: "a schedule does not remember its next time",
+    like: "row 8: acknowledged work that stands still without a fault",
+    changes: [
+      {
+        file: "src/scheduling/schedule.ts",
+        find: "    await table.set(scheduleKey, next);\n    const firings",
+        replace:
+          "    if (next.dueAtMs === null) await table.set(scheduleKey, next);\n    const firings",
+      },
+    ],
+    caughtBy: 1,
+    finds: /beat: nothing/,
+  },
 ];

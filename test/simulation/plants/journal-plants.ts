@@ -152,8 +152,8 @@ export const journalPlants: readonly Plant[] = [
           "      this.#poison(unit, member);\n      return refusal;",
       },
     ],
-    caughtBy: 6,
-    finds: /results|dead letters|duplicate/,
+    caughtBy: 1,
+    finds: /results|dead letters|duplicate|fired twice/,
   },
   {
     bug: "batches are cached without the log to which they belong",
