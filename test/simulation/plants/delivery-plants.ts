@@ -170,6 +170,19 @@ export const deliveryPlants: readonly Plant[] = [
     finds: /neither|effects/,
   },
   {
+    bug: "a key that was lost and won back goes on with its old parked messages",
+    like: "fixed here: a key lost and won back while its parked messages are read",
+    changes: [
+      {
+        file: `${delivery}/open-messages.ts`,
+        find: "    if (line !== undefined && !line.isEnded) this.#cut(line, place.offset);\n",
+        replace: "",
+      },
+    ],
+    caughtBy: 14,
+    finds: /reorder|stuck|effects|while/,
+  },
+  {
     bug: "what is fetched is handled in the order of fetching, whatever its priority",
     like: "fixed here: high priority behind everything fetched before (f206b5a)",
     changes: [

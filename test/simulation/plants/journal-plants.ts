@@ -173,4 +173,19 @@ export const journalPlants: readonly Plant[] = [
     caughtBy: 1,
     finds: /phantom|inconsistent-offset|stuck|refused by the product/,
   },
+  {
+    bug: "a reader that waited goes on with the newest message",
+    like: "row 14: events of a watch that are lost",
+    changes: [
+      {
+        file: "src/adapters/embedded/transport/read-log.ts",
+        find: "      await nextChange(feed, signal);\n",
+        replace:
+          "      await nextChange(feed, signal);\n" +
+          "      offset = Math.max(offset, (feed.ends[lane] as number) - 1);\n",
+      },
+    ],
+    caughtBy: 1,
+    finds: /tail-not-replay/,
+  },
 ];

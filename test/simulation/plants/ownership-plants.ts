@@ -71,4 +71,17 @@ export const ownershipPlants: readonly Plant[] = [
     caughtBy: 1,
     finds: /attempt/,
   },
+  {
+    bug: "a group goes on reading behind the furthest of its ranges",
+    like: "row 14: events lost by a reader that is behind",
+    changes: [
+      {
+        file: `${transport}/lane-tracker.ts`,
+        find: "if (lowest === undefined || offset < lowest) lowest = offset;",
+        replace: "if (lowest === undefined || offset > lowest) lowest = offset;",
+      },
+    ],
+    caughtBy: 4,
+    finds: /neither|lost|stuck/,
+  },
 ];
