@@ -183,6 +183,19 @@ export const deliveryPlants: readonly Plant[] = [
     finds: /reorder|stuck|effects|while/,
   },
   {
+    bug: "a failed message is tried again before those behind it have parked",
+    like: "fixed here: a due head released before its followers have parked (ecf41eb)",
+    changes: [
+      {
+        file: `${delivery}/open-messages.ts`,
+        find: "if (line.isEnded || line.outstanding > 0) return;",
+        replace: "if (line.isEnded) return;",
+      },
+    ],
+    caughtBy: 3,
+    finds: /reorder|had its effect|while|stuck/,
+  },
+  {
     bug: "what is fetched is handled in the order of fetching, whatever its priority",
     like: "fixed here: high priority behind everything fetched before (f206b5a)",
     changes: [
