@@ -78,6 +78,7 @@ function parse(words: readonly string[]): Command {
   const unknown = switches.find((word) => !["--install", "--json"].includes(word));
   if (unknown !== undefined) throw new Error(`unknown switch ${unknown}`);
   if (!isVerb(verb)) throw new Error(verb === "" ? "say what to do" : `unknown command ${verb}`);
+  if (switches.includes("--install") && verb !== "up") throw new Error("--install goes with up");
   const chosen = names.map((name) => {
     assertBrokerName(name);
     return name;
@@ -95,7 +96,7 @@ function isVerb(word: string): word is Command["verb"] {
 }
 
 async function main(): Promise<number> {
-  if (process.argv.includes("--help")) {
+  if (process.argv.some((word) => word === "--help" || word === "-h")) {
     console.log(usage);
     return 0;
   }

@@ -31,10 +31,20 @@ const lookMs = 50;
 export function keptBroker(name: BrokerName): KeptBroker | undefined {
   const path = pathOf(name);
   if (!existsSync(path)) return undefined;
-  const kept = JSON.parse(readFileSync(path, "utf8")) as KeptBroker;
-  if (isAlive(kept)) return kept;
-  clear(kept);
+  const kept = noteIn(readFileSync(path, "utf8"));
+  if (kept !== undefined && isAlive(kept)) return kept;
+  if (kept !== undefined) clear(kept);
+  rmSync(path, { force: true });
   return undefined;
+}
+
+/** Undefined: it was cut while it was written, by a command whose broker ended with it. */
+function noteIn(text: string): KeptBroker | undefined {
+  try {
+    return JSON.parse(text) as KeptBroker;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Lets a broker run on; undefined where another command was quicker and there is one already. */

@@ -2,7 +2,7 @@
 // is in a folder of the test, so that brokers of a developer are left alone.
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -88,8 +88,25 @@ test("what is missing is said with how to get it, and wrong usage is told apart"
     assert.match(up.stderr, /npm run brokers -- install kafka/);
     assert.equal(call(state, ["up", "kafka", "--quick"]).status, 2);
     assert.equal(call(state, ["up", "kafak"]).status, 2);
+    const install = call(state, ["status", "--install"]);
+    assert.equal(install.status, 2);
+    assert.match(install.stderr, /^--install goes with up\n/);
+    assert.equal(call(state, ["down", "-h"]).status, 0);
     assert.equal(call(state, []).status, 2);
     assert.equal(call(state, ["--help"]).status, 0);
+  } finally {
+    rmSync(state, { recursive: true });
+  }
+});
+
+test("a note that a command could not finish is no broker, and is cleared away", () => {
+  const state = mkdtempSync(join(tmpdir(), "spillway-brokers-test-"));
+  try {
+    writeFileSync(join(state, "nats.json"), '{"name":"na');
+    assert.equal(call(state, ["status", "nats", "--json"]).told().state, "down");
+    assert.equal(existsSync(join(state, "nats.json")), false);
+    writeFileSync(join(state, "nats.json"), "");
+    assert.match(call(state, ["down", "nats"]).stdout, /was not up/);
   } finally {
     rmSync(state, { recursive: true });
   }

@@ -6,7 +6,14 @@ import { test, type TestContext } from "node:test";
 import { createBus, defineEvent, SpillwayError, type Transport } from "spillway";
 import { embedded } from "spillway/embedded";
 import { memory } from "spillway/memory";
-import { chaos, faultTransport, scenario, seededRandom, VirtualClock } from "spillway/testing";
+import {
+  type Chaos,
+  chaos,
+  faultTransport,
+  scenario,
+  seededRandom,
+  VirtualClock,
+} from "spillway/testing";
 import { z } from "zod";
 import { directoryFor } from "./bus-subjects.ts";
 
@@ -19,6 +26,7 @@ const Paid = defineEvent("test.paid", {
 });
 const Thanked = defineEvent("test.thanked", { data: z.object({ number: z.int() }) });
 const row = z.array(z.int());
+const limit = { timeout: 60_000 };
 
 const transports: Record<string, (context: TestContext) => Transport> = {
   memory: () => memory(),
@@ -116,6 +124,63 @@ test("a message is not failed so often that it becomes a dead letter", async () 
   story.assertDeadLettered(Thanked, { times: 0 });
   assert.ok(calls > 20, "the handler had been called, and failed after that");
 });
+
+test("nor delayed beyond its time so often", limit, async () => {
+  const clock = new VirtualClock();
+  const delays = { faults: ["delay"], delayMsMax: 1_000_000 } as const;
+  const monkey = chaos({ seed, share: 1, ...delays, clock });
+  await using bus = await createBus({ name: "b", transport: memory(), clock, use: [monkey] });
+  await bus.subscribe(Thanked, { timeoutMs: 1_000 }, async () => undefined);
+  using story = await scenario(bus);
+  for (let number = 0; number < 50; number++) await story.publish(Thanked, { number });
+  await story.settled({ withinMs: 3_600_000 });
+  story.assertDeadLettered(Thanked, { times: 0 });
+  story.assertRetried(Thanked);
+  story.assertConsumed(Thanked, { times: 50 });
+});
+
+for (const how of ["abort()", "signal"]) {
+  test(
+    `${how} ends it in the middle, for calls that wait and for those under way`,
+    limit,
+    async () => {
+      const clock = new VirtualClock();
+      const { signal, abort } = switchOf(how);
+      const delayMsMax = 50_000;
+      const late = chaos({ seed, share: 1, faults: ["delay"], delayMsMax, clock, ...signal });
+      const after = chaos({ seed, share: 1, faults: ["fail-after"], clock, ...signal });
+      const options = { name: "b", transport: memory(), clock, use: [late, after] };
+      await using bus = await createBus(options);
+      const gate = Promise.withResolvers<void>();
+      let begun = 0;
+      await bus.subscribe(Thanked, { concurrency: 4 }, async () => {
+        begun++;
+        await gate.promise;
+      });
+      using story = await scenario(bus);
+      for (let number = 0; number < 4; number++) await story.publish(Thanked, { number });
+      await clock.settle();
+      assert.deepEqual({ begun, delayed: late.counts }, { begun: 0, delayed: { delay: 4 } });
+      abort(late);
+      await clock.settle();
+      assert.equal(begun, 4, "no time has passed, and all of them were called");
+      abort(after);
+      gate.resolve();
+      await story.settled();
+      story.assertConsumed(Thanked, { times: 4, where: ({ attempt }) => attempt === 1 });
+      assert.equal(after.counts["fail-after"] ?? 0, 0);
+      assert.equal(clock.monotonicMs(), 0);
+    },
+  );
+}
+
+/** The two ways to end it, told alike. */
+function switchOf(how: string) {
+  const controller = new AbortController();
+  return how === "signal"
+    ? { signal: { signal: controller.signal }, abort: () => controller.abort() }
+    : { signal: {}, abort: (monkey: Chaos) => monkey.abort() };
+}
 
 test("the same seed fails the same calls", async () => {
   const failed = async (): Promise<readonly unknown[]> => {

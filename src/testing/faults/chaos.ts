@@ -1,7 +1,7 @@
 // Faults on purpose in a running system: middleware that fails or delays a share of the handler
 // calls. Owns which ones. Always true: it can add failures and time and nothing else; after
-// `faultsMax` of them, or abort(), every call passes; no message is failed so often that it would
-// become a dead letter by it.
+// `faultsMax` of them, or abort(), every call passes, also one that is being delayed; no message
+// meets so many of them that it would become a dead letter by it.
 import { crc32 } from "node:zlib";
 import type { Middleware } from "../../bus/middleware.ts";
 import type { ConsumeMiddleware } from "../../delivery/handler-context.ts";
@@ -33,10 +33,12 @@ export interface ChaosOptions {
   /** Longest delay, in milliseconds. Default 1,000. */
   readonly delayMsMax?: number;
   /**
-   * Attempts of a message that may be failed: the ones after them pass. Default 2; keep it below
+   * Attempts of a message that may meet a fault: the ones after them pass. Default 2; keep it below
    * the attempts of your retry (5 by default), else messages become dead letters by it.
    */
   readonly attemptsMax?: number;
+  /** Ends it when it fires, as abort() does. */
+  readonly signal?: AbortSignal;
   /** Time for delays. Default: the machine's. */
   readonly clock?: Clock;
 }
@@ -48,6 +50,7 @@ const known = optionNames<ChaosOptions>({
   faultsMax: true,
   delayMsMax: true,
   attemptsMax: true,
+  signal: true,
   clock: true,
 });
 
@@ -61,23 +64,28 @@ export class Chaos implements Extract<Middleware, { kind: "consume" }> {
   readonly kind = "consume";
   readonly run: ConsumeMiddleware;
   readonly #draw: FaultDraw<ChaosFault>;
-  readonly #options: Required<ChaosOptions>;
+  readonly #bounds: Readonly<Record<"seed" | "delayMsMax" | "attemptsMax", number>>;
+  readonly #clock: Clock;
+  readonly #over = new AbortController();
 
   /** Made by chaos(). */
   constructor(options: ChaosOptions) {
-    this.#options = {
-      share: 0.1,
-      faults: chaosFaults,
-      faultsMax: faultsMaxDefault,
-      delayMsMax: 1_000,
-      attemptsMax: 2,
-      clock: systemClock,
-      ...options,
-    };
-    const { delayMsMax, attemptsMax } = this.#options;
+    const { seed, share = 0.1, faults = chaosFaults, faultsMax = faultsMaxDefault } = options;
+    const { delayMsMax = 1_000, attemptsMax = 2, clock = systemClock, signal } = options;
     assertCount("delayMsMax", delayMsMax);
     assertCount("attemptsMax", attemptsMax);
-    this.#draw = new FaultDraw({ ...this.#options, call: "chaos", known: chaosFaults });
+    this.#bounds = { seed, delayMsMax, attemptsMax };
+    this.#clock = clock;
+    this.#draw = new FaultDraw({
+      call: "chaos",
+      known: chaosFaults,
+      seed,
+      share,
+      faults,
+      faultsMax,
+    });
+    if (signal?.aborted === true) this.abort();
+    else signal?.addEventListener("abort", () => this.abort(), { once: true });
     this.run = (message, context, next) =>
       this.#run(`${context.idempotencyKey} ${context.attempt}`, context, next, message.id);
   }
@@ -87,9 +95,10 @@ export class Chaos implements Extract<Middleware, { kind: "consume" }> {
     return this.#draw.counts();
   }
 
-  /** Stops at once: no call meets a fault any more, but those that are being delayed. */
+  /** Ends it at once: no call meets a fault any more; those that are being delayed go on. */
   abort(): void {
     this.#draw.abort();
+    this.#over.abort();
   }
 
   async #run(
@@ -98,15 +107,25 @@ export class Chaos implements Extract<Middleware, { kind: "consume" }> {
     next: () => Promise<unknown>,
     id: string,
   ): Promise<void> {
-    const { seed, attemptsMax, delayMsMax, clock } = this.#options;
+    const { seed, attemptsMax, delayMsMax } = this.#bounds;
     const random = seededRandom(seed ^ crc32(call));
-    const mayFail = attempt <= attemptsMax;
-    const fault = this.#draw.next(random.float(), (each) => each === "delay" || mayFail);
+    const fault = this.#draw.next(random.float(), () => attempt <= attemptsMax);
     const text = `chaos (seed ${seed}) failed message ${id}, attempt ${attempt}`;
     if (fault === "fail-before") throw new ChaosError(`${text}, before its handler`);
-    if (fault === "delay") await delay(clock, random.float() * delayMsMax, signal);
+    if (fault === "delay") await this.#pause(random.float() * delayMsMax, signal);
     await next();
-    if (fault === "fail-after") throw new ChaosError(`${text}, after its handler`);
+    if (fault !== "fail-after") return;
+    if (this.#over.signal.aborted) this.#draw.takeBack(fault);
+    else throw new ChaosError(`${text}, after its handler`);
+  }
+
+  /** Waits, until the chaos is over at most; rejects where the call's own signal fires. */
+  async #pause(delayMs: number, signal: AbortSignal): Promise<void> {
+    const over = this.#over.signal;
+    const either = AbortSignal.any([signal, over]);
+    await delay(this.#clock, delayMs, either).catch((reason: unknown) => {
+      if (signal.aborted) throw reason;
+    });
   }
 }
 
@@ -121,7 +140,7 @@ function assertCount(option: string, value: number): void {
 /**
  * Opt-in middleware that fails or delays a share of the handler calls of a running service, to show
  * that nothing is lost and nothing happens twice. Bounded by `faultsMax` and `attemptsMax`;
- * `abort()` ends it at once. Throws INVALID_ARGUMENT.
+ * `abort()` or `signal` ends it at once. Throws INVALID_ARGUMENT.
  *
  * @example
  * import { createBus } from "spillway";

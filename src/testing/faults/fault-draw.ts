@@ -54,6 +54,12 @@ export class FaultDraw<Fault extends string> {
     return fault;
   }
 
+  /** One that was drawn did not happen after all. */
+  takeBack(fault: Fault): void {
+    this.#total--;
+    this.#counts.set(fault, (this.#counts.get(fault) ?? 1) - 1);
+  }
+
   /** No more of them. */
   abort(): void {
     this.#isAborted = true;
