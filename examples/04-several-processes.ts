@@ -12,24 +12,26 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { createBus, defineEvent } from "spillway";
+import { type Bus, createBus, defineEvent } from "spillway";
 import { embedded } from "spillway/embedded";
 import { z } from "zod";
 
-const JobQueued = defineEvent("com.acme.job.queued", { data: z.object({ job: z.int() }) });
+export const JobQueued = defineEvent("com.acme.job.queued", { data: z.object({ job: z.int() }) });
 const Result = z.object({ job: z.int(), worker: z.int() });
-const JobDone = defineEvent("com.acme.job.done", { data: Result });
+export const JobDone = defineEvent("com.acme.job.done", { data: Result });
 
-await (process.argv[2] === undefined ? main() : work(process.argv[2]));
-
-async function work(directory: string): Promise<void> {
-  const bus = await createBus({ name: "workers", transport: embedded({ directory }) });
-  process.once("disconnect", () => void bus.close());
-  // The result is stored in the transaction that acknowledges the job: both or neither.
+/** The result is stored in the transaction that acknowledges the job: both or neither. */
+export async function startWorker(bus: Bus, work: () => Promise<void>): Promise<void> {
   await bus.subscribe(JobQueued, { concurrency: 4 }, async ({ data }) => {
-    await setTimeout(10);
+    await work();
     return JobDone.message({ job: data.job, worker: process.pid });
   });
+}
+
+async function runWorker(directory: string): Promise<void> {
+  const bus = await createBus({ name: "workers", transport: embedded({ directory }) });
+  process.once("disconnect", () => void bus.close());
+  await startWorker(bus, () => setTimeout(10));
 }
 
 async function main(): Promise<void> {
@@ -56,4 +58,9 @@ async function main(): Promise<void> {
     await once(worker, "exit");
   }
   rmSync(directory, { recursive: true });
+}
+
+// Its test imports this file, too.
+if (process.argv[1] === import.meta.filename) {
+  await (process.argv[2] === undefined ? main() : runWorker(process.argv[2]));
 }

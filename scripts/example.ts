@@ -8,7 +8,7 @@ import { fileURLToPath } from "node:url";
 
 const folder = fileURLToPath(new URL("../examples/", import.meta.url));
 const names = readdirSync(folder)
-  .filter((name) => name.endsWith(".ts"))
+  .filter((name) => name.endsWith(".ts") && !name.endsWith(".test.ts"))
   .sort();
 const [wanted, ...words] = process.argv.slice(2);
 const name = names.find((candidate) => wanted !== undefined && candidate.startsWith(wanted));

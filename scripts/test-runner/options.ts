@@ -34,6 +34,7 @@ export const suites: readonly Suite[] = [
   suite("integration"),
   suite("brokers", { timeoutMs: 8 * minuteMs }),
   suite("docs"),
+  suite("examples", { root: "examples" }),
   // Packages come from npm, and three test runners run.
   suite("package", { exclusive: true, timeoutMs: 5 * minuteMs }),
   // Its files start hundreds of processes and wait for real leases to run out.

@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 
 const folder = fileURLToPath(new URL("../../examples/", import.meta.url));
 const programs = existsSync(folder)
-  ? readdirSync(folder).filter((name) => name.endsWith(".ts"))
+  ? readdirSync(folder).filter((name) => /(?<!\.test)\.ts$/.test(name))
   : [];
 const elsewhere = mkdtempSync(join(tmpdir(), "spillway-examples-"));
 after(() => rmSync(elsewhere, { recursive: true, force: true }));
