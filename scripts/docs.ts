@@ -8,6 +8,7 @@ import { fileURLToPath } from "node:url";
 import { renderApi } from "./reference/render-api.ts";
 import { renderErrors } from "./reference/render-errors.ts";
 import { renderOutcomes } from "./reference/render-outcomes.ts";
+import { renderSurvivors } from "./reference/render-survivors.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const checkOnly = process.argv.includes("--check");
@@ -16,6 +17,7 @@ const documents: Readonly<Record<string, string>> = {
   "docs/reference/errors.md": renderErrors(),
   "docs/reference/api.md": renderApi(root),
   "docs/reference/delivery-outcomes.md": renderOutcomes(),
+  "docs/reference/surviving-mutants.md": renderSurvivors(root),
 };
 
 const stale = Object.entries(documents).filter(([path, text]) => {

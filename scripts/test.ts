@@ -53,8 +53,9 @@ async function runAll(
   const results: FileResult[] = [];
   const work = async (): Promise<void> => {
     for (let file = waiting.shift(); file && !stopping; file = waiting.shift()) {
-      const timeoutMs = options.timeoutMs ?? file.suite.timeoutMs;
       const { long, verbose } = options;
+      const { suite } = file;
+      const timeoutMs = options.timeoutMs ?? (long ? suite.longTimeoutMs : suite.timeoutMs);
       const result = await runFile(file.path, { root, timeoutMs, long, verbose, compileCache });
       if (stopping) return;
       results.push(result);

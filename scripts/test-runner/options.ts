@@ -11,6 +11,8 @@ export interface Suite {
   readonly exclusive: boolean;
   /** How long one of its files may take. */
   readonly timeoutMs: number;
+  /** The same in a long run. */
+  readonly longTimeoutMs: number;
 }
 
 const minuteMs = 60_000;
@@ -20,6 +22,7 @@ const suite = (name: string, more: Partial<Suite> = {}): Suite => ({
   root: `test/${name}`,
   exclusive: false,
   timeoutMs: 3 * minuteMs,
+  longTimeoutMs: 60 * minuteMs,
   ...more,
 });
 
@@ -37,6 +40,8 @@ export const suites: readonly Suite[] = [
   suite("examples", { root: "examples" }),
   // Packages come from npm, and three test runners run.
   suite("package", { exclusive: true, timeoutMs: 5 * minuteMs }),
+  // Thousands of changes of the sources meet their tests in a long run.
+  suite("mutation", { exclusive: true, longTimeoutMs: 24 * 60 * minuteMs }),
   // Its files start hundreds of processes and wait for real leases to run out.
   suite("crash", { exclusive: true, timeoutMs: 5 * minuteMs }),
 ];
@@ -51,8 +56,6 @@ export interface Options {
   /** Replaces the limit of every suite. */
   readonly timeoutMs: number | undefined;
 }
-
-const longTimeoutMs = 60 * minuteMs;
 
 /** Reads the arguments after the script's name; throws on an unknown switch. */
 export function parseOptions(words: readonly string[]): Options {
@@ -75,7 +78,7 @@ export function parseOptions(words: readonly string[]): Options {
     list: switches.has("--list"),
     long,
     verbose: switches.has("--verbose"),
-    timeoutMs: timeoutMs ?? (long ? longTimeoutMs : undefined),
+    timeoutMs,
   };
 }
 

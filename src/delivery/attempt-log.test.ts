@@ -27,9 +27,17 @@ test("of a long list the first and the last attempts stay", () => {
   );
 });
 
+test("a list begins with its first attempt; a reason that just fits is not cut", () => {
+  const first = failed(1, "x".repeat(reasonLengthMax));
+  assert.deepEqual(withAttempt([], first), [first]);
+  assert.deepEqual(withAttempt(undefined, first), [first]);
+});
+
 test("a reason is cut, and the list survives as text", () => {
   const list = withAttempt(undefined, failed(3, "x".repeat(10_000)));
   assert.equal(list[0]?.reason.length, reasonLengthMax);
   assert.deepEqual(attemptsOf(attemptsText(list)), list);
-  for (const text of [undefined, 7, "", "{", "{}", "null"]) assert.deepEqual(attemptsOf(text), []);
+  for (const text of [undefined, 7, ["[[1, 2]]"], "", "{", "{}", "null"]) {
+    assert.deepEqual(attemptsOf(text), []);
+  }
 });

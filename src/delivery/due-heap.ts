@@ -27,7 +27,6 @@ export class DueHeap<Item> {
     const entries = this.#entries;
     let at = entries.length;
     const entry: Entry<Item> = { dueMs, order: this.#orders++, item };
-    entries.push(entry);
     while (at > 0) {
       const parent = (at - 1) >> 1;
       if (!isBefore(entry, entries[parent] as Entry<Item>)) break;

@@ -42,5 +42,5 @@ test("the queue has one timer, for the earliest item", async () => {
   assert.equal(clock.timersWaiting, 0);
   queue.add("again", nowMs + 400);
   await clock.advance(150);
-  assert.deepEqual(due.at(-1), ["again", 400]);
+  assert.deepEqual(due.slice(3), [["again", 400]], "what was forgotten does not come");
 });

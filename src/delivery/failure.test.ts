@@ -4,7 +4,14 @@ import { test } from "node:test";
 import { Reject, RetryLater } from "../errors/handler-outcomes.ts";
 import { BackPressureError, ClosedError, ValidationError } from "../errors/spillway-error.ts";
 import { seededRandom } from "../kernel/random.ts";
-import { boundedReason, failureOf, reasonBytesMax, reasonOf, retryAfterMs } from "./failure.ts";
+import {
+  boundedReason,
+  failureOf,
+  reasonBytesMax,
+  reasonOf,
+  retryAfterMs,
+  stateConflict,
+} from "./failure.ts";
 
 const retry = { attempts: 3, delayMsMin: 100, delayMsMax: 1_000 };
 const random = seededRandom(1);
@@ -44,13 +51,29 @@ test("a reason is bounded in bytes and cut at a whole character", () => {
     "é".repeat(5_000),
     "漢".repeat(5_000),
     "a😀".repeat(3_000),
+    `\uFFFD${"漢".repeat(5_000)}`,
   ]) {
     const reason = boundedReason(text);
     assert.ok(Buffer.byteLength(reason) <= reasonBytesMax);
     assert.ok(Buffer.byteLength(reason) > reasonBytesMax - 8);
     assert.ok(text.startsWith(reason.slice(0, -1)) && reason.endsWith("…"));
   }
-  assert.equal(boundedReason("short"), "short");
+  for (const whole of ["short", "x".repeat(reasonBytesMax)]) {
+    assert.equal(boundedReason(whole), whole);
+  }
+});
+
+test("a message to be handled later has the reason of its cause, if there is one", () => {
+  const cause = new Error("the shop is closed");
+  assert.equal(failureOf(new RetryLater({ afterMs: 5, cause })).reason, "the shop is closed");
+  const alone = new RetryLater({ afterMs: 5 });
+  assert.equal(failureOf(alone).reason, alone.message);
+});
+
+test("a conflict of state says of which message, and in how many calls", () => {
+  const failure = failureOf(stateConflict("order-placed", 3));
+  assert.equal(failure.code, "STATE_CONFLICT");
+  assert.match(failure.reason, /'order-placed'.* 4 calls/);
 });
 
 test("anything that was thrown has a reason", () => {

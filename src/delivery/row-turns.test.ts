@@ -5,9 +5,11 @@ import { RowTurns } from "./row-turns.ts";
 
 test("a row goes from one to the next in order of asking, others are not concerned", async () => {
   const turns = new RowTurns();
+  assert.equal(turns.isQuiet, true);
   assert.equal(turns.isTaken("a"), false);
   assert.equal(turns.enter("a"), undefined);
   assert.equal(turns.enter("b"), undefined);
+  assert.equal(turns.isQuiet, false);
   const order: number[] = [];
   const waiting = [1, 2].map((n) => turns.enter("a")?.then(() => order.push(n)));
   turns.leave("b");
@@ -22,4 +24,7 @@ test("a row goes from one to the next in order of asking, others are not concern
   assert.equal(turns.isTaken("a"), true);
   turns.leave("a");
   assert.equal(turns.isTaken("a"), false);
+  assert.equal(turns.isQuiet, true);
+  turns.leave("nobody has it");
+  assert.equal(turns.isQuiet, true);
 });
