@@ -1,7 +1,6 @@
 // Which messages of a simulated run may go unhandled because their time has passed, and which may
 // not. Owns the times as publishers gave them. Always true: a message counts as expired only where
 // its time has passed by the clock of somebody who may have looked.
-import type { Call } from "./recorder.ts";
 
 /** See the head of this file. */
 export class ExpiryRules {
@@ -26,7 +25,11 @@ export class ExpiryRules {
 }
 
 /** What is wrong with a call for a message that says when it expires; wall times of one process. */
-export function judgeExpiry({ id, group }: Call, expiresAtMs: number, wallMs: number) {
+export function judgeExpiry(
+  { id, group }: { readonly id: string; readonly group: string },
+  expiresAtMs: number,
+  wallMs: number,
+): string | undefined {
   if (wallMs < expiresAtMs) return undefined;
   return `group ${group}: ${id} is handled ${wallMs - expiresAtMs} ms after its time`;
 }
