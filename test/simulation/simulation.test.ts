@@ -1,6 +1,6 @@
 // The simulation of production code: each seed is a run of several processes on one journal, with
 // faults, judged by its history and by what there is in the end. SPILLWAY_SEED runs one seed, small
-// if it fails; SPILLWAY_FIRST_SEED and SPILLWAY_SEEDS run others than the first 300. In a long
+// if it fails; SPILLWAY_FIRST_SEED and SPILLWAY_SEEDS run others than the first 100. In a long
 // run, `npm run test:long`, they are 100,000, recorded in docs/evidence/simulation.json after every
 // 1,000: it goes on where the record of the same sources ends, SPILLWAY_SEEDS says how far.
 import assert from "node:assert/strict";
@@ -24,14 +24,14 @@ const only = process.env["SPILLWAY_SEED"];
 const code = isLongRun ? codeOfSeeds() : "";
 const before = isLongRun ? recordedTotals(code) : noTotals;
 const firstSeed = isLongRun ? before.seeds + 1 : Number(process.env["SPILLWAY_FIRST_SEED"] ?? 1);
-const seedsMax = isLongRun ? seedsOfRecord - before.seeds : 300;
+const seedsMax = isLongRun ? seedsOfRecord - before.seeds : 100;
 const seedsOfRun = Number(process.env["SPILLWAY_SEEDS"] ?? seedsMax);
 /** After so many seeds a run is recorded. */
 const seedsOfBlock = 1_000;
 /** It says how far it is after so many seeds. */
 const seedsPerLine = isLongRun ? 500 : 100;
 /** So many seeds have every kind of fault at every kind of step. */
-const seedsToStrikeAll = 200;
+const seedsToStrikeAll = 100;
 /** It ends once so many seeds failed. */
 const failuresMax = 5;
 
