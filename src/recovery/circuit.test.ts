@@ -71,6 +71,31 @@ test("probes come after a wait that doubles up to a bound, anew once closed", as
   circuit.stop();
 });
 
+test("failures that are just as far apart as the window is long are within it", async () => {
+  const { circuit, clock } = circuitOf({ failures: 2, windowMs: 1_000, probeAfterMs: 500 });
+  closed(circuit);
+  assert.equal(circuit.failed(), 500);
+  await clock.advance(1_000);
+  assert.equal(circuit.failed(), 0);
+  assert.equal(circuit.status.state, "open");
+  circuit.stop();
+});
+
+test("it says since when it has not been closed, whatever its probes came to", async () => {
+  const { circuit, clock } = circuitOf({ probeAfterMs: 100 });
+  const sinceAtMs = clock.wallMs();
+  circuit.failed();
+  await clock.advance(100);
+  circuit.failed();
+  assert.equal(circuit.status.sinceAtMs, sinceAtMs);
+  await clock.advance(200);
+  closed(circuit);
+  assert.equal(circuit.status.sinceAtMs, undefined);
+  circuit.succeeded();
+  assert.equal(circuit.status.state, "closed");
+  assert.equal(circuit.limit, Number.POSITIVE_INFINITY);
+});
+
 test("waits are drawn from the upper half", () => {
   const { clock } = circuitOf();
   const { options } = pause({ probeAfterMs: 1_000 });
@@ -91,7 +116,7 @@ test("waits are drawn from the upper half", () => {
 test("what ends while it is open changes nothing; a later failure opens it again", async () => {
   const { circuit, clock } = circuitOf({ probeAfterMs: 100 });
   circuit.failed();
-  circuit.failed();
+  assert.equal(circuit.failed(), 0, "the message waits for the probe, and no longer");
   circuit.succeeded();
   assert.partialDeepStrictEqual(circuit.status, { state: "open", limit: 0, probeInMs: 100 });
   await clock.advance(100);

@@ -50,9 +50,24 @@ test("numbers and words that make no schedule are refused with place and value",
   assert.throws(() => linear({ stepMs: -1 }), /linear: stepMs is -1: give milliseconds/);
   assert.throws(() => linear({ stepMs: 1, maxMs: Number.NaN }), /linear: maxMs is NaN/);
   assert.throws(() => exponential({ initialMs: Infinity }), /exponential: initialMs is Infinity/);
+  assert.throws(() => exponential({ maxMs: -1 }), /exponential: maxMs is -1/);
   const jitter = "some" as "full";
-  assert.throws(() => exponential({ jitter }), /jitter is "some": give "none" or "full" or "dec/);
+  assert.throws(
+    () => exponential({ jitter }),
+    /exponential: jitter is "some": give "none" or "full" or "dec/,
+  );
   assert.throws(() => linear({ stepMs: 1, jitter }), /linear: jitter is "some"/);
+});
+
+test("an option that a schedule does not know is refused, with the schedule's name", () => {
+  const strange = { jiter: "full" };
+  assert.throws(() => linear({ stepMs: 1, ...strange }), /linear.*jiter/s);
+  assert.throws(() => exponential({ ...strange }), /exponential.*jiter/s);
+});
+
+test("without a word steps are not drawn", () => {
+  const lowest: Random = { uint32: () => 0, float: () => 0 };
+  assert.deepEqual(waitsOf(linear({ stepMs: 10, maxMs: 35 }), lowest), [10, 20, 30, 35, 35, 35]);
 });
 
 function meanOf(draw: () => number): number {
