@@ -54,4 +54,16 @@ export const reasons: readonly Reason[] = [
     line: "const head = text.slice(0, reasonBytesMax);",
     reason: "Keeps the encoding of a long text short: more work, the same answer.",
   },
+  {
+    file: "src/recovery/bounds.ts",
+    line: 'typeof value === "number" && Number.isFinite(value)',
+    replacements: ["true"],
+    reason: "`Number.isFinite` is true of numbers alone: the test before it only says so.",
+  },
+  {
+    file: "src/recovery/redrive/batch-schedule.ts",
+    line: "return failed > 0 && failed / (failed + resolved) > failureShareMax;",
+    replacements: ["true", "failed >= 0"],
+    reason: "Without a failure the share is 0 or no number, and neither is above any bound.",
+  },
 ];
