@@ -1,6 +1,7 @@
 // Whether a producer still supplies what its consumers read: their recorded fields against its
 // contracts and examples. Pure.
 import type { AnyContract } from "../../contracts/contract.ts";
+import { SpillwayError } from "../../errors/spillway-error.ts";
 import { validData } from "../fakes/fake-message.ts";
 import type { ConsumerContract, ReadContract } from "./consumer-reads.ts";
 
@@ -26,7 +27,7 @@ export interface BrokenConsumer {
 /**
  * For a producer's build: names every consumer, field and version that would break. Contracts that
  * are not in `produced` at all are left to their own producers. Throws VALIDATION_FAILED for an
- * example that its own schema refuses.
+ * example that its own schema refuses, INVALID_ARGUMENT for consumers that are none.
  *
  * @example
  * import { defineEvent } from "spillway";
@@ -42,6 +43,13 @@ export function brokenConsumers(
   consumers: readonly ConsumerContract[],
   produced: readonly ProducedContract[],
 ): readonly BrokenConsumer[] {
+  for (const each of consumers) {
+    if (Array.isArray(each?.contracts)) continue;
+    const text =
+      "brokenConsumers: a consumer has no `contracts`: give what ConsumerReads.toJSON() gave, a " +
+      "file's text through JSON.parse() first";
+    throw new SpillwayError("INVALID_ARGUMENT", text);
+  }
   const examples = new Map(
     produced.map(({ contract, examples: given }) => [
       `${contract.type} ${contract.version}`,

@@ -101,3 +101,9 @@ test("an example that its own schema refuses is an error, and fields are bounded
     assert.equal(data[`f${field}`], undefined);
   assert.throws(() => data["more"], /more than 1000 fields of 'wide'/);
 });
+
+test("a name, or the text of a file, is not taken for a consumer", () => {
+  assert.throws(() => new ConsumerReads(""), /give the consumer's name/);
+  const unread = JSON.parse('["{}"]') as never[];
+  assert.throws(() => brokenConsumers(unread, []), /through JSON.parse\(\) first/);
+});

@@ -48,8 +48,12 @@ export class ConsumerReads {
   readonly #consumer: string;
   readonly #contracts = new Map<string, Fields>();
 
-  /** `consumer` is the name that a producer is told. */
+  /** `consumer` is the name that a producer is told. Throws INVALID_ARGUMENT without one. */
   constructor(consumer: string) {
+    if (typeof consumer !== "string" || consumer === "") {
+      const text = "ConsumerReads: give the consumer's name, which a producer is told";
+      throw new SpillwayError("INVALID_ARGUMENT", text);
+    }
     this.#consumer = consumer;
   }
 

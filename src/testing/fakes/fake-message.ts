@@ -5,6 +5,7 @@ import type { InputOf } from "../../contracts/standard-schema.ts";
 import { toValidationIssues, validate } from "../../contracts/validation.ts";
 import { assertKnownOptions, optionNames } from "../../errors/known-options.ts";
 import { SpillwayError, ValidationError } from "../../errors/spillway-error.ts";
+import { assertContract } from "./message-of.ts";
 
 /** Attributes of a fake message; each has a fixed default. */
 export type FakeAttributes = Partial<Omit<AnyMessage, "type" | "version" | "data">>;
@@ -51,6 +52,7 @@ export function fakeMessage<Contract extends AnyContract>(
   data: InputOf<Contract["schema"]>,
   attributes: FakeAttributes = {},
 ): MessageOf<Contract> {
+  assertContract(contract, "fakeMessage");
   assertKnownOptions(attributes, known, "fakeMessage", contract.type);
   const value = validData(contract, data);
   const id = attributes.id ?? idDefault;

@@ -6,6 +6,7 @@ import type { Place } from "../../delivery/read-places.ts";
 import { SpillwayError } from "../../errors/spillway-error.ts";
 import type { Codec } from "../../message/codec.ts";
 import { isTextContent } from "../../message/envelope.ts";
+import { isMessageOf } from "../fakes/message-of.ts";
 import type { TreeMessage } from "./cause-tree.ts";
 
 /** The messages of a contract, validated and upcast like a handler's; others are left out. */
@@ -26,8 +27,8 @@ export function decodeSeen<Contract extends AnyContract>(
       );
     }
     if (decoded === undefined || decoded instanceof InvalidMessage) return [];
-    // What a contract decodes to is what its types say: the decoder validated it.
-    return [decoded as never];
+    // Upcast where it was older, and validated: of this contract, whatever was stored.
+    return isMessageOf(decoded, contract) ? [decoded] : [];
   });
 }
 

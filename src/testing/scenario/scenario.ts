@@ -8,6 +8,7 @@ import type { InputOf } from "../../contracts/standard-schema.ts";
 import { assertKnownOptions, optionNames } from "../../errors/known-options.ts";
 import { SpillwayError } from "../../errors/spillway-error.ts";
 import type { Clock } from "../../kernel/clock.ts";
+import { assertContract } from "../fakes/message-of.ts";
 import { VirtualClock } from "../virtual-clock.ts";
 import { CallNotes, type SeenCall } from "./call-notes.ts";
 import { decodeSeen, treeMessageOf } from "./decode-seen.ts";
@@ -64,6 +65,7 @@ export class Scenario implements Disposable {
     data: InputOf<Contract["schema"]>,
     options?: Parameters<Bus["publish"]>[2],
   ): Promise<string> {
+    assertContract(contract, "scenario.publish");
     this.#isCurrent = false;
     // Which of the two it is decides the call; that its data fits was checked above.
     const [of, given] = [contract as never, data as never];
@@ -83,6 +85,10 @@ export class Scenario implements Disposable {
     assertKnownOptions(options, knownSettled, "scenario.settled");
     const isVirtual = this.#clock instanceof VirtualClock;
     const withinMs = options.withinMs ?? (isVirtual ? virtualWithinMs : realWithinMs);
+    if (!Number.isFinite(withinMs) || withinMs < 0) {
+      const text = `scenario.settled: withinMs is ${withinMs}: give milliseconds, 0 or more`;
+      throw new SpillwayError("INVALID_ARGUMENT", text);
+    }
     const unfinished = await this.#wait(withinMs);
     await this.#seen.read();
     this.#isCurrent = true;
@@ -106,6 +112,7 @@ export class Scenario implements Disposable {
 
   /** Messages of a contract that were stored, in order, whoever published them. */
   published<Contract extends AnyContract>(contract: Contract): readonly MessageOf<Contract>[] {
+    assertContract(contract, "scenario");
     this.#assertCurrent("published");
     return decodeSeen(
       contract,
@@ -116,12 +123,14 @@ export class Scenario implements Disposable {
 
   /** Calls of handlers with a message of that contract, in order of their beginning. */
   consumed(contract: AnyContract, group?: string): readonly SeenCall[] {
+    assertContract(contract, "scenario");
     this.#assertCurrent("consumed");
     return this.#calls.of(contract, group);
   }
 
   /** Messages of a contract that were set aside: dead letters, and invalid messages. */
   deadLettered(contract: AnyContract, group?: string): readonly SeenLetter[] {
+    assertContract(contract, "scenario");
     this.#assertCurrent("deadLettered");
     return this.#seen.letters.filter(
       (letter) =>
@@ -182,6 +191,11 @@ export class Scenario implements Disposable {
 
   #assert<Item>(what: string, items: readonly Item[], expected: Expected<Item>): readonly Item[] {
     assertKnownOptions(expected, knownExpected, "scenario");
+    const { times = 1 } = expected;
+    if (!Number.isSafeInteger(times) || times < 0) {
+      const text = `scenario: times is ${times}: give a whole number, 0 or more`;
+      throw new SpillwayError("INVALID_ARGUMENT", text);
+    }
     return assertCount(what, items, expected, () => this.tree());
   }
 
