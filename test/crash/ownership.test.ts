@@ -13,6 +13,7 @@ import { seededRandom } from "spillway/testing";
 import { isLongRun, recordEvidence } from "../evidence.ts";
 import { leaseMs } from "./fixtures/bank.ts";
 import { answers, TaskGiven, tasks } from "./fixtures/tasks.ts";
+import { SuiteHistory } from "./history/suite-history.ts";
 
 interface Member {
   readonly process: ChildProcess;
@@ -113,33 +114,33 @@ test("processes racing for every lease answer each task once, in order by key", 
   const rounds = isLongRun ? 100 : 8;
   const perRound = 300;
   let started = 0;
+  const history = new SuiteHistory();
+  const [log, group] = [tasks.name, "workers"];
+  const idOf = (number: number): string => `task ${number}`;
+  history.add({ kind: "subscribe", group, log, from: 0, hasEffects: true });
   let running = await Promise.all(["r0", "r1", "r2", "r3"].map(enter));
   for (let round = 0; round < rounds; round++) {
     const batch = Array.from({ length: perRound }, (_, index) => {
       const number = round * perRound + index;
       return { number, kind: "slow" as const, ms: number % 3, key: `k${number % 40}` };
     });
-    await bus.publishMany(TaskGiven, batch);
+    const sent = batch.map(({ number, key }) => ({ id: idOf(number), key }));
+    await history.published(log, sent, () => bus.publishMany(TaskGiven, batch));
     const victim = running.splice(random.uint32() % running.length, 1)[0] as Member;
     if (random.uint32() % 2 === 0) victim.process.kill("SIGKILL");
     else victim.process.send("stop");
     running = [...running, await enter(`s${started++}`)];
     await victim.ended;
   }
-  const found = await untilAnswered(rounds * perRound);
-  const wrong = [...found].filter(([, by]) => by.length !== 1);
-  await recordEvidence("ownership", {
-    seed,
-    counts: { rounds, tasks: rounds * perRound, answered: found.size },
-    violations: wrong.map(([number, by]) => `task ${number} was answered by ${by.join(", ")}`),
+  await history.settled(bus, log, [group]);
+  await history.addLog(log, bus.read(tasks, { from: "earliest" }), ({ data }) => {
+    return { id: idOf(data.number), key: data.key };
   });
-  assert.deepEqual(wrong, []);
-  const last = new Map<number, number>();
-  for (const number of found.keys()) {
-    assert.ok(
-      (last.get(number % 40) ?? -1) < number,
-      `key k${number % 40}: ${number} out of order`,
-    );
-    last.set(number % 40, number);
+  for await (const { data, offset } of bus.read(answers, { from: "earliest" })) {
+    history.add({ kind: "effect", group, log, id: idOf(data.number), place: offset });
   }
+  const violations = history.violations();
+  const counts = { rounds, tasks: rounds * perRound, answered: history.count("effect") };
+  await recordEvidence("ownership", { seed, counts, violations });
+  assert.deepEqual(violations, []);
 });

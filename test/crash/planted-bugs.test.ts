@@ -19,6 +19,8 @@ function suiteEnvironment(copy: string, { drainMs }: Plant): NodeJS.ProcessEnv {
     NODE_COMPILE_CACHE: join(copy, ".cache"),
     // As many as the suite itself has; it ends with the first cycle that finds something.
     SPILLWAY_CRASH_CYCLES: "20",
+    // What a process does wrong from its start shows in the first of them.
+    SPILLWAY_CYCLES: "3",
     // Enough for each of the bugs that its faults find.
     SPILLWAY_FAULTS: "120",
     ...(drainMs === undefined ? {} : { SPILLWAY_CRASH_DRAIN_MS: `${drainMs}` }),

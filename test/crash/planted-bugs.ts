@@ -1,12 +1,22 @@
 // The bugs that are planted into a copy of the sources, and what must find each of them.
 import type { Change } from "../planted-copy.ts";
 
+type Suite =
+  | "crash"
+  | "faults"
+  | "fsync"
+  | "locks"
+  | "ownership"
+  | "power-cut"
+  | "recovery"
+  | "resequence";
+
 /** One bug. */
 export interface Plant {
   readonly bug: string;
   readonly changes: readonly Change[];
   /** The suite in test/crash that must fail, and which of its tests. */
-  readonly suite: "crash" | "faults" | "fsync" | "locks" | "ownership" | "power-cut";
+  readonly suite: Suite;
   readonly testName: string;
   /** Where messages stay unsettled for ever: how long the suite waits for them, not its 30 s. */
   readonly drainMs?: number;
@@ -174,5 +184,35 @@ export const plants: readonly Plant[] = [
     suite: "faults",
     testName: "cases, seed",
     finds: /is lost, and no fault touched it/,
+  },
+  // What a process does wrong itself shows as well that its suite would tell.
+  {
+    bug: "a job that was done leaves nothing",
+    changes: [
+      {
+        file: "test/crash/fixtures/fragile.ts",
+        find: "return Done.message({ key: data.key, n: data.n });",
+        replace: "return data.n === 31 ? undefined : Done.message({ key: data.key, n: data.n });",
+      },
+    ],
+    suite: "recovery",
+    testName: "policies survive",
+    finds: /lost: group workers: job 31 /,
+  },
+  {
+    bug: "a measurement is recorded before the one in front of it",
+    changes: [
+      {
+        file: "test/crash/fixtures/resequencer.ts",
+        find: "return Recorded.message(message.data);",
+        replace:
+          "const { meter, n } = message.data;\n" +
+          "    const at = n === 5 ? 6 : n === 6 ? 5 : n;\n" +
+          "    return Recorded.message({ meter, n: at });",
+      },
+    ],
+    suite: "resequence",
+    testName: "each key comes out whole",
+    finds: /reorder: group \S+: meter \d 5 of key /,
   },
 ];

@@ -14,8 +14,9 @@ import { isLongRun, recordEvidence } from "../evidence.ts";
 import { killed, started } from "./fixture-process.ts";
 import { leaseMs } from "./fixtures/bank.ts";
 import { Measured, measurements, Recorded } from "./fixtures/resequencer.ts";
+import { SuiteHistory } from "./history/suite-history.ts";
 
-const cycles = isLongRun ? 100 : 10;
+const cycles = Number(process.env["SPILLWAY_CYCLES"] ?? (isLongRun ? 100 : 10));
 const messagesPerCycle = 300;
 const meters = 7;
 /** How far a message may be from its place. */
@@ -49,33 +50,34 @@ test(
       at: index + (random.uint32() % distance),
     }));
     const given = all.toSorted((left, right) => left.at - right.at).map(({ data }) => data);
+    const history = new SuiteHistory();
+    const log = measurements.name;
+    const idOf = ({ meter, n }: { readonly meter: string; readonly n: number }): string =>
+      `${meter} ${n}`;
     let openAtKill = 0;
     for (let cycle = 0; cycle < cycles; cycle++) {
       const batch = given.slice(cycle * messagesPerCycle, (cycle + 1) * messagesPerCycle);
       child = await started("resequencer", [directory]);
       for (let at = 0; at < batch.length; at += 50) {
-        await bus.publishMany(Measured, batch.slice(at, at + 50));
+        const some = batch.slice(at, at + 50);
+        const sent = some.map((data) => ({ id: idOf(data), key: data.meter, sequence: data.n }));
+        await history.published(log, sent, () => bus.publishMany(Measured, some));
       }
       await pause(random.uint32() % 300);
       await killed(child);
       openAtKill += (await groupOf(bus))?.open ?? 0;
     }
     child = await started("resequencer", [directory]);
-    while ((await groupOf(bus))?.depth !== 0) await pause(50);
-
-    const found = new Map<string, number[]>();
-    for await (const { data } of bus.read(Recorded)) {
-      const numbers = found.get(data.meter) ?? [];
-      found.set(data.meter, numbers);
-      numbers.push(data.n);
+    const group = (await groupOf(bus))?.group ?? "";
+    history.add({ kind: "subscribe", group, log, from: 0, hasEffects: true });
+    await history.settled(bus, log, [group]);
+    await history.addLog(log, bus.read(Measured), ({ data }) => {
+      return { id: idOf(data), key: data.meter };
+    });
+    for await (const { data, offset } of bus.read(Recorded)) {
+      history.add({ kind: "effect", group, log, id: idOf(data), place: offset });
     }
-    const expected = new Map<string, number[]>();
-    for (const { data } of all) {
-      expected.set(data.meter, [...(expected.get(data.meter) ?? []), data.n]);
-    }
-    const violations = [...expected]
-      .filter(([meter, numbers]) => found.get(meter)?.join() !== numbers.join())
-      .map(([meter]) => `${meter}: recorded ${found.get(meter)?.join() ?? "nothing"}`);
+    const violations = history.violations();
     for await (const { reason } of bus.deadLetters(Measured)) {
       violations.push(`dead letter: ${reason}`);
     }
