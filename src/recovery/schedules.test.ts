@@ -62,7 +62,7 @@ test("numbers and words that make no schedule are refused with place and value",
 test("an option that a schedule does not know is refused, with the schedule's name", () => {
   const strange = { jiter: "full" };
   assert.throws(() => linear({ stepMs: 1, ...strange }), /linear.*jiter/s);
-  assert.throws(() => exponential({ ...strange }), /exponential.*jiter/s);
+  assert.throws(() => exponential({ initialMs: 1, ...strange }), /exponential.*jiter/s);
 });
 
 test("without a word steps are not drawn", () => {
