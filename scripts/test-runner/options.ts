@@ -30,11 +30,13 @@ const suite = (name: string, more: Partial<Suite> = {}): Suite => ({
 export const suites: readonly Suite[] = [
   suite("tidy"),
   suite("unit", { root: "src" }),
-  suite("contract"),
+  // The suite of the embedded transport takes two minutes beside others.
+  suite("contract", { timeoutMs: 5 * minuteMs }),
   suite("types"),
   // Seconds on a machine of its own; each planted bug is a copy of the sources and a process.
   suite("simulation", { timeoutMs: 15 * minuteMs }),
-  suite("integration"),
+  // Copies of journals are made at the lowest priority, and wait for everything else.
+  suite("integration", { timeoutMs: 5 * minuteMs }),
   suite("brokers", { timeoutMs: 8 * minuteMs }),
   suite("docs"),
   suite("examples", { root: "examples" }),
