@@ -51,9 +51,10 @@ export const plants: readonly Plant[] = [
     ],
     suite: "power-cut",
     testName: "power cuts",
-    // Three ways to be seen: by the ids that are gone; where all of the journal is gone, before the
-    // first acknowledgement or after it; where the disk kept a newer `tail` than database.
-    finds: /lost: \S+ was acknowledged|nothing was stored|"acknowledgedAtCut":[1-9][^]*are missing/,
+    // Four ways to be seen: by the ids that are gone; by settled messages that come again; where
+    // all of the journal is gone, before the first acknowledgement or after it; where the disk kept
+    // a newer `tail` than database.
+    finds: /lost: \S+ was|which \S+ had settled|nothing was stored|AtCut":[1-9][^]*are missing/,
   },
   {
     bug: "a publish is acknowledged before its commit",
@@ -95,7 +96,7 @@ export const plants: readonly Plant[] = [
     suite: "crash",
     testName: "crash cycles",
     drainMs: 10_000,
-    finds: /ledger: account|stuck|order: /,
+    finds: /ledger: account|which \S+ had settled|stuck|order: /,
   },
   {
     bug: "the fence is not looked at",
@@ -142,8 +143,8 @@ export const plants: readonly Plant[] = [
     ],
     suite: "crash",
     testName: "crash cycles",
-    // Repeated effects, or messages that are never settled.
-    finds: /ledger: account|stuck: /,
+    // Repeated effects, settled messages that come again, or messages that are never settled.
+    finds: /ledger: account|which \S+ had settled|stuck: /,
   },
   {
     bug: "the reader does not look at checksums",
