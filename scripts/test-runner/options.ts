@@ -41,11 +41,11 @@ export const suites: readonly Suite[] = [
   suite("docs"),
   suite("examples", { root: "examples" }),
   // Packages come from npm, and three test runners run.
-  suite("package", { exclusive: true, timeoutMs: 5 * minuteMs }),
+  suite("package", { exclusive: true, timeoutMs: 10 * minuteMs }),
   // Thousands of changes of the sources meet their tests in a long run.
   suite("mutation", { exclusive: true, longTimeoutMs: 24 * 60 * minuteMs }),
   // Its files start hundreds of processes and wait for real leases to run out.
-  suite("crash", { exclusive: true, timeoutMs: 5 * minuteMs }),
+  suite("crash", { exclusive: true, timeoutMs: 10 * minuteMs }),
 ];
 
 /** What the caller asked for. */
