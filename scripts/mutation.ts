@@ -18,6 +18,19 @@ const chosen = areas.filter(({ name }) => words.includes(name));
 const filters = words.filter((word) => !word.startsWith("--") && !isArea(word));
 const concurrency = Number(words.find((word) => word.startsWith("--concurrency="))?.slice(14) ?? 1);
 
+/** What cannot be meant, for people. */
+function misunderstood(): string | undefined {
+  for (const word of words.filter((each) => each.startsWith("--"))) {
+    if (word === "--fresh" || /^--concurrency=[1-9]\d*$/.test(word)) continue;
+    return `unknown switch ${word}: there are --concurrency=n and --fresh`;
+  }
+  const sources = (chosen.length > 0 ? chosen : areas).flatMap((area) => sourcesOf(root, area));
+  const empty = filters.find((filter) => !sources.some((path) => path.includes(filter)));
+  if (empty === undefined) return undefined;
+  const names = areas.map(({ name }) => name).join(", ");
+  return `'${empty}' is neither an area (${names}) nor part of a source's path in one`;
+}
+
 async function runArea(area: Area): Promise<void> {
   const sources = sourcesOf(root, area).filter(
     (path) => filters.length === 0 || filters.some((filter) => path.includes(filter)),
@@ -59,5 +72,10 @@ async function runArea(area: Area): Promise<void> {
   }
 }
 
+const fault = misunderstood();
+if (fault !== undefined) {
+  console.error(`mutation: ${fault}`);
+  process.exit(2);
+}
 process.chdir(root);
 for (const area of chosen.length > 0 ? chosen : areas) await runArea(area);

@@ -37,3 +37,16 @@ test("each survivor has a reason, and each reason a survivor", () => {
   assert.deepEqual(unexplained, [], "see scripts/mutation/survivor-reasons.ts");
   assert.deepEqual(idleReasons(record), [], "these survivors are gone");
 });
+
+test("what cannot be meant is refused, and nothing is run", () => {
+  for (const [word, named] of [
+    ["delivry", /'delivry' is neither an area \(delivery, recovery, journal\) nor part/],
+    ["--concurency=2", /unknown switch --concurency=2/],
+    ["--concurrency=0", /unknown switch --concurrency=0/],
+  ] as const) {
+    const words = ["--conditions=spillway:source", "--no-warnings", "scripts/mutation.ts", word];
+    const { status, stderr } = spawnSync(process.execPath, words, { cwd: root, encoding: "utf8" });
+    assert.equal(status, 2);
+    assert.match(stderr, named);
+  }
+});

@@ -75,7 +75,7 @@ export class HistoryChecker {
     this.#records = new Records(this.#violations, dedupeWindowMs, isDense);
   }
 
-  /** Takes the next event. Throws INVALID_ARGUMENT for an outcome of an unknown operation. */
+  /** Takes the next event. Throws INVALID_ARGUMENT for an unknown kind or operation. */
   add(event: HistoryEvent): void {
     this.#endAtMs = Math.max(this.#endAtMs, event.atMs);
     switch (event.kind) {
@@ -117,6 +117,8 @@ export class HistoryChecker {
       case "replay-end":
         this.#records.log(event.log).replayEnd = event;
         return;
+      default:
+        throw unknownEvent(event);
     }
   }
 
@@ -272,4 +274,14 @@ export function checkHistory(
   const checker = new HistoryChecker(rules);
   for (const event of history) checker.add(event);
   return checker.finish();
+}
+
+/** Read from a file it can be anything; what is not understood must not count as sound. */
+function unknownEvent(event: never): SpillwayError {
+  const { kind }: { readonly kind?: unknown } = event;
+  return new SpillwayError(
+    "INVALID_ARGUMENT",
+    `checkHistory: there is no event of kind ${JSON.stringify(kind)}: see HistoryEvent for those ` +
+      "there are",
+  );
 }
